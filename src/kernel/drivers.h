@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A kernel's own modules: which files are needed to have a driver, in load order.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "kernel/kernel.h"
+
+namespace kobox {
+
+struct DriverModule {
+  std::string name;            // "virtio_pci", with underscores
+  std::filesystem::path path;  // .ko, .ko.xz, .ko.zst or .ko.gz
+};
+
+// The modules to load, dependencies first, so that every wanted driver is there. Debian ships no
+// modules.dep: each module's own `depends` is read (libkmod). A wanted driver that is built into
+// the kernel (modules.builtin, or no file where the kernel has it built in) needs no file and is
+// left out; names that are neither are returned as ErrorKind::environment only if `required`.
+enum class Missing { is_error, is_builtin };
+Result<std::vector<DriverModule>> modules_for(const Kernel& kernel,
+                                              const std::vector<std::string>& wanted,
+                                              Missing missing);
+
+// The module's bytes as init_module(2) takes them, decompressed.
+Result<std::string> read_module(const std::filesystem::path& path);
+
+}  // namespace kobox

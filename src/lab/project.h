@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// kobox.toml as a value: what to test, on which kernels, within which limits (docs/kobox.toml.md).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/result.h"
+
+namespace kobox {
+
+struct TextMatcher {
+  enum class Kind { exact, contains, matches };
+  Kind kind = Kind::exact;
+  std::string text;  // `matches`: ECMAScript regex, searched for, checked when the file is read
+};
+
+struct BreakpointSpec {
+  std::string at;                                           // function or file:line
+  std::string hits;                                         // "", "1", ">=1"
+  std::vector<std::pair<std::string, std::string>> expect;  // GDB expression, what GDB prints
+  std::vector<std::string> backtrace;
+};
+
+struct TestSpec {
+  std::string name;
+  std::string run;  // by the guest's /bin/sh -c, as root; "" only in the default test
+  int status = 0;
+  std::optional<TextMatcher> standard_output;
+  std::optional<TextMatcher> standard_error;
+  std::vector<TextMatcher> kernel_log;     // in this order; a plain string means `contains`
+  std::vector<TextMatcher> no_kernel_log;  // a plain string means `contains`
+  std::optional<Duration> timeout;         // else limits.test
+  std::string kernels;                     // ">=6.1"; "" for all
+  std::vector<std::string> programs;       // C files, relative to the project's folder
+  std::vector<BreakpointSpec> breakpoints;
+};
+
+struct Project {
+  std::filesystem::path folder;  // absolute
+  std::filesystem::path source;  // absolute; holds the Kbuild or Makefile
+  std::string module_name;       // "" if Kbuild's only module
+  std::string module_params;
+  bool load = true;
+  std::vector<std::string> kernels_use = {"6.1-cloud"};
+  std::vector<std::string> kernels_matrix;  // empty: same as use
+  Duration boot_limit = std::chrono::seconds(60);
+  Duration test_limit = std::chrono::seconds(10);
+  std::uint64_t memory = std::uint64_t{256} << 20;  // bytes
+  int cpus = 1;
+  std::vector<TestSpec> tests;
+  bool has_file = false;  // there was a kobox.toml
+};
+
+// Reads DIR/kobox.toml; without one, a project whose only test loads and unloads the module
+// (TestSpec "loads and unloads", empty run). ErrorKind::usage names file, line and column, and
+// what was expected: unknown key (with the nearest known one), wrong type, impossible value, bad
+// regex, zero tests in a file that has [[test]] = [], two tests of one name, a missing folder.
+Result<Project> load_project(const std::filesystem::path& folder);
+
+}  // namespace kobox

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The value model of results: what `kobox test` found out, in the terms of kobox.report/1.
+//
+// The lists of verdicts and kinds are closed: other people's scripts rely on them
+// (docs/report.md). They change only with a new schema number.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kobox {
+
+enum class Verdict {
+  pass,
+  fail,
+  skip,
+  error,  // could not be judged, and not the module's fault
+};
+
+// In rising order of how much they tell: of several failures the last kind listed here wins
+// (a page fault that also hangs the test is an oops).
+enum class FailureKind {
+  environment,  // the host's fault
+  lost,         // the machine or its agent vanished with no report from the kernel
+  boot,         // the machine never reached its agent
+  assertion,    // the test's own expectation was not met
+  hang,         // the test did not end in its time and the kernel said nothing
+  leak,         // something of the module's was left after the test or the unload
+  unload,       // the module could not be removed
+  load,         // the kernel refused the module, or its init returned an error
+  build,        // the module did not compile or link
+  panic,        // the machine panicked, reset or died
+  lockup,       // soft or hard lockup, hung task, RCU stall
+  warning,      // WARN_ON and other "cut here" reports, bad reference counts, list corruption
+  sanitizer,    // KASAN, KFENCE, UBSAN, KCSAN, lockdep, sleeping in atomic context, kmemleak
+  oops,         // page fault, general protection, BUG(), divide error, invalid opcode
+};
+
+std::string_view to_string(Verdict verdict);
+std::string_view to_string(FailureKind kind);
+
+struct Failure {
+  FailureKind kind = FailureKind::environment;
+  std::string message;           // one sentence or the kernel's own headline
+  std::string function;          // of the module's innermost frame; "" if unknown
+  std::string file;              // as the user knows it, relative to the module's folder
+  int line = 0;                  // 1-based; 0 if unknown
+  std::string source;            // the text of that line, "" if unknown
+  std::vector<std::string> log;  // the kernel's or the compiler's own lines
+  std::string reproduce;         // the command that repeats it
+  std::string console;           // the kept console log's path, "" if there is none
+};
+
+struct TestResult {
+  std::string name;
+  Verdict verdict = Verdict::pass;
+  double seconds = 0;
+  std::optional<Failure> failure = {};
+  std::string skip_reason = {};
+};
+
+// All tests on one kernel.
+struct RunResult {
+  std::string kernel;        // the exact release, or the selector if it could not be resolved
+  std::string arch;          // x86_64
+  std::string accel;         // kvm or tcg
+  std::string accel_reason;  // why that one
+  Verdict verdict = Verdict::pass;
+  std::optional<Failure> failure = {};  // outside any test: build, load, boot
+  std::vector<TestResult> tests = {};
+};
+
+struct Report {
+  std::string module;
+  Verdict verdict = Verdict::pass;
+  std::vector<RunResult> runs = {};
+};
+
+// fail beats error beats pass beats skip.
+Verdict worse(Verdict a, Verdict b);
+// Is `a` more telling than `b`?
+bool more_telling(FailureKind a, FailureKind b);
+// Sets run.verdict from its failure and its tests, and report.verdict from its runs.
+void settle(RunResult& run);
+void settle(Report& report);
+// The verdict that a failure of this kind means: error where it is not the module's fault.
+Verdict verdict_of(FailureKind kind);
+
+}  // namespace kobox
