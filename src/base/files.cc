@@ -83,7 +83,7 @@ Result<> make_folders(const fs::path& path) {
   return {};
 }
 
-Result<> remove_all(const fs::path& path) {
+Result<> remove_tree(const fs::path& path) {
   std::error_code error;
   fs::remove_all(path, error);
   if (error)

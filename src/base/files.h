@@ -25,7 +25,7 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t max = std::uin
 Result<> write_file(const fs::path& path, std::string_view bytes);
 Result<> make_folders(const fs::path& path);
 // Removes a file or a folder with all in it; what is not there is no error.
-Result<> remove_all(const fs::path& path);
+Result<> remove_tree(const fs::path& path);
 // Renames; the target must be on the same file system.
 Result<> rename_path(const fs::path& from, const fs::path& to);
 // Bytes on disk of a file or a whole folder (st_blocks).

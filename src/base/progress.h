@@ -19,6 +19,8 @@ class Progress {
   virtual void done(const std::string& key) = 0;
   // A sentence that stays: "fetching linux-image-… (27 MB)".
   virtual void note(const std::string& sentence) = 0;
+  // A sentence for those who asked for more (-v).
+  virtual void detail(const std::string& sentence) = 0;
 };
 
 // Says nothing.
@@ -28,6 +30,7 @@ class NoProgress : public Progress {
   void amount(const std::string&, std::uint64_t, std::uint64_t) override {}
   void done(const std::string&) override {}
   void note(const std::string&) override {}
+  void detail(const std::string&) override {}
 };
 
 }  // namespace kobox

@@ -17,7 +17,7 @@ struct DriverModule {
 };
 
 // The modules to load, dependencies first, so that every wanted driver is there. Debian ships no
-// modules.dep: each module's own `depends` is read (libkmod). A wanted driver that is built into
+// modules.dep: each module's own `depends` is read. A wanted driver that is built into
 // the kernel (modules.builtin, or no file where the kernel has it built in) needs no file and is
 // left out; names that are neither are returned as ErrorKind::environment only if `required`.
 enum class Missing { is_error, is_builtin };

@@ -3,11 +3,15 @@
 //
 // Layout below the cache folder:
 //   kernels/RELEASE/{vmlinuz,vmlinux,headers/,modules/,kernel.json}   complete or absent
-//   apt/                                                             private apt state
+//   kernels/RELEASE.lock           exclusive while it is fetched or removed, shared while used
+//   kernels/by-content/DIGEST/vmlinux   unpacked from a vmlinuz of the user's
+//   apt/                           private apt state
 // A kernel's folder is made beside its place and renamed into it, under a lock, so two kobox may
-// want the same kernel at once and an interrupted fetch leaves nothing half.
+// want the same kernel at once and an interrupted fetch leaves nothing half. Whoever boots a
+// kernel or builds for it holds use_lock (cache.h).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -15,6 +19,7 @@
 
 #include "base/progress.h"
 #include "base/result.h"
+#include "kernel/host_files.h"
 #include "kernel/kernel.h"
 #include "kernel/selector.h"
 
@@ -33,25 +38,38 @@ struct KernelEntry {
 class KernelStore {
  public:
   // cache: kobox's cache folder. progress must outlive the store.
-  KernelStore(std::filesystem::path cache, Network network, Progress& progress);
+  KernelStore(std::filesystem::path cache, Network network, Progress& progress,
+              HostFiles host = {});
 
-  // The kernel of a selector, fetched if it is missing. `headers` overrides the build tree
-  // (--headers). Errors: usage (no such kernel; says which are near), environment (no network,
-  // disk full, --offline: names the command that would fetch it), interrupted.
+  // The kernel of a selector, fetched if it is missing. For a line the newest one that is fetched
+  // will do, without a look at the archive; only if there is none is the archive asked. `headers`
+  // overrides the build tree (--headers). Errors: usage (no such kernel; says which are near),
+  // environment (no network, disk full, --offline: names the command that would fetch it),
+  // interrupted.
   Result<Kernel> ensure(const Selector& selector,
                         const std::optional<std::filesystem::path>& headers);
+
+  // For `kobox kernel fetch`: as ensure, but a line means the newest one that Debian has now.
+  // ErrorKind::usage for a path or the host's kernel, which are not fetched.
+  Result<Kernel> fetch(const Selector& selector);
 
   // What Debian offers and what is fetched, newest first. With Network::forbidden, or when the
   // archive cannot be reached, only what is known locally.
   Result<std::vector<KernelEntry>> list();
 
-  // Fetched kernels only; nothing is fetched.
+  // Fetched kernels only, newest first; nothing is fetched. Damaged ones are left out.
   Result<std::vector<Kernel>> fetched() const;
 
  private:
+  std::filesystem::path kernels() const { return cache_ / "kernels"; }
+  std::vector<std::string> fetched_releases() const;
+  Result<Kernel> find(const Selector& selector);
+  Result<Kernel> from_archive(const Selector& selector);
+
   std::filesystem::path cache_;
   Network network_;
   Progress& progress_;
+  HostFiles host_;
 };
 
 }  // namespace kobox

@@ -2,9 +2,10 @@
 // From a module's source folder to its .ko for one kernel, in a private copy.
 //
 // The user's folder is only read. The copy below the cache is kept, so that kbuild rebuilds only
-// what changed; and a module whose sources, kernel and compiler are the same as last time is not
-// built at all.
-//   builds/<digest of folder and kernel>/{src/,build.json,make.log,lock}
+// what changed; and a module whose sources, kernel, compiler and flags are the same as at the last
+// good build is not built at all (build_record.h says what lies where). The compiler sees none of
+// the user's environment but PATH, HOME and the like: KCFLAGS and its kin belong into the Kbuild
+// file, where every run sees them.
 #pragma once
 
 #include <filesystem>
@@ -28,37 +29,38 @@ struct BuildRequest {
 
 struct BuiltModule {
   std::string name;              // as the kernel calls it, with underscores
-  std::filesystem::path ko;      // with its DWARF, in the private copy
+  std::filesystem::path ko;      // with its DWARF; this file does not change, whoever builds again
   std::filesystem::path source;  // the user's folder
   std::filesystem::path copy;    // the private copy that paths in the DWARF point into
   std::string identity;          // digest of the .ko's bytes
   bool fresh = false;            // built now, not taken from the cache
-  std::filesystem::path log;     // make's whole output
+  std::filesystem::path log;     // make's whole output when it was last run here
 };
 
-// What the compiler (or modpost, or the linker) said first.
+// What the compiler (or modpost, the linker, make) said first.
 struct BuildFailure {
   std::string message;
   std::string file;  // relative to the user's folder; "" if unknown
   int line = 0;
-  std::vector<std::string> log;  // the lines around it
-  std::filesystem::path full_log;
+  std::vector<std::string> log;    // the lines around it
+  std::filesystem::path full_log;  // in the cache; stays until the next build of the same
 };
 
 using BuildOutcome = std::variant<BuiltModule, BuildFailure>;
 
-// Errors (not BuildFailure): usage (no Kbuild or Makefile; more than one module and no name;
-// kernel without build tree), environment (compiler or make missing, disk full; a kernel that
-// needs another compiler than this host has: names it), timeout, interrupted.
+// Blocks for as long as make takes, or until another kobox that builds the same is done. May be
+// called from several threads for several kernels.
+// Errors (not BuildFailure): usage (no Kbuild or Makefile; more than one module and no name; no
+// module of that name; kernel without build tree), environment (compiler or make missing, disk
+// full, no memory; a kernel that needs another compiler than this host has: names it), timeout,
+// interrupted.
 Result<BuildOutcome> build_module(const BuildRequest& request, const Kernel& kernel);
 
 // The make command that build_module would run, for --dry-run.
 Result<CommandLine> make_command(const BuildRequest& request, const Kernel& kernel);
 
-// A program for the guest: one C file, compiled static with the host's gcc. The result is cached
-// by content.
-std::filesystem::path program_output(const std::filesystem::path& cache,
-                                     const std::filesystem::path& source);
+// A program for the guest: one C file, compiled static (with threads) by the host's gcc. The
+// result is cached by what the preprocessor makes of the file, headers included.
 struct BuiltProgram {
   std::string name;  // "stress" for stress.c
   std::filesystem::path path;

@@ -11,7 +11,8 @@ namespace kobox {
 // kobox.report/1, one object, a newline at its end (docs/report.md).
 std::string render_json(const Report& report);
 // As Jenkins' JUnit plugin and GitHub's reporters read it: a testsuite a kernel, a testcase a test;
-// failures of kind `error` verdicts as <error>, others as <failure>; logs in <system-out>.
+// `error` verdicts as <error>, `fail` as <failure>, the log in <system-out>. Here and in KTAP a
+// failure outside any test is a test named after its kind.
 std::string render_junit(const Report& report);
 // KTAP version 1 (Documentation/dev-tools/ktap.rst): a subtest a kernel.
 std::string render_ktap(const Report& report);

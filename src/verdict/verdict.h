@@ -82,7 +82,8 @@ struct Report {
 Verdict worse(Verdict a, Verdict b);
 // Is `a` more telling than `b`?
 bool more_telling(FailureKind a, FailureKind b);
-// Sets run.verdict from its failure and its tests, and report.verdict from its runs.
+// Sets run.verdict from its failure and its tests, and report.verdict from its runs; each test's
+// own verdict is its maker's. Of nothing at all the verdict is skip.
 void settle(RunResult& run);
 void settle(Report& report);
 // The verdict that a failure of this kind means: error where it is not the module's fault.

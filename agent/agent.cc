@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "agent.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <optional>
+
+#include "system.h"
+
+namespace kobox::agent {
+namespace {
+
+// Requests come from our own host side, so a missing member is a defect there, not an attack;
+// still nothing here throws: a wrong type reads as the default.
+std::string text(const Json& request, const char* key) {
+  const auto it = request.find(key);
+  if (it == request.end()) return "";
+  if (it->is_string()) return it->get<std::string>();
+  if (it->is_binary()) return {it->get_binary().begin(), it->get_binary().end()};
+  return "";
+}
+
+std::int64_t number(const Json& request, const char* key) {
+  const auto it = request.find(key);
+  return it != request.end() && it->is_number_integer() ? it->get<std::int64_t>() : 0;
+}
+
+Json failure(int error) {
+  return {{"ok", false}, {"errno", error}, {"error", std::strerror(error)}};
+}
+
+Json failure_unless(int error) { return error == 0 ? Json::object() : failure(error); }
+
+Json put_file(const Json& request) {
+  const auto path = text(request, "path");
+  const auto data = text(request, "data");
+  const auto append = request.value("append", Json(false)) == true;
+  const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC);
+  const int fd = ::open(path.c_str(), flags, 0600);
+  if (fd < 0) return failure(errno);
+  int error = 0;
+  std::size_t done = 0;
+  while (done < data.size() && error == 0) {
+    const auto wrote = ::write(fd, data.data() + done, data.size() - done);
+    if (wrote < 0 && errno != EINTR) error = errno;
+    if (wrote > 0) done += static_cast<std::size_t>(wrote);
+  }
+  if (error == 0 && ::fchmod(fd, static_cast<mode_t>(number(request, "mode"))) != 0) error = errno;
+  ::close(fd);
+  return failure_unless(error);
+}
+
+Json get_file(const Json& request) {
+  const int fd = ::open(text(request, "path").c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return failure(errno);
+  const auto max = std::clamp<std::int64_t>(number(request, "max"), 0, wire::k_chunk);
+  std::vector<std::uint8_t> data(static_cast<std::size_t>(max));
+  const auto got = ::pread(fd, data.data(), data.size(), number(request, "offset"));
+  const int error = errno;
+  ::close(fd);
+  if (got < 0) return failure(error);
+  data.resize(static_cast<std::size_t>(got));
+  return {{"end", got < max}, {"data", Json::binary(std::move(data))}};
+}
+
+Json configure(const Json& request) {
+  const auto set = [](const char* path, std::int64_t value) {
+    write_setting(path, std::to_string(value));
+  };
+  if (const auto seconds = number(request, "watchdog_s"); seconds > 0) {
+    set("/proc/sys/kernel/watchdog_thresh", seconds);
+    // A stall is noticed after the soft lockup that causes it, if that is what it is.
+    set("/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout", std::max<std::int64_t>(3, 3 * seconds));
+  }
+  if (const auto seconds = number(request, "hung_task_s"); seconds > 0)
+    set("/proc/sys/kernel/hung_task_timeout_secs", seconds);
+  // From now on everything the kernel says goes to the console too, debug messages included.
+  write_setting("/proc/sys/kernel/printk", "8");
+  if (const auto epoch = number(request, "epoch_us"); epoch > 0) {
+    const timespec now = {epoch / 1'000'000, (epoch % 1'000'000) * 1000};
+    ::clock_settime(CLOCK_REALTIME, &now);
+  }
+  return Json::object();
+}
+
+}  // namespace
+
+Agent::Agent(int port)
+    : port_(port), kmsg_(::open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {
+  // Signals sent to PID 1 that it does not handle are dropped by the kernel; with all of them
+  // blocked nothing in the guest can kill the agent (kernel/signal.c, SIGNAL_UNKILLABLE).
+  sigset_t all;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, nullptr);
+  sigset_t children;
+  ::sigemptyset(&children);
+  ::sigaddset(&children, SIGCHLD);
+  signals_ = ::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+void Agent::serve() {
+  say_hello();
+  while (true) wait_and_dispatch();
+}
+
+void Agent::say_hello() {
+  utsname name = {};
+  ::uname(&name);
+  port_.send({{"event", "hello"}, {"protocol", wire::k_protocol}, {"release", name.release}});
+}
+
+void Agent::wait_and_dispatch() {
+  std::vector<pollfd> waits = {
+      {port_.fd(), static_cast<short>(POLLIN | (port_.wants_to_write() ? POLLOUT : 0)), 0},
+      {signals_, POLLIN, 0},
+  };
+  // With the port full, producers wait: the kernel keeps its log, pipes keep their writers.
+  if (!port_.congested()) {
+    waits.push_back({kmsg_, POLLIN, 0});
+    for (auto& job : jobs_)
+      for (const int fd : {job.out().fd, job.err().fd})
+        if (fd >= 0) waits.push_back({fd, POLLIN, 0});
+  }
+  ::poll(waits.data(), waits.size(), poll_timeout());
+
+  port_.flush();
+  if (!port_.congested()) {
+    send_kernel_log();
+    for (auto& job : jobs_) job.read_streams(port_);
+  }
+  check_limits();
+  reap();
+  port_.receive([this](const Json& request) { handle(request); });
+}
+
+int Agent::poll_timeout() const {
+  int timeout = -1;
+  for (const auto& job : jobs_) {
+    if (!job.limit()) continue;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*job.limit() - Clock::now());
+    const int wait = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1 << 30));
+    timeout = timeout < 0 ? wait : std::min(timeout, wait);
+  }
+  return timeout;
+}
+
+void Agent::handle(const Json& request) {
+  const auto operation = text(request, "op");
+  const auto id = static_cast<std::uint64_t>(number(request, "id"));
+  if (operation == "run") return start_job(request, Job::Kind::captured);
+  if (operation == "terminal") return start_job(request, Job::Kind::terminal);
+  if (operation == "load" || operation == "unload") return start_job(request, Job::Kind::call);
+  if (operation == "poweroff") power_off();
+  if (operation == "input" || operation == "resize") {
+    for (const auto& job : jobs_) {
+      if (job.id() != static_cast<std::uint64_t>(number(request, "terminal"))) continue;
+      if (operation == "input")
+        job.input(text(request, "data"));
+      else
+        job.resize(static_cast<unsigned>(number(request, "rows")),
+                   static_cast<unsigned>(number(request, "columns")));
+    }
+    return;
+  }
+  reply(id, answer(operation, request));
+}
+
+Json Agent::answer(const std::string& operation, const Json& request) {
+  if (operation == "configure") return configure(request);
+  if (operation == "put") return put_file(request);
+  if (operation == "get") return get_file(request);
+  if (operation == "sections") return {{"sections", module_sections(text(request, "name"))}};
+  if (operation == "inventory") return {{"entries", inventory()}};
+  return failure(ENOSYS);
+}
+
+void Agent::start_job(const Json& request, Job::Kind kind) {
+  const auto path = text(request, "path");
+  const auto parameters = text(request, "params");
+  const auto name = text(request, "name");
+  const bool load = text(request, "op") == "load";
+  const Job::Start start = {.id = static_cast<std::uint64_t>(number(request, "id")),
+                            .kind = kind,
+                            .command = text(request, "command"),
+                            .call = [=] {
+                              return load ? load_module(path, parameters) : unload_module(name);
+                            },
+                            .timeout_ms = number(request, "timeout_ms"),
+                            .max_output = static_cast<std::size_t>(number(request, "max_output")),
+                            .rows = static_cast<unsigned>(number(request, "rows")),
+                            .columns = static_cast<unsigned>(number(request, "columns")),
+                            .term = text(request, "term")};
+  std::optional<Job> job;
+  if (const int error = Job::start(start, job); error != 0) return reply(start.id, failure(error));
+  jobs_.push_back(std::move(*job));
+}
+
+void Agent::reply(std::uint64_t id, Json members) {
+  send_kernel_log();  // what was logged before the reply is seen before it
+  members["id"] = id;
+  if (!members.contains("ok")) members["ok"] = true;
+  port_.send(members);
+}
+
+void Agent::send_kernel_log() {
+  // Documentation/ABI/testing/dev-kmsg: one record a read; EPIPE when records were overwritten.
+  std::array<char, 8192> record;
+  Json records = Json::array();
+  std::size_t size = 0;
+  while (size < wire::k_chunk) {
+    const auto got = ::read(kmsg_, record.data(), record.size());
+    if (got < 0 && (errno == EPIPE || errno == EINTR)) continue;
+    if (got <= 0) break;
+    records.push_back(Json::binary({record.data(), record.data() + got}));
+    size += static_cast<std::size_t>(got);
+  }
+  if (!records.empty()) port_.send({{"event", "kmsg"}, {"records", std::move(records)}});
+}
+
+void Agent::reap() {
+  signalfd_siginfo dropped;
+  while (::read(signals_, &dropped, sizeof dropped) > 0) {
+  }
+  int status = 0;
+  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    const auto job = std::ranges::find(jobs_, pid, &Job::pid);
+    if (job == jobs_.end()) continue;  // an orphan that PID 1 inherited
+    job->on_end(status);
+    reply(job->id(), job->finish(port_));
+    jobs_.erase(job);
+  }
+}
+
+void Agent::check_limits() {
+  for (auto job = jobs_.begin(); job != jobs_.end();) {
+    if (job->limit() && *job->limit() <= Clock::now() && job->on_limit()) {
+      reply(job->id(), job->finish(port_));
+      job = jobs_.erase(job);
+    } else {
+      ++job;
+    }
+  }
+}
+
+}  // namespace kobox::agent

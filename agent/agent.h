@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The agent's loop: requests from the host, the kernel's log, children, time limits.
+#pragma once
+
+#include <list>
+
+#include "job.h"
+#include "port.h"
+
+namespace kobox::agent {
+
+class Agent {
+ public:
+  explicit Agent(int port);
+  [[noreturn]] void serve();
+
+ private:
+  void say_hello();
+  void wait_and_dispatch();
+  void handle(const Json& request);
+  // Members of a successful reply; the caller adds id and ok. Unknown operations are an error.
+  Json answer(const std::string& operation, const Json& request);
+  void start_job(const Json& request, Job::Kind kind);
+  void reply(std::uint64_t id, Json members);
+  void send_kernel_log();
+  void reap();
+  void check_limits();
+  int poll_timeout() const;
+
+  Port port_;
+  int kmsg_;
+  int signals_;
+  std::list<Job> jobs_;
+};
+
+}  // namespace kobox::agent

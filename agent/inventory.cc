@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Looking around: what is registered with the kernel, and where a module lies.
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <functional>
+
+#include "system.h"
+
+namespace kobox::agent {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+bool all_digits(const char* text) { return text[std::strspn(text, "0123456789")] == '\0'; }
+
+// Calls back with each entry's name but "." and "..".
+void each_entry(const std::string& folder, const std::function<void(const dirent&)>& visit) {
+  DIR* open = ::opendir(folder.c_str());
+  if (open == nullptr) return;
+  while (const dirent* entry = ::readdir(open))
+    if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
+      visit(*entry);
+  ::closedir(open);
+}
+
+// Every path below the folder, down to so many levels. Symbolic links are not followed.
+void add_tree(Lines& lines, const std::string& folder, int levels) {
+  each_entry(folder, [&](const dirent& entry) {
+    const std::string path = folder + "/" + entry.d_name;
+    lines.push_back(path);
+    if (levels > 1 && entry.d_type == DT_DIR) add_tree(lines, path, levels - 1);
+  });
+}
+
+// /proc without its processes: they come and go by themselves.
+void add_proc(Lines& lines) {
+  each_entry("/proc", [&](const dirent& entry) {
+    const std::string name = entry.d_name;
+    if (all_digits(entry.d_name) || name == "self" || name == "thread-self") return;
+    lines.push_back("/proc/" + name);
+    const bool volatile_folder = name == "net" || name == "irq" || name == "sys";
+    if (entry.d_type == DT_DIR && !volatile_folder) add_tree(lines, "/proc/" + name, 3);
+  });
+  add_tree(lines, "/proc/sys", 3);
+}
+
+// "  1 mem" under "Character devices:" becomes "character device region 1 mem".
+void add_device_regions(Lines& lines) {
+  std::ifstream file("/proc/devices");
+  std::string kind;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("Character")) {
+      kind = "character device region ";
+    } else if (line.starts_with("Block")) {
+      kind = "block device region ";
+    } else if (!line.empty()) {
+      lines.push_back(kind + line.substr(line.find_first_not_of(' ')));
+    }
+  }
+}
+
+void add_file_lines(Lines& lines, const char* path, const char* prefix) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const auto start = line.find_first_not_of(' ');
+    if (start != std::string::npos) lines.push_back(prefix + line.substr(start));
+  }
+}
+
+void add_names(Lines& lines, const char* folder, const char* prefix) {
+  each_entry(folder, [&](const dirent& entry) {
+    // SLUB gives merged caches made-up names (":0000064") that change with what is merged.
+    if (entry.d_name[0] != ':') lines.push_back(prefix + std::string(entry.d_name));
+  });
+}
+
+}  // namespace
+
+std::vector<std::string> inventory() {
+  Lines lines;
+  add_tree(lines, "/dev", 4);
+  std::erase_if(lines, [](const std::string& path) { return path.starts_with("/dev/pts/"); });
+  add_proc(lines);
+  add_device_regions(lines);
+  add_tree(lines, "/sys/class", 2);
+  add_tree(lines, "/sys/bus", 3);
+  add_tree(lines, "/sys/kernel/debug", 1);
+  add_names(lines, "/sys/module", "module ");
+  add_names(lines, "/sys/kernel/slab", "slab cache ");
+  add_file_lines(lines, "/proc/misc", "misc device ");
+  add_file_lines(lines, "/proc/ioports", "I/O ports ");
+  add_file_lines(lines, "/proc/iomem", "I/O memory ");
+  add_file_lines(lines, "/proc/filesystems", "file system ");
+  std::ranges::sort(lines);
+  return lines;
+}
+
+std::map<std::string, unsigned long> module_sections(const std::string& name) {
+  std::map<std::string, unsigned long> sections;
+  const std::string folder = "/sys/module/" + name + "/sections";
+  each_entry(folder, [&](const dirent& entry) {
+    std::ifstream file(folder + "/" + entry.d_name);
+    std::string value;
+    if (std::getline(file, value)) sections[entry.d_name] = std::strtoul(value.c_str(), nullptr, 0);
+  });
+  return sections;
+}
+
+}  // namespace kobox::agent

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// kobox-agent: PID 1 of the small guest. It brings the guest up, opens the port to the host and
+// does what the host asks (src/guest/wire.h). It never ends: PID 1 must not.
+#include <cstdlib>
+
+#include "agent.h"
+#include "system.h"
+
+int main() {
+  using namespace kobox;
+  ::setenv("PATH", "/kobox/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1);
+  ::setenv("HOME", "/root", 1);
+  ::setenv("USER", "root", 1);
+  ::setenv("SHELL", "/bin/sh", 1);
+  agent::bring_up();
+  agent::Agent(agent::open_port()).serve();
+}

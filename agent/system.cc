@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "system.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+
+#include "guest/wire.h"
+
+namespace kobox::agent {
+namespace {
+
+struct Mount {
+  const char* type;
+  const char* target;
+  unsigned long flags;
+  const char* data;
+};
+
+constexpr std::array<Mount, 7> k_mounts = {{
+    {"devtmpfs", "/dev", MS_NOSUID, "mode=0755"},
+    {"proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr},
+    {"sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr},
+    {"tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755"},
+    {"devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=0620,gid=5"},
+    {"tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777"},
+    {"debugfs", "/sys/kernel/debug", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr},
+}};
+
+void complain(const std::string& what) {
+  std::fprintf(stderr, "kobox agent: %s: %s\n", what.c_str(), std::strerror(errno));
+}
+
+void mount_all() {
+  for (const auto& mount : k_mounts) {
+    ::mkdir(mount.target, 0755);
+    const bool mounted =
+        ::mount(mount.type, mount.target, mount.type, mount.flags, mount.data) == 0;
+    // devtmpfs may have been mounted by the kernel; debugfs may not be there.
+    if (!mounted && errno != EBUSY && std::strcmp(mount.type, "debugfs") != 0)
+      complain(std::string("cannot mount ") + mount.target);
+  }
+  ::symlink("/proc/self/fd", "/dev/fd");
+  ::symlink("/proc/self/fd/0", "/dev/stdin");
+  ::symlink("/proc/self/fd/1", "/dev/stdout");
+  ::symlink("/proc/self/fd/2", "/dev/stderr");
+}
+
+}  // namespace
+
+void bring_up() {
+  ::umask(022);
+  mount_all();
+  constexpr const char* k_host_name = "kobox";
+  ::sethostname(k_host_name, std::strlen(k_host_name));
+  std::ifstream list(wire::k_driver_list);
+  for (std::string path; std::getline(list, path);) {
+    const int error = load_module(path, "");
+    if (error != 0 && error != EEXIST) {
+      errno = error;
+      complain("cannot load " + path);
+    }
+  }
+}
+
+int load_module(const std::string& path, const std::string& parameters) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  const auto result = ::syscall(SYS_finit_module, fd, parameters.c_str(), 0);
+  const int error = result == 0 ? 0 : errno;
+  ::close(fd);
+  return error;
+}
+
+int unload_module(const std::string& name) {
+  return ::syscall(SYS_delete_module, name.c_str(), O_NONBLOCK) == 0 ? 0 : errno;
+}
+
+int write_setting(const std::string& path, const std::string& value) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  const auto wrote = ::write(fd, value.data(), value.size());
+  const int error = wrote < 0 ? errno : 0;
+  ::close(fd);
+  return error;
+}
+
+void power_off() {
+  ::sync();
+  ::reboot(RB_POWER_OFF);
+  while (true) ::pause();
+}
+
+}  // namespace kobox::agent

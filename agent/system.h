@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the agent does to the guest's system: bring it up, load and unload modules, look around.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace kobox::agent {
+
+// Mounts /proc, /sys, /dev and the like, and loads the drivers that wire::k_driver_list names.
+// What fails is said on the console; PID 1 goes on as far as it can.
+void bring_up();
+
+// finit_module(2) and delete_module(2); 0, or an errno.
+int load_module(const std::string& path, const std::string& parameters);
+int unload_module(const std::string& name);
+// /sys/module/NAME/sections: ".text" → address.
+std::map<std::string, unsigned long> module_sections(const std::string& name);
+
+// What the kernel and its modules have registered, one line each, sorted: device nodes,
+// character and block device regions, classes and their devices, bus drivers, loaded modules,
+// /proc entries, I/O regions, slab caches. Two inventories around a module's life must be equal.
+std::vector<std::string> inventory();
+
+// Writes a value into a file of /proc or /sys; 0, or an errno.
+int write_setting(const std::string& path, const std::string& value);
+
+[[noreturn]] void power_off();
+
+}  // namespace kobox::agent

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// kobox build
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "report/render.h"
+
+namespace kobox {
+namespace {
+
+struct BuildArguments {
+  CommonOptions common;
+  std::string output_folder;
+};
+
+struct Built {
+  std::string release;
+  BuildOutcome outcome;
+};
+
+Result<Built> build_for(const LabOptions& lab, const Project& project, const std::string& selector,
+                        StatusLine& status) {
+  status.stage(selector, "looking for the kernel");
+  KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
+  status.stage(selector, "building");
+  KOBOX_TRY(auto outcome, build_module({.source = project.source,
+                                        .module_name = project.module_name,
+                                        .cache = lab.cache},
+                                       kernel));
+  status.done(selector);
+  return Built{kernel.release, std::move(outcome)};
+}
+
+Result<> tell(const Built& built, const BuildArguments& arguments, const Project& project,
+              Color color, StatusLine& status) {
+  if (const auto* failed = std::get_if<BuildFailure>(&built.outcome)) {
+    auto failure = build_failure(*failed, project.source);
+    failure.reproduce = fmt::format("kobox build {} --kernel {}",
+                                    shell_quote(arguments.common.folder), built.release);
+    status.print(render_failure(built.release, failure, color));
+    return {};
+  }
+  const auto& module = std::get<BuiltModule>(built.outcome);
+  auto path = module.ko;
+  if (!arguments.output_folder.empty()) {
+    path = std::filesystem::path(arguments.output_folder) / built.release / module.ko.filename();
+    KOBOX_TRY(const auto bytes, read_file(module.ko));
+    KOBOX_CHECK(write_file(std::filesystem::absolute(path), bytes));
+  }
+  if (arguments.common.quiet) return {};
+  status.print(fmt::format("{}  {}  {}\n", built.release, module.fresh ? "built" : "unchanged",
+                           path.string()));
+  return {};
+}
+
+Result<int> run_build_command(const BuildArguments& arguments, Console& console) {
+  KOBOX_TRY(const auto wish, color_of(arguments.common));
+  KOBOX_TRY(const auto lab, lab_options(arguments.common));
+  KOBOX_TRY(const auto project, load_project(arguments.common.folder));
+  const auto selectors = selectors_of(arguments.common, project);
+  const auto color = use_color(wish, console.output.is_terminal()) ? Color::on : Color::off;
+  StatusLine status(console.output, loudness_of(arguments.common));
+
+  std::vector<std::optional<Result<Built>>> results(selectors.size());
+  std::vector<std::thread> workers;
+  for (std::size_t i = 0; i < selectors.size(); ++i)
+    workers.emplace_back(
+        [&, i] { results[i].emplace(build_for(lab, project, selectors[i], status)); });
+  for (auto& worker : workers) worker.join();
+
+  int code = k_exit_passed;
+  for (auto& result : results) {
+    if (!*result) return std::unexpected(std::move(*result).error());
+    KOBOX_CHECK(tell(**result, arguments, project, color, status));
+    if (std::holds_alternative<BuildFailure>((*result)->outcome)) code = k_exit_build;
+  }
+  return code;
+}
+
+}  // namespace
+
+void add_build_command(CLI::App& app, Action& action) {
+  auto arguments = std::make_shared<BuildArguments>();
+  auto& command = *app.add_subcommand("build", "Build the module and run nothing");
+  add_folder(command, arguments->common);
+  add_kernel_options(command, arguments->common);
+  command.add_option("--output", arguments->output_folder, "Copy the .ko files to DIR/RELEASE/")
+      ->type_name("DIR");
+  add_output_options(command, arguments->common);
+  command.callback([arguments, &action] {
+    action = [arguments](Console& console) { return run_build_command(*arguments, console); };
+  });
+}
+
+}  // namespace kobox

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/command.h"
+
+#include "base/files.h"
+#include "base/text.h"
+
+namespace kobox {
+
+void add_output_options(CLI::App& app, CommonOptions& options) {
+  app.add_flag("-v,--verbose", options.verbose, "Say more about what is done");
+  app.add_flag("-q,--quiet", options.quiet, "Say only what failed");
+  app.add_option("--color", options.color, "auto, always or never")->type_name("WHEN");
+}
+
+void add_folder(CLI::App& app, CommonOptions& options) {
+  app.add_option("DIR", options.folder,
+                 "The module's folder, with its Kbuild or Makefile and kobox.toml (default: .)");
+}
+
+void add_kernel_options(CLI::App& app, CommonOptions& options) {
+  app.add_option("--kernel", options.kernels,
+                 "Which kernel: 6.1, 6.1-cloud, 6.12-cloud, an exact release, a vmlinuz file, or "
+                 "host; may be given more than once")
+      ->type_name("SELECTOR")
+      ->allow_extra_args(false);
+  app.add_option("--headers", options.headers, "Build tree for a kernel given as a file")
+      ->type_name("DIR");
+  app.add_flag("--offline", options.offline, "Fetch nothing");
+}
+
+void add_machine_options(CLI::App& app, CommonOptions& options) {
+  app.add_option("--accel", options.accel, "auto, kvm or tcg")->type_name("NAME");
+  app.add_option("--guest", options.guest, "initramfs (disk guests are not there yet)")
+      ->type_name("KIND");
+  app.add_option("--jobs", options.jobs, "Machines at once (default: as cores and memory allow)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 256));
+  app.add_option("--timeout", options.timeout, "Time limit of each test, such as 10s or 2m")
+      ->type_name("T");
+  app.add_flag("--keep", options.keep, "Keep the run's folder, with the console log");
+  app.add_flag("--dry-run", options.dry_run,
+               "Print the make and QEMU command lines and run nothing");
+}
+
+Loudness loudness_of(const CommonOptions& options) {
+  if (options.quiet) return Loudness::quiet;
+  return options.verbose ? Loudness::verbose : Loudness::normal;
+}
+
+Result<ColorWish> color_of(const CommonOptions& options) {
+  if (options.color == "auto") return ColorWish::automatic;
+  if (options.color == "always") return ColorWish::always;
+  if (options.color == "never") return ColorWish::never;
+  return fail(ErrorKind::usage, "--color '{}': use auto, always or never", options.color);
+}
+
+Result<LabOptions> lab_options(const CommonOptions& options) {
+  LabOptions lab;
+  KOBOX_TRY(lab.cache, cache_folder());
+  KOBOX_TRY(lab.state, state_folder());
+  if (!options.headers.empty()) lab.headers = std::filesystem::absolute(options.headers);
+  lab.network = options.offline ? Network::forbidden : Network::allowed;
+  if (options.guest == "disk")
+    return fail(ErrorKind::usage, "--guest disk is not there yet; use initramfs");
+  if (options.guest != "initramfs")
+    return fail(ErrorKind::usage, "--guest '{}': use initramfs", options.guest);
+  return lab;
+}
+
+Result<std::optional<Duration>> timeout_of(const CommonOptions& options) {
+  if (options.timeout.empty()) return std::optional<Duration>();
+  auto timeout = parse_duration(options.timeout);
+  if (!timeout) return std::unexpected(std::move(timeout).error().while_doing("--timeout"));
+  return std::optional<Duration>(*timeout);
+}
+
+std::vector<std::string> selectors_of(const CommonOptions& options, const Project& project) {
+  return options.kernels.empty() ? project.kernels_use : options.kernels;
+}
+
+}  // namespace kobox

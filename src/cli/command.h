@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a subcommand is: a function that adds it, with its options, to the parser. main.cc has the
+// list. Parsing only stores; the chosen command's action runs afterwards and gives the exit code.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/result.h"
+#include "cli/terminal.h"
+#include "lab/prepare.h"
+#include "lab/project.h"
+#include "vm/accel.h"
+
+namespace kobox {
+
+// What every action gets.
+struct Console {
+  Output& output;
+};
+using Action = std::function<Result<int>(Console&)>;
+
+// Options that more than one command has. The strings are as typed; the functions below check them.
+struct CommonOptions {
+  std::string folder = ".";
+  std::vector<std::string> kernels;
+  std::string headers;
+  std::string accel = "auto";
+  std::string guest = "initramfs";
+  std::string timeout;
+  std::string color = "auto";
+  int jobs = 0;
+  bool offline = false;
+  bool keep = false;
+  bool verbose = false;
+  bool quiet = false;
+  bool dry_run = false;
+};
+
+void add_output_options(CLI::App& app, CommonOptions& options);   // -v -q --color
+void add_folder(CLI::App& app, CommonOptions& options);           // DIR
+void add_kernel_options(CLI::App& app, CommonOptions& options);   // --kernel --headers --offline
+void add_machine_options(CLI::App& app, CommonOptions& options);  // --accel --guest --timeout …
+
+Loudness loudness_of(const CommonOptions& options);
+Result<ColorWish> color_of(const CommonOptions& options);
+Result<LabOptions> lab_options(const CommonOptions& options);
+Result<std::optional<Duration>> timeout_of(const CommonOptions& options);
+// The kernels to run on: --kernel, or what the project says.
+std::vector<std::string> selectors_of(const CommonOptions& options, const Project& project);
+
+void add_build_command(CLI::App& app, Action& action);
+void add_cache_command(CLI::App& app, Action& action);
+void add_doctor_command(CLI::App& app, Action& action);
+void add_kernel_command(CLI::App& app, Action& action);
+void add_shell_command(CLI::App& app, Action& action);
+void add_test_command(CLI::App& app, Action& action);
+
+}  // namespace kobox

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// kobox kernel list|fetch|show
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "kernel/store.h"
+
+namespace kobox {
+namespace {
+
+struct KernelArguments {
+  CommonOptions common;
+  std::vector<std::string> selectors;
+  std::string format = "terminal";
+  bool all = false;
+};
+
+Result<> check_format(const std::string& format) {
+  if (format == "terminal" || format == "json") return {};
+  return fail(ErrorKind::usage, "--format '{}': use terminal or json", format);
+}
+
+Result<int> list_kernels(const KernelArguments& arguments, Console& console) {
+  KOBOX_CHECK(check_format(arguments.format));
+  KOBOX_TRY(const auto lab, lab_options(arguments.common));
+  StatusLine status(console.output, loudness_of(arguments.common));
+  KernelStore store(lab.cache, lab.network, status);
+  KOBOX_TRY(const auto entries, store.list());
+  if (arguments.format == "json") {
+    auto list = nlohmann::ordered_json::array();
+    for (const auto& entry : entries)
+      list.push_back({{"release", entry.release}, {"version", entry.version},
+                      {"suite", entry.suite}, {"fetched", entry.fetched}, {"bytes", entry.bytes}});
+    status.print(nlohmann::ordered_json{{"schema", "kobox.kernels/1"}, {"kernels", list}}.dump(2) + "\n");
+    return k_exit_passed;
+  }
+  std::string text;
+  for (const auto& entry : entries)
+    text += fmt::format("{:<34} {:<20} {:<20} {}\n", entry.release, entry.version, entry.suite,
+                        entry.fetched ? format_bytes(entry.bytes) + " on disk"
+                        : entry.bytes > 0 ? format_bytes(entry.bytes) + " to fetch" : "");
+  if (entries.empty()) status.note("no kernel is fetched, and what Debian has is not known offline");
+  status.print(text);
+  return k_exit_passed;
+}
+
+Result<int> fetch_kernels(const KernelArguments& arguments, Console& console) {
+  KOBOX_TRY(const auto lab, lab_options(arguments.common));
+  StatusLine status(console.output, loudness_of(arguments.common));
+  KernelStore store(lab.cache, lab.network, status);
+  for (const auto& text : arguments.selectors) {
+    KOBOX_TRY(const auto selector, parse_selector(text));
+    KOBOX_TRY(const auto kernel, store.fetch(selector));
+    if (!arguments.common.quiet) status.print(kernel.release + "\n");
+  }
+  return k_exit_passed;
+}
+
+std::string show_line(const char* name, const std::string& value) {
+  return fmt::format("{:<9} {}\n", name, value.empty() ? "none" : value);
+}
+
+Result<int> show_kernels(const KernelArguments& arguments, Console& console) {
+  KOBOX_CHECK(check_format(arguments.format));
+  KOBOX_TRY(auto lab, lab_options(arguments.common));
+  lab.network = Network::forbidden;
+  StatusLine status(console.output, loudness_of(arguments.common));
+  auto list = nlohmann::ordered_json::array();
+  for (const auto& selector : arguments.selectors) {
+    KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
+    if (arguments.format == "json") {
+      list.push_back({{"release", kernel.release}, {"version", kernel.version},
+                      {"arch", kernel.arch}, {"vmlinuz", kernel.vmlinuz.string()},
+                      {"vmlinux", kernel.vmlinux.string()}, {"pvh", kernel.pvh},
+                      {"headers", kernel.headers.string()}, {"modules", kernel.modules.string()},
+                      {"compiler", kernel.compiler}});
+      continue;
+    }
+    status.print(show_line("release", kernel.release) + show_line("version", kernel.version) +
+                 show_line("vmlinuz", kernel.vmlinuz.string()) +
+                 show_line("vmlinux", kernel.vmlinux.string()) +
+                 show_line("boots by", kernel.pvh ? "PVH (vmlinux)" : "bzImage (vmlinuz)") +
+                 show_line("headers", kernel.headers.string()) +
+                 show_line("modules", kernel.modules.string()) +
+                 show_line("compiler", kernel.compiler));
+  }
+  if (arguments.format == "json")
+    status.print(nlohmann::ordered_json{{"schema", "kobox.kernels/1"}, {"kernels", list}}.dump(2) + "\n");
+  return k_exit_passed;
+}
+
+using Run = Result<int> (*)(const KernelArguments&, Console&);
+
+CLI::App& add_verb(CLI::App& app, Action& action, const std::shared_ptr<KernelArguments>& arguments,
+                   const char* name, const char* help, Run run) {
+  auto& command = *app.add_subcommand(name, help);
+  add_output_options(command, arguments->common);
+  command.add_flag("--offline", arguments->common.offline, "Fetch nothing");
+  command.callback([arguments, &action, run] {
+    action = [arguments, run](Console& console) { return run(*arguments, console); };
+  });
+  return command;
+}
+
+}  // namespace
+
+void add_kernel_command(CLI::App& app, Action& action) {
+  auto arguments = std::make_shared<KernelArguments>();
+  auto& kernel = *app.add_subcommand("kernel", "List, fetch and show kernels");
+  kernel.require_subcommand(1);
+  auto& list = add_verb(kernel, action, arguments, "list", "What Debian has and what is fetched",
+                        list_kernels);
+  list.add_option("--format", arguments->format, "terminal or json");
+  auto& fetch = add_verb(kernel, action, arguments, "fetch", "Fetch kernels and their headers",
+                         fetch_kernels);
+  fetch.add_option("SELECTOR", arguments->selectors, "6.1-cloud, 6.1.0-56-amd64, …")->required();
+  auto& show = add_verb(kernel, action, arguments, "show", "Where a kernel's files are",
+                        show_kernels);
+  show.add_option("SELECTOR", arguments->selectors, "A fetched kernel, a vmlinuz file, or host")
+      ->required();
+  show.add_option("--headers", arguments->common.headers, "Build tree for a kernel given as a file");
+  show.add_option("--format", arguments->format, "terminal or json");
+}
+
+}  // namespace kobox

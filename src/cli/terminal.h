@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What people see: results on standard output, a status line and notes on standard error.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/progress.h"
+#include "base/result.h"
+
+namespace kobox {
+
+enum class ColorWish { automatic, always, never };
+enum class Loudness { quiet, normal, verbose };
+
+// Results. Every failure to write is remembered: a result that nobody could read is an error.
+class Output {
+ public:
+  // Call before anything opens a descriptor: one of 0, 1, 2 that is closed would be reused.
+  static Output open_standard();
+  void write(std::string_view text);
+  // ErrorKind::environment if anything could not be written.
+  Result<> check() const;
+  bool is_terminal() const { return terminal_; }
+
+ private:
+  bool terminal_ = false;
+  int error_ = 0;
+};
+
+// Draws one line with what is going on, on a terminal; on a pipe it draws nothing. Notes are
+// printed in both cases. Safe from any thread.
+class StatusLine : public Progress {
+ public:
+  StatusLine(Output& output, Loudness loudness);
+  ~StatusLine() override;
+
+  void stage(const std::string& key, const std::string& what) override;
+  void amount(const std::string& key, std::uint64_t done, std::uint64_t total) override;
+  void done(const std::string& key) override;
+  void note(const std::string& sentence) override;
+  void detail(const std::string& sentence) override;
+
+  // Writes results with the status line out of the way.
+  void print(std::string_view text);
+
+ private:
+  struct Entry {
+    std::string what;
+    std::uint64_t done = 0;
+    std::uint64_t total = 0;
+  };
+  void clear();
+  void draw();
+
+  Output& output_;
+  Loudness loudness_;
+  bool live_;
+  bool drawn_ = false;
+  std::mutex mutex_;
+  std::map<std::string, Entry> entries_;
+};
+
+// "kobox: what went wrong" on standard error.
+void print_error(std::string_view message);
+
+// NO_COLOR (no-color.org) and TERM=dumb are kept.
+bool use_color(ColorWish wish, bool terminal);
+
+}  // namespace kobox

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// kobox test
+#include <algorithm>
+#include <memory>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "guest/guest.h"
+#include "guest/initramfs.h"
+#include "lab/test_run.h"
+#include "report/render.h"
+
+namespace kobox {
+namespace {
+
+struct TestArguments {
+  CommonOptions common;
+  std::string filter;
+  std::string format = "terminal";
+  std::string output_file;
+  bool fresh_boot = false;
+  bool matrix = false;
+};
+
+// Prints results for people as they come. Runs may be interleaved; each is printed as a whole
+// block in its turn, the first that is not finished as it goes.
+class LivePrinter : public TestObserver {
+ public:
+  LivePrinter(StatusLine& status, Color color, Loudness loudness, std::size_t runs)
+      : status_(status), color_(color), loudness_(loudness), pending_(runs), finished_(runs) {}
+
+  void run_started(std::size_t run, const RunResult& so_far) override {
+    if (loudness_ != Loudness::quiet) say(run, render_run_header(so_far, color_));
+  }
+  void test_done(std::size_t run, const TestResult& test) override {
+    if (loudness_ != Loudness::quiet || test.failure) say(run, render_test_line(test, color_));
+    if (test.failure) say(run, render_failure(test.name, *test.failure, color_));
+  }
+  void run_done(std::size_t run, const RunResult& result) override {
+    if (result.failure) say(run, render_failure(result.kernel, *result.failure, color_));
+    finished_[run] = true;
+    while (current_ < finished_.size() && finished_[current_]) {
+      ++current_;
+      if (current_ < pending_.size()) status_.print(std::exchange(pending_[current_], ""));
+    }
+  }
+
+ private:
+  void say(std::size_t run, const std::string& text) {
+    if (run == current_)
+      status_.print(text);
+    else
+      pending_[run] += text;
+  }
+
+  StatusLine& status_;
+  Color color_;
+  Loudness loudness_;
+  std::size_t current_ = 0;
+  std::vector<std::string> pending_;
+  std::vector<bool> finished_;
+};
+
+class SilentObserver : public TestObserver {
+ public:
+  void run_started(std::size_t, const RunResult&) override {}
+  void test_done(std::size_t, const TestResult&) override {}
+  void run_done(std::size_t, const RunResult&) override {}
+};
+
+Result<std::string> render(const Report& report, const std::string& format, Color color) {
+  if (format == "json") return render_json(report);
+  if (format == "junit") return render_junit(report);
+  if (format == "ktap") return render_ktap(report);
+  return render_terminal(report, color);
+}
+
+Result<> check_format(const std::string& format) {
+  const std::vector<std::string> known = {"terminal", "json", "junit", "ktap"};
+  if (std::ranges::find(known, format) != known.end()) return {};
+  return fail(ErrorKind::usage, "--format '{}'{}: use terminal, json, junit or ktap", format,
+              did_you_mean(format, known));
+}
+
+Result<TestOptions> test_options(const TestArguments& arguments) {
+  TestOptions options;
+  KOBOX_TRY(options.lab, lab_options(arguments.common));
+  KOBOX_TRY(options.project, load_project(arguments.common.folder));
+  KOBOX_TRY(options.accel, parse_accel(arguments.common.accel));
+  KOBOX_TRY(options.timeout, timeout_of(arguments.common));
+  options.selectors = selectors_of(arguments.common, options.project);
+  if (arguments.matrix) {
+    if (!arguments.common.kernels.empty())
+      return fail(ErrorKind::usage, "--matrix and --kernel exclude each other");
+    if (!options.project.kernels_matrix.empty())
+      options.selectors = options.project.kernels_matrix;
+  }
+  options.filter = arguments.filter;
+  options.jobs = arguments.common.jobs;
+  options.isolation = arguments.fresh_boot ? Isolation::fresh_boot : Isolation::shared_boot;
+  options.keep = arguments.common.keep ? Keep::everything : Keep::failures;
+  options.command = "kobox test " + shell_quote(arguments.common.folder);
+  if (!arguments.common.headers.empty())
+    options.command += " --headers " + shell_quote(arguments.common.headers);
+  return options;
+}
+
+// Prints what would be run. Nothing is fetched, so a kernel that is not there is an error.
+Result<int> dry_run(TestOptions options, StatusLine& status) {
+  options.lab.network = Network::forbidden;
+  KOBOX_TRY(const auto qemu, find_qemu());
+  KOBOX_CHECK(select_tests(options.project, options.filter));
+  for (const auto& selector : options.selectors) {
+    KOBOX_TRY(const auto kernel, resolve_kernel(options.lab, selector, status));
+    KOBOX_TRY(const auto make, make_command({.source = options.project.source,
+                                             .module_name = options.project.module_name,
+                                             .cache = options.lab.cache},
+                                            kernel));
+    KOBOX_TRY(const auto initramfs, initramfs_path(kernel, options.lab.cache));
+    const GuestSpec spec{.kernel = kernel,
+                         .initramfs = initramfs,
+                         .memory = options.project.memory,
+                         .cpus = options.project.cpus,
+                         .folder = options.lab.state / "runs/run.XXXXXX"};
+    const auto accel = options.accel == AccelWish::kvm ? Accel::kvm : Accel::tcg;
+    status.print(make.to_string() + "\n" +
+                 qemu_command(qemu, machine_spec(spec, accel)).to_string() + "\n");
+  }
+  return k_exit_passed;
+}
+
+Result<int> run_test_command(const TestArguments& arguments, Console& console) {
+  KOBOX_CHECK(check_format(arguments.format));
+  KOBOX_TRY(const auto wish, color_of(arguments.common));
+  KOBOX_TRY(auto options, test_options(arguments));
+  const auto loudness = loudness_of(arguments.common);
+  StatusLine status(console.output, loudness);
+  if (arguments.common.dry_run) return dry_run(std::move(options), status);
+
+  const bool live = arguments.format == "terminal" && arguments.output_file.empty();
+  const auto color = use_color(wish, live && console.output.is_terminal()) ? Color::on : Color::off;
+  LivePrinter printer(status, color, loudness, options.selectors.size());
+  SilentObserver silent;
+  KOBOX_TRY(const auto report,
+            run_tests(options, status, live ? static_cast<TestObserver&>(printer) : silent));
+  if (live) {
+    status.print(render_summary(report, color));
+  } else {
+    KOBOX_TRY(const auto text, render(report, arguments.format, color));
+    if (arguments.output_file.empty())
+      status.print(text);
+    else {
+      KOBOX_CHECK(write_file(std::filesystem::absolute(arguments.output_file), text));
+    }
+  }
+  return exit_code(report);
+}
+
+}  // namespace
+
+void add_test_command(CLI::App& app, Action& action) {
+  auto arguments = std::make_shared<TestArguments>();
+  auto& command = *app.add_subcommand("test", "Build the module and run its tests in QEMU");
+  add_folder(command, arguments->common);
+  add_kernel_options(command, arguments->common);
+  command.add_flag("--matrix", arguments->matrix, "Run on the kernels of kobox.toml's matrix");
+  add_machine_options(command, arguments->common);
+  command.add_option("--filter", arguments->filter, "Only tests whose names match")
+      ->type_name("REGEX");
+  command.add_option("--format", arguments->format, "terminal, json, junit or ktap")
+      ->type_name("NAME");
+  command.add_option("--output", arguments->output_file, "Write the results to a file")
+      ->type_name("FILE");
+  command.add_flag("--fresh-boot", arguments->fresh_boot, "Boot a machine for every test");
+  add_output_options(command, arguments->common);
+  command.callback([arguments, &action] {
+    action = [arguments](Console& console) { return run_test_command(*arguments, console); };
+  });
+}
+
+}  // namespace kobox

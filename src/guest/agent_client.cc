@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "guest/agent_client.h"
+
+#include <algorithm>
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+constexpr std::size_t k_max_log_bytes = std::size_t{16} << 20;
+// Within this an idle agent answers even on a loaded host under TCG.
+constexpr Duration k_answer_limit = 10s;
+// A command that is killed at its limit has a second to die in (agent/job.cc).
+constexpr Duration k_after_timeout = 5s;
+
+json bytes_of(std::string_view data) { return json::binary({data.begin(), data.end()}); }
+
+}  // namespace
+
+void AgentClient::take(std::string_view bytes) {
+  if (broken_) return;
+  reader_.feed(bytes);
+  while (auto payload = reader_.next()) {
+    auto message = decode_message(*payload);
+    if (!message) {
+      broken_ = message.error();
+      return;
+    }
+    take_message(std::move(*message));
+  }
+  if (reader_.broken())
+    broken_ = Error(ErrorKind::protocol, "the guest's agent sent a frame of an impossible length");
+}
+
+void AgentClient::take_message(AgentMessage message) {
+  if (auto* hello = std::get_if<AgentHello>(&message)) {
+    if (hello->protocol != wire::k_protocol)
+      broken_ = Error(ErrorKind::protocol,
+                      fmt::format("the guest's agent speaks protocol {}, kobox speaks {}; the guest "
+                                  "image is from another version of kobox",
+                                  hello->protocol, wire::k_protocol));
+    else
+      hello_ = std::move(*hello);
+  } else if (auto* kmsg = std::get_if<AgentKmsg>(&message)) {
+    for (auto& record : kmsg->records) {
+      log_bytes_ += record.size();
+      log_.records.push_back(std::move(record));
+    }
+    while (log_bytes_ > k_max_log_bytes) {
+      log_bytes_ -= log_.records.front().size();
+      log_.records.pop_front();
+      ++log_.dropped;
+    }
+  } else if (auto* output = std::get_if<AgentOutput>(&message)) {
+    const auto terminal = terminals_.find(output->id);
+    if (terminal != terminals_.end()) terminal->second(output->data);
+  } else if (auto* reply = std::get_if<AgentReply>(&message)) {
+    const auto asked = pending_.find(reply->id);
+    if (asked != pending_.end()) asked->second = std::move(*reply);  // others: given up meanwhile
+  }
+}
+
+std::uint64_t AgentClient::post(std::string_view operation, json members) {
+  const auto id = next_id_++;
+  members["id"] = id;
+  members["op"] = operation;
+  std::string payload;
+  json::to_cbor(members, payload);
+  send_(wire::frame(payload));
+  return id;
+}
+
+Result<AgentReply> AgentClient::ask(std::string_view operation, json members, Duration limit) {
+  const auto id = post(operation, std::move(members));
+  pending_.emplace(id, std::nullopt);
+  auto waited =
+      wait_([&] { return pending_.at(id).has_value() || broken_; }, Deadline::after(limit));
+  const auto reply = std::move(pending_.extract(id).mapped());
+  if (reply) return *reply;
+  if (broken_) return std::unexpected(*broken_);
+  if (waited) return fail(ErrorKind::internal, "no reply to {}", operation);
+  if (waited.error().kind() == ErrorKind::timeout)
+    return fail(ErrorKind::timeout, "the guest's agent did not answer '{}' within {} ms", operation,
+                limit.count());
+  return std::unexpected(waited.error());
+}
+
+Result<AgentClient::RunReply> AgentClient::run(const RunRequest& request) {
+  KOBOX_TRY(const auto reply, ask("run",
+                                  {{"command", bytes_of(request.command)},
+                                   {"timeout_ms", request.timeout.count()},
+                                   {"max_output", request.max_output}},
+                                  request.timeout + k_after_timeout));
+  if (!reply.ok)
+    return fail(ErrorKind::tool, "the guest cannot start a command: {}", reply.error);
+  return RunReply{.status = static_cast<int>(reply.number("status")),
+                  .signal = static_cast<int>(reply.number("signal")),
+                  .timed_out = reply.flag("timed_out"),
+                  .stuck = reply.flag("stuck"),
+                  .standard_output = reply.text("stdout"),
+                  .standard_error = reply.text("stderr"),
+                  .dropped_output = static_cast<std::uint64_t>(reply.number("stdout_dropped")),
+                  .dropped_error = static_cast<std::uint64_t>(reply.number("stderr_dropped"))};
+}
+
+Result<> AgentClient::put(std::string_view path, std::string_view bytes, int mode) {
+  bool append = false;
+  do {
+    const auto chunk = bytes.substr(0, wire::k_chunk);
+    KOBOX_TRY(const auto reply, ask("put",
+                                    {{"path", path},
+                                     {"data", bytes_of(chunk)},
+                                     {"mode", mode},
+                                     {"append", append}},
+                                    k_answer_limit));
+    if (!reply.ok)
+      return fail(ErrorKind::tool, "cannot write {} in the guest: {}", path, reply.error);
+    bytes.remove_prefix(chunk.size());
+    append = true;
+  } while (!bytes.empty());
+  return {};
+}
+
+Result<std::string> AgentClient::get(std::string_view path, std::size_t max) {
+  std::string bytes;
+  while (bytes.size() < max) {
+    KOBOX_TRY(const auto reply,
+              ask("get",
+                  {{"path", path},
+                   {"offset", bytes.size()},
+                   {"max", std::min(max - bytes.size(), wire::k_chunk)}},
+                  k_answer_limit));
+    if (!reply.ok)
+      return fail(ErrorKind::tool, "cannot read {} in the guest: {}", path, reply.error);
+    const auto data = reply.text("data");
+    bytes += data;
+    if (data.empty() || reply.flag("end")) break;
+  }
+  return bytes.substr(0, max);
+}
+
+Result<AgentClient::KernelAnswer> AgentClient::ask_kernel(std::string_view operation, json members,
+                                                          Duration limit) {
+  members["timeout_ms"] = limit.count();
+  KOBOX_TRY(const auto reply, ask(operation, std::move(members), limit + k_after_timeout));
+  return KernelAnswer{.error_number = reply.ok ? 0 : reply.error_number,
+                      .error = reply.error,
+                      .killed = reply.number("signal") != 0,
+                      .timed_out = reply.flag("timed_out")};
+}
+
+Result<AgentClient::KernelAnswer> AgentClient::load(std::string_view path, std::string_view params,
+                                                    Duration limit) {
+  return ask_kernel("load", {{"path", path}, {"params", params}}, limit);
+}
+
+Result<AgentClient::KernelAnswer> AgentClient::unload(std::string_view name, Duration limit) {
+  return ask_kernel("unload", {{"name", name}}, limit);
+}
+
+Result<std::map<std::string, std::uint64_t>> AgentClient::sections(std::string_view name) {
+  KOBOX_TRY(const auto reply, ask("sections", {{"name", name}}, k_answer_limit));
+  std::map<std::string, std::uint64_t> sections;
+  if (const auto it = reply.members.find("sections"); it != reply.members.end() && it->is_object())
+    for (const auto& [section, address] : it->items())
+      if (address.is_number_unsigned()) sections[section] = address.get<std::uint64_t>();
+  return sections;
+}
+
+Result<std::vector<std::string>> AgentClient::inventory() {
+  KOBOX_TRY(const auto reply, ask("inventory", json::object(), k_answer_limit));
+  std::vector<std::string> entries;
+  if (const auto it = reply.members.find("entries"); it != reply.members.end() && it->is_array())
+    for (const auto& entry : *it)
+      if (entry.is_string()) entries.push_back(entry.get<std::string>());
+  return entries;
+}
+
+Result<> AgentClient::configure(const Settings& settings) {
+  KOBOX_CHECK(ask("configure",
+                  {{"watchdog_s", settings.watchdog_s},
+                   {"hung_task_s", settings.hung_task_s},
+                   {"epoch_us", settings.epoch_us}},
+                  k_answer_limit));
+  return {};
+}
+
+std::uint64_t AgentClient::open_terminal(const TerminalRequest& request,
+                                         std::function<void(std::string_view)> on_output) {
+  const auto id = post("terminal", {{"command", bytes_of(request.command)},
+                                    {"rows", request.rows},
+                                    {"columns", request.columns},
+                                    {"term", request.term}});
+  pending_.emplace(id, std::nullopt);
+  terminals_.emplace(id, std::move(on_output));
+  return id;
+}
+
+void AgentClient::send_input(std::uint64_t terminal, std::string_view bytes) {
+  post("input", {{"terminal", terminal}, {"data", bytes_of(bytes)}});
+}
+
+void AgentClient::resize(std::uint64_t terminal, unsigned rows, unsigned columns) {
+  post("resize", {{"terminal", terminal}, {"rows", rows}, {"columns", columns}});
+}
+
+std::optional<AgentReply> AgentClient::terminal_end(std::uint64_t terminal) {
+  const auto it = pending_.find(terminal);
+  return it == pending_.end() ? std::nullopt : it->second;
+}
+
+void AgentClient::power_off() { post("poweroff", json::object()); }
+
+}  // namespace kobox

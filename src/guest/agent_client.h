@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The host's side of the agent: asks, waits for answers, collects the kernel's log.
+//
+// Everything the guest sends is bounded: frames by the wire's limit, the kernel log by
+// k_max_log_bytes (older records go first), replies to one for each request.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/result.h"
+#include "guest/message.h"
+#include "guest/wire.h"
+
+namespace kobox {
+
+class AgentClient {
+ public:
+  using Send = std::function<void(std::string)>;
+  // Waits for a condition while the machine's events are taken; see Guest.
+  using Wait = std::function<Result<>(const std::function<bool()>&, Deadline)>;
+
+  AgentClient(Send send, Wait wait) : send_(std::move(send)), wait_(std::move(wait)) {}
+
+  // Bytes from the port.
+  void take(std::string_view bytes);
+  bool ready() const { return hello_.has_value(); }
+  const std::string& release() const { return hello_->release; }
+  // The guest broke the protocol; nothing it says is listened to any more.
+  const std::optional<Error>& broken() const { return broken_; }
+
+  struct RunRequest {
+    std::string command;
+    Duration timeout = std::chrono::seconds(10);
+    std::size_t max_output = std::size_t{256} << 10;  // bytes kept of each stream
+  };
+  struct RunReply {
+    int status = 0;
+    int signal = 0;
+    bool timed_out = false;
+    bool stuck = false;  // still there after SIGKILL
+    std::string standard_output;
+    std::string standard_error;
+    std::uint64_t dropped_output = 0;  // bytes
+    std::uint64_t dropped_error = 0;
+  };
+  // Errors of all calls: timeout (the agent did not answer), protocol (it broke the protocol),
+  // tool (the machine ended), interrupted. What the guest's kernel refused is a value.
+  Result<RunReply> run(const RunRequest& request);
+
+  Result<> put(std::string_view path, std::string_view bytes, int mode);
+  // ErrorKind::tool with the guest's errno text if it cannot be read; at most max bytes.
+  Result<std::string> get(std::string_view path, std::size_t max);
+
+  struct KernelAnswer {
+    int error_number = 0;    // 0: done
+    std::string error;       // strerror
+    bool killed = false;     // the process that asked the kernel was killed: an oops
+    bool timed_out = false;  // the kernel did not come back within the limit
+    bool done() const { return error_number == 0 && !killed && !timed_out; }
+  };
+  Result<KernelAnswer> load(std::string_view path, std::string_view params, Duration limit);
+  Result<KernelAnswer> unload(std::string_view name, Duration limit);
+  Result<std::map<std::string, std::uint64_t>> sections(std::string_view name);
+  Result<std::vector<std::string>> inventory();
+
+  struct Settings {
+    int watchdog_s = 0;   // kernel.watchdog_thresh; a soft lockup is reported after twice that
+    int hung_task_s = 0;  // kernel.hung_task_timeout_secs
+    std::int64_t epoch_us = 0;  // the time of day to set; 0: leave it
+  };
+  Result<> configure(const Settings& settings);
+
+  // An interactive command on a terminal. Output goes to on_output while anything waits.
+  struct TerminalRequest {
+    std::string command;
+    unsigned rows = 24, columns = 80;
+    std::string term;
+  };
+  std::uint64_t open_terminal(const TerminalRequest& request,
+                              std::function<void(std::string_view)> on_output);
+  void send_input(std::uint64_t terminal, std::string_view bytes);
+  void resize(std::uint64_t terminal, unsigned rows, unsigned columns);
+  // The reply once its process has ended, nothing before.
+  std::optional<AgentReply> terminal_end(std::uint64_t terminal);
+
+  void power_off();
+
+  // Raw /dev/kmsg records since boot, in order. `dropped` counts those that no longer are there:
+  // record i of the log has index dropped + i.
+  struct KernelLog {
+    std::deque<std::string> records;
+    std::size_t dropped = 0;
+    std::size_t end() const { return dropped + records.size(); }
+  };
+  const KernelLog& kernel_log() const { return log_; }
+
+ private:
+  void take_message(AgentMessage message);
+  std::uint64_t post(std::string_view operation, nlohmann::json members);
+  Result<AgentReply> ask(std::string_view operation, nlohmann::json members, Duration limit);
+  Result<KernelAnswer> ask_kernel(std::string_view operation, nlohmann::json members,
+                                  Duration limit);
+
+  Send send_;
+  Wait wait_;
+  wire::FrameReader reader_;
+  std::optional<AgentHello> hello_;
+  std::optional<Error> broken_;
+  std::uint64_t next_id_ = 1;
+  std::map<std::uint64_t, std::optional<AgentReply>> pending_;
+  std::map<std::uint64_t, std::function<void(std::string_view)>> terminals_;
+  KernelLog log_;
+  std::size_t log_bytes_ = 0;
+};
+
+}  // namespace kobox

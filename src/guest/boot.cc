@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Booting to the agent's hello, and finding out which accelerator can.
+#include <ctime>
+
+#include "guest/guest.h"
+
+namespace kobox {
+namespace {
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts = {};
+  ::localtime_r(&now, &parts);
+  char text[16];
+  std::strftime(text, sizeof text, "%Y-%m-%d", &parts);
+  return text;
+}
+
+BootFailure describe_failure(Guest& guest, const Error& error, const GuestSpec& spec) {
+  BootFailure failure{.message = "", .console = guest.console(),
+                      .console_log = guest.console_log()};
+  const auto& end = guest.machine().end();
+  if (end) {
+    failure.message = fmt::format("the machine ended while it booted: {}", end->message);
+    failure.host_at_fault =
+        end->cause == MachineEnd::Cause::killed || end->cause == MachineEnd::Cause::failed;
+  } else if (error.kind() == ErrorKind::timeout) {
+    failure.message =
+        fmt::format("the kernel did not reach kobox's agent within its boot limit of {} s{}",
+                    spec.boot_limit.count() / 1000,
+                    guest.console().empty() ? "; its console stayed silent" : "");
+  } else {
+    failure.message = error.message();
+  }
+  return failure;
+}
+
+bool arrived_or_over(Guest& guest) {
+  return guest.agent().ready() || guest.agent().broken() || guest.machine().end();
+}
+
+// One machine, one accelerator.
+Result<BootOutcome> boot_one(EventLoop& loop, const GuestSpec& spec, AccelDecision decision) {
+  KOBOX_TRY(auto guest, Guest::start(loop, spec, decision.accel));
+  auto waited =
+      loop.wait_until([&] { return arrived_or_over(*guest); }, Deadline::after(spec.boot_limit));
+  if (guest->agent().ready()) return BootedGuest{std::move(guest), std::move(decision)};
+  if (!waited && waited.error().kind() == ErrorKind::interrupted)
+    return std::unexpected(waited.error());
+  const Error error = guest->agent().broken() ? *guest->agent().broken()
+                      : waited ? Error(ErrorKind::tool, "the machine ended")
+                               : waited.error();
+  return describe_failure(*guest, error, spec);
+}
+
+// Both at once: the first that boots this kernel is the one that works.
+Result<BootOutcome> race(EventLoop& loop, const GuestSpec& spec, const AccelMemory& memory) {
+  GuestSpec kvm_spec = spec;
+  kvm_spec.folder = spec.folder / "kvm-probe";
+  std::error_code ignored;
+  std::filesystem::create_directories(kvm_spec.folder, ignored);
+  auto kvm = Guest::start(loop, kvm_spec, Accel::kvm);
+  if (!kvm) {
+    if (kvm.error().kind() == ErrorKind::interrupted) return std::unexpected(kvm.error());
+    const AccelDecision decision{
+        Accel::tcg, fmt::format("/dev/kvm opens, but QEMU cannot use it: {}", kvm.error().message())};
+    memory.remember(decision);
+    return boot_one(loop, spec, decision);
+  }
+  KOBOX_TRY(auto tcg, Guest::start(loop, spec, Accel::tcg));
+  auto waited = loop.wait_until(
+      [&] {
+        return (*kvm)->agent().ready() || tcg->agent().ready() ||
+               (arrived_or_over(**kvm) && arrived_or_over(*tcg));
+      },
+      Deadline::after(spec.boot_limit));
+  if ((*kvm)->agent().ready()) {
+    AccelDecision decision{Accel::kvm,
+                           fmt::format("/dev/kvm boots this kernel (found {})", today())};
+    memory.remember(decision);
+    return BootedGuest{std::move(*kvm), std::move(decision)};
+  }
+  if (tcg->agent().ready()) {
+    const auto& end = (*kvm)->machine().end();
+    AccelDecision decision{
+        Accel::tcg,
+        end ? fmt::format("/dev/kvm opens, but QEMU gave up on it: {} (found {})", end->message,
+                          today())
+            : fmt::format("/dev/kvm opens but does not boot this kernel (found {})", today())};
+    memory.remember(decision);
+    return BootedGuest{std::move(tcg), std::move(decision)};
+  }
+  if (!waited && waited.error().kind() == ErrorKind::interrupted)
+    return std::unexpected(waited.error());
+  return describe_failure(*tcg, waited ? Error(ErrorKind::tool, "both machines ended") : waited.error(),
+                          spec);
+}
+
+std::string kvm_advice(const std::string& obstacle) {
+  return fmt::format("--accel kvm: {}; use --accel tcg, or auto to let kobox choose", obstacle);
+}
+
+Result<BootOutcome> boot_kvm(EventLoop& loop, const GuestSpec& spec, const AccelMemory& memory) {
+  if (const auto obstacle = kvm_obstacle())
+    return fail(ErrorKind::environment, "{}", kvm_advice(*obstacle));
+  if (const auto known = memory.recall(); known && known->accel == Accel::tcg)
+    return fail(ErrorKind::environment, "{}", kvm_advice(known->reason));
+  auto outcome = boot_one(loop, spec, {Accel::kvm, "asked for with --accel kvm"});
+  if (!outcome && outcome.error().kind() == ErrorKind::environment)
+    return fail(ErrorKind::environment, "{}", kvm_advice(outcome.error().message()));
+  if (outcome) {
+    if (auto* failure = std::get_if<BootFailure>(&*outcome))
+      failure->message += "; this host's /dev/kvm may not run ordinary kernels: try --accel tcg";
+  }
+  return outcome;
+}
+
+}  // namespace
+
+Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& spec, AccelWish wish,
+                               const std::filesystem::path& cache) {
+  KOBOX_TRY(const auto qemu, find_qemu());
+  const AccelMemory memory(cache, spec.kernel.identity, qemu);
+  if (wish == AccelWish::tcg) return boot_one(loop, spec, {Accel::tcg, "asked for with --accel tcg"});
+  if (wish == AccelWish::kvm) return boot_kvm(loop, spec, memory);
+  if (const auto obstacle = kvm_obstacle()) return boot_one(loop, spec, {Accel::tcg, *obstacle});
+  if (const auto known = memory.recall()) return boot_one(loop, spec, *known);
+  return race(loop, spec, memory);
+}
+
+}  // namespace kobox

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Unpacking a .deb without dpkg: only what is wanted, only below one folder.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace kobox {
+
+// Where an entry of the package ("usr/src/x/Makefile", no "./" in front) goes below the target
+// folder, or nothing if it is not wanted.
+using Placement = std::function<std::optional<std::filesystem::path>(std::string_view entry)>;
+
+// Writes the wanted files, folders and symbolic links of the package below `target`, which must
+// exist. Owners are not kept. Nothing is written outside: an absolute name, "..", a way through a
+// symbolic link, an absolute link or any other kind of entry is an ErrorKind::environment, as is
+// a damaged package or a full disk. on_bytes is told how much of the .deb has been read.
+Result<> unpack_deb(const std::filesystem::path& deb, const std::filesystem::path& target,
+                    const Placement& place, const std::function<void(std::uint64_t)>& on_bytes);
+
+}  // namespace kobox

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/kernel_folder.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <regex>
+
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "base/interrupt.h"
+#include "base/text.h"
+
+namespace kobox {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view k_schema = "kobox.kernel/1";
+constexpr std::string_view k_json = "kernel.json";
+
+// Every regular file below the folder with its size. Relative names.
+Result<json> sizes_below(const fs::path& folder) {
+  json sizes = json::object();
+  std::error_code error;
+  for (auto it = fs::recursive_directory_iterator(folder, error);
+       !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
+    if (interrupted()) return fail_interrupted();
+    if (it->is_symlink(error) || !it->is_regular_file(error)) continue;
+    sizes[it->path().lexically_relative(folder).string()] = it->file_size(error);
+  }
+  if (error)
+    return fail(ErrorKind::environment, "cannot read {}: {}", folder.string(), error.message());
+  return sizes;
+}
+
+Result<> check_sizes(const fs::path& folder, const json& sizes) {
+  const Fd root(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return fail_errno("cannot open {}", folder.string());
+  for (const auto& [name, size] : sizes.items()) {
+    struct stat info = {};
+    if (::fstatat(root.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+      return fail(ErrorKind::environment, "{} is missing", name);
+    if (static_cast<std::uint64_t>(info.st_size) != size.get<std::uint64_t>())
+      return fail(ErrorKind::environment, "{} has {} bytes instead of {}", name, info.st_size,
+                  size.get<std::uint64_t>());
+  }
+  return {};
+}
+
+// A file name that is not UTF-8 would make dump throw; it is then reported missing when loaded.
+std::string text_of(const json& object) {
+  return object.dump(1, ' ', false, json::error_handler_t::replace);
+}
+
+// "" stays "": the kernel has no such folder.
+std::string name_below(const fs::path& path, const fs::path& folder) {
+  return path.empty() ? "" : path.lexically_relative(folder).string();
+}
+
+Result<fs::path> below(const fs::path& folder, const std::string& name) {
+  if (name.empty()) return fs::path();
+  const auto clean = fs::path(name).lexically_normal();
+  if (clean.is_absolute() || *clean.begin() == "..")
+    return fail(ErrorKind::environment, "{} names '{}', which is outside", k_json, printable(name));
+  return folder / clean;
+}
+
+// Throws what nlohmann throws.
+Result<StoredKernel> from_json(const fs::path& folder, const json& object) {
+  if (object.at("schema") != k_schema)
+    return fail(ErrorKind::environment, "{} is of another version of kobox", k_json);
+  StoredKernel stored;
+  auto& kernel = stored.kernel;
+  kernel.release = object.at("release");
+  kernel.arch = object.at("arch");
+  kernel.version = object.at("version");
+  kernel.pvh = object.at("pvh");
+  kernel.compiler = object.at("compiler");
+  kernel.identity = object.at("identity");
+  stored.suite = object.at("suite");
+  stored.bytes = object.at("bytes");
+  KOBOX_TRY(kernel.vmlinuz, below(folder, object.at("vmlinuz")));
+  KOBOX_TRY(kernel.vmlinux, below(folder, object.at("vmlinux")));
+  KOBOX_TRY(kernel.headers, below(folder, object.at("headers")));
+  KOBOX_TRY(kernel.modules, below(folder, object.at("modules")));
+  KOBOX_CHECK(check_sizes(folder, object.at("files")));
+  return stored;
+}
+
+}  // namespace
+
+Result<> save_kernel(const std::filesystem::path& folder, StoredKernel& stored) {
+  auto& kernel = stored.kernel;
+  KOBOX_TRY(const auto files, sizes_below(folder));
+  Digest digest;
+  digest.add(kernel.release).add(kernel.version).add(text_of(files));
+  KOBOX_CHECK(digest.add_file(kernel.vmlinux));
+  kernel.identity = digest.hex();
+  stored.bytes = disk_usage(folder);
+  const json object = {{"schema", k_schema},
+                       {"release", kernel.release},
+                       {"arch", kernel.arch},
+                       {"version", kernel.version},
+                       {"suite", stored.suite},
+                       {"pvh", kernel.pvh},
+                       {"compiler", kernel.compiler},
+                       {"identity", kernel.identity},
+                       {"bytes", stored.bytes},
+                       {"vmlinuz", name_below(kernel.vmlinuz, folder)},
+                       {"vmlinux", name_below(kernel.vmlinux, folder)},
+                       {"headers", name_below(kernel.headers, folder)},
+                       {"modules", name_below(kernel.modules, folder)},
+                       {"files", files}};
+  return write_file(folder / k_json, text_of(object) + "\n");
+}
+
+Result<StoredKernel> load_kernel(const std::filesystem::path& folder) {
+  KOBOX_TRY(const auto text, read_file(folder / k_json, 64 << 20));
+  try {
+    return from_json(folder, json::parse(text));
+  } catch (const json::exception& error) {
+    return fail(ErrorKind::environment, "{} is damaged ({})", k_json, error.what());
+  }
+}
+
+std::string compiler_of(const std::filesystem::path& headers) {
+  // CONFIG_CC_VERSION_TEXT="x86_64-linux-gnu-gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0", or
+  // "gcc (GCC) 13.2.1", where only the last word tells.
+  static const std::regex named(R"((?:[a-z0-9_]+-)*((?:gcc|clang)-[0-9]+)(?: .*)?)");
+  static const std::regex unnamed(
+      R"((?:[A-Za-z]+ )?(?:[a-z0-9_]+-)*(gcc|clang) .*?([0-9]+)\.[0-9]+\.[0-9]+.*)");
+  constexpr std::string_view k_key = "CONFIG_CC_VERSION_TEXT=";
+  for (const auto* name : {".config", "include/config/auto.conf"}) {
+    const auto text = read_file(headers / name, 16 << 20);
+    if (!text) continue;
+    const auto at = text->find(k_key);
+    if (at == std::string::npos) continue;
+    auto value = text->substr(at + k_key.size(), 200);
+    value = value.substr(0, value.find('\n'));
+    std::erase(value, '"');
+    std::smatch match;
+    if (std::regex_match(value, match, named)) return match[1];
+    if (std::regex_match(value, match, unnamed)) return match[1].str() + "-" + match[2].str();
+  }
+  return "";
+}
+
+std::string release_of_headers(const std::filesystem::path& headers) {
+  if (const auto text = read_file(headers / "include/config/kernel.release", 4096))
+    return std::string(trim(*text));
+  const auto text = read_file(headers / "include/generated/utsrelease.h", 65536);
+  if (!text) return "";
+  constexpr std::string_view k_macro = "#define UTS_RELEASE \"";
+  const auto at = text->find(k_macro);
+  if (at == std::string::npos) return "";
+  const auto rest = text->substr(at + k_macro.size());
+  return rest.substr(0, rest.find('"'));
+}
+
+}  // namespace kobox

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/local_kernel.h"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/files.h"
+#include "kernel/kernel_folder.h"
+#include "kernel/vmlinuz.h"
+
+namespace kobox {
+namespace {
+
+constexpr std::uint64_t k_max_image = std::uint64_t{512} << 20;
+
+// The first of them that is a folder, or nothing.
+template <std::size_t N>
+fs::path first_folder(const std::array<fs::path, N>& candidates) {
+  std::error_code ignored;
+  for (const auto& one : candidates)
+    if (fs::is_directory(one, ignored)) return fs::canonical(one, ignored);
+  return {};
+}
+
+Result<> unpack_once(const fs::path& folder, std::string_view image, const Kernel& kernel,
+                     Progress& progress) {
+  std::error_code ignored;
+  if (fs::exists(kernel.vmlinux, ignored)) return {};
+  KOBOX_TRY(const auto lock,
+            FileLock::acquire(folder.string() + ".lock", LockMode::exclusive, Deadline::never()));
+  if (fs::exists(kernel.vmlinux, ignored)) return {};
+  progress.stage(kernel.release, "unpacking its vmlinux");
+  const auto vmlinux = unpack_vmlinux(image);
+  progress.done(kernel.release);
+  if (!vmlinux) return std::unexpected(vmlinux.error());
+  // By its own write and rename: the file is complete or absent.
+  return write_file(kernel.vmlinux, *vmlinux);
+}
+
+// Changes when any file does that a build or a boot reads. A build tree has thousands; these are
+// rewritten whenever the kernel is configured or built anew.
+std::string identity_of(const Kernel& kernel, const std::string& image_digest) {
+  Digest digest;
+  digest.add(image_digest).add(kernel.headers.string()).add(kernel.modules.string());
+  for (const auto& file :
+       {kernel.headers / ".config", kernel.headers / "include/config/auto.conf",
+        kernel.headers / "Module.symvers", kernel.headers / "include/generated/utsrelease.h",
+        kernel.modules / "modules.builtin", kernel.modules / "modules.order"})
+    if (const auto text = read_file(file)) digest.add(file.filename().string()).add(*text);
+  return digest.hex();
+}
+
+Result<std::string> running_release(const HostFiles& host) {
+  if (!host.release.empty()) return host.release;
+  struct utsname name = {};
+  if (::uname(&name) != 0) return fail_errno("cannot tell the running kernel's release");
+  return std::string(name.release);
+}
+
+}  // namespace
+
+Result<Kernel> local_kernel(const std::filesystem::path& image,
+                            const std::filesystem::path& kernels, Progress& progress,
+                            const HostFiles& host) {
+  std::error_code error;
+  if (!fs::exists(image, error) && !error)
+    return fail(ErrorKind::usage, "there is no kernel image {}", image.string());
+  if (fs::is_directory(image, error))
+    return fail(ErrorKind::usage,
+                "{} is a folder; give the vmlinuz file itself (and its build tree with --headers)",
+                image.string());
+  KOBOX_TRY(const auto bytes, read_file(image, k_max_image));
+  const auto action = "reading the kernel image " + image.string();
+  Kernel kernel{.arch = "x86_64"};
+  KOBOX_TRY_WHILE(action, kernel.release, bzimage_release(bytes));
+  const auto digest = Digest().add(bytes).hex();
+  const auto folder = kernels / "by-content" / digest;
+  kernel.vmlinuz = fs::canonical(image, error);
+  if (error) return fail(ErrorKind::environment, "{}: {}", action, error.message());
+  kernel.vmlinux = folder / "vmlinux";
+  KOBOX_CHECK_WHILE(action, unpack_once(folder, bytes, kernel, progress));
+  KOBOX_TRY(kernel.pvh, has_pvh_entry(kernel.vmlinux));
+  const auto beside = kernel.vmlinuz.parent_path();
+  kernel.modules = first_folder(
+      std::array{beside.parent_path() / "lib/modules" / kernel.release,
+                 beside.parent_path() / "usr/lib/modules" / kernel.release,
+                 beside / "lib/modules" / kernel.release, host.modules / kernel.release});
+  if (!kernel.modules.empty()) kernel.headers = first_folder(std::array{kernel.modules / "build"});
+  kernel.compiler = compiler_of(kernel.headers);
+  kernel.identity = identity_of(kernel, digest);
+  return kernel;
+}
+
+Result<Kernel> host_kernel(const std::filesystem::path& kernels, Progress& progress,
+                           const HostFiles& host) {
+  KOBOX_TRY(const auto release, running_release(host));
+  const auto image = host.boot / ("vmlinuz-" + release);
+  std::error_code error;
+  if (!fs::exists(image, error))
+    return fail(ErrorKind::environment,
+                "the running kernel's image {} is not there{}; choose another with --kernel, for "
+                "example 6.1-cloud",
+                image.string(), error ? " for us (" + error.message() + ")" : std::string());
+  if (::access(image.c_str(), R_OK) != 0)
+    return fail_errno(
+        "the running kernel's image {} is not for ordinary users here; choose another with "
+        "--kernel, for example 6.1-cloud, or give a readable copy by its path",
+        image.string());
+  auto kernel = local_kernel(image, kernels, progress, host);
+  if (!kernel) return std::unexpected(std::move(kernel).error().while_doing("--kernel host"));
+  return kernel;
+}
+
+Result<Kernel> with_headers(Kernel kernel, const std::filesystem::path& headers,
+                            Progress& progress) {
+  std::error_code error;
+  const auto folder = fs::canonical(headers, error);
+  if (error || !fs::is_directory(folder, error))
+    return fail(ErrorKind::usage, "--headers: there is no folder {}", headers.string());
+  const bool configured = fs::exists(folder / ".config", error) ||
+                          fs::exists(folder / "include/config/auto.conf", error);
+  if (!fs::exists(folder / "Makefile", error) || !configured)
+    return fail(
+        ErrorKind::usage,
+        "--headers: {} is no configured build tree of a kernel (no {} in it); give a folder "
+        "like /lib/modules/RELEASE/build",
+        folder.string(), configured ? "Makefile" : ".config");
+  const auto release = release_of_headers(folder);
+  if (!release.empty() && release != kernel.release)
+    progress.note(
+        fmt::format("{} is the build tree of {}, the kernel is {}: it may refuse the "
+                    "module",
+                    folder.string(), release, kernel.release));
+  kernel.headers = folder;
+  kernel.compiler = compiler_of(folder);
+  kernel.identity = identity_of(kernel, kernel.identity);
+  return kernel;
+}
+
+}  // namespace kobox

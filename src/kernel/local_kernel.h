@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Kernels that are not fetched: a vmlinuz file of the user's, or the running kernel's own.
+#pragma once
+
+#include <filesystem>
+
+#include "base/progress.h"
+#include "base/result.h"
+#include "kernel/host_files.h"
+#include "kernel/kernel.h"
+
+namespace kobox {
+
+// A bzImage anywhere. Its vmlinux is unpacked into kernels/by-content/DIGEST/ once. Its modules
+// are looked for in lib/modules/RELEASE beside its folder and then in the host's. Errors: usage
+// (no such file), environment (unreadable, no bzImage, cache not writable).
+Result<Kernel> local_kernel(const std::filesystem::path& image,
+                            const std::filesystem::path& kernels, Progress& progress,
+                            const HostFiles& host = {});
+
+// The running kernel, with its build tree if that is installed.
+Result<Kernel> host_kernel(const std::filesystem::path& kernels, Progress& progress,
+                           const HostFiles& host = {});
+
+// Replaces the kernel's build tree by the user's (--headers). ErrorKind::usage if the folder is
+// none; a tree of another kernel is used, but noted.
+Result<Kernel> with_headers(Kernel kernel, const std::filesystem::path& headers,
+                            Progress& progress);
+
+}  // namespace kobox

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/selector.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <regex>
+
+#include "base/text.h"
+#include "kernel/release.h"
+
+namespace kobox {
+namespace {
+
+constexpr std::string_view k_forms =
+    "a kernel is named by its line ('6.1', '6.1-cloud', '6.12-cloud'), its exact release "
+    "('6.1.0-56-cloud-amd64'), the path of a vmlinuz file, or 'host'";
+
+bool is_line(std::string_view text, std::string& version, std::string& rest) {
+  static const std::regex pattern(R"(([0-9]{1,4}\.[0-9]{1,4})(?:-(.*))?)");
+  std::cmatch match;
+  if (!std::regex_match(text.data(), text.data() + text.size(), match, pattern)) return false;
+  version = match[1];
+  rest = match[2];
+  return true;
+}
+
+bool is_release(std::string_view text) {
+  static const std::regex pattern(R"([0-9]{1,4}\.[0-9]{1,4}[.+~-][A-Za-z0-9._+~-]{1,200})");
+  return std::regex_match(text.begin(), text.end(), pattern);
+}
+
+Result<Selector> parse_line(Selector selector, std::string_view flavour) {
+  selector.kind = Selector::Kind::line;
+  selector.flavour = flavour;
+  if (flavour == "cloud" || selector.text == selector.version) return selector;
+  const std::array<std::string, 2> known = {selector.version, selector.version + "-cloud"};
+  return fail(ErrorKind::usage, "there is no kernel line '{}'{}: the lines of {} are '{}' and '{}'",
+              printable(selector.text), did_you_mean(selector.text, known), selector.version,
+              known[0], known[1]);
+}
+
+struct Condition {
+  std::string_view relation;
+  std::vector<int> numbers;
+};
+
+Result<Condition> parse_condition(std::string_view word) {
+  // The longer ones first, so that ">=" is not read as ">".
+  constexpr std::array<std::string_view, 6> k_relations = {">=", "<=", "==", ">", "<", "="};
+  for (const auto relation : k_relations) {
+    if (!word.starts_with(relation)) continue;
+    auto numbers = version_numbers(word.substr(relation.size()));
+    if (numbers) return Condition{relation, std::move(*numbers)};
+    break;
+  }
+  return fail(ErrorKind::usage,
+              "'{}' is not a condition on a kernel's version: write '>=6.1', '<6.12', '=6.1', or "
+              "several of them with spaces between",
+              printable(word));
+}
+
+bool holds(std::vector<int> numbers, const Condition& condition) {
+  // "6.12" in a condition means the line: 6.12.117 is neither above nor below it.
+  numbers.resize(condition.numbers.size());
+  const auto order = numbers <=> condition.numbers;
+  if (condition.relation == ">=") return order >= 0;
+  if (condition.relation == "<=") return order <= 0;
+  if (condition.relation == ">") return order > 0;
+  if (condition.relation == "<") return order < 0;
+  return order == 0;
+}
+
+}  // namespace
+
+Result<Selector> parse_selector(std::string_view text) {
+  Selector selector;
+  selector.text = text;
+  std::string rest;
+  if (text == "host") {
+    selector.kind = Selector::Kind::host;
+    return selector;
+  }
+  if (text.find('\0') != std::string_view::npos || text.size() > 4096)
+    return fail(ErrorKind::usage, "a kernel's name has no NUL and at most 4096 bytes; {}", k_forms);
+  if (text.find('/') != std::string_view::npos) {
+    selector.kind = Selector::Kind::path;
+    selector.image = std::string(text);
+    return selector;
+  }
+  if (is_line(text, selector.version, rest)) return parse_line(std::move(selector), rest);
+  if (is_release(text)) {
+    selector.kind = Selector::Kind::release;
+    return selector;
+  }
+  const std::array<std::string, 1> words = {"host"};
+  return fail(ErrorKind::usage, "'{}' names no kernel{}: {}; a file in this folder is './{}'",
+              printable(text), did_you_mean(text, words), k_forms, printable(text));
+}
+
+Result<bool> release_satisfies(std::string_view release, std::string_view condition) {
+  const auto numbers = version_numbers(release.substr(0, release.find_first_of("-+")));
+  if (!numbers)
+    return fail(ErrorKind::usage, "'{}' is no kernel release: it does not start with a version",
+                printable(release));
+  bool all = true;
+  bool any = false;
+  for (const auto& word : split(condition, ' ')) {
+    if (trim(word).empty()) continue;
+    KOBOX_TRY(const auto parsed, parse_condition(trim(word)));
+    all = all && holds(*numbers, parsed);
+    any = true;
+  }
+  if (!any) return fail(ErrorKind::usage, "an empty condition on a kernel's version");
+  return all;
+}
+
+}  // namespace kobox

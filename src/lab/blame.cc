@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lab/blame.h"
+
+#include "base/files.h"
+#include "base/text.h"
+
+namespace kobox {
+namespace {
+
+std::optional<KoLines> open_lines(const BuiltModule& module) {
+  auto lines = KoLines::open(module.ko, module.copy);
+  if (!lines) return std::nullopt;
+  return std::move(*lines);
+}
+
+}  // namespace
+
+Blame::Blame(const BuiltModule& module)
+    : name_(module.name), source_(module.source), lines_(open_lines(module)) {}
+
+Failure Blame::from_report(const KernelReport& report) const {
+  Failure failure{.kind = report.kind, .message = report.title, .log = report.lines};
+  const auto frame = report.innermost_frame(name_);
+  if (!frame) return failure;
+  failure.function = frame->function;
+  if (!lines_) return failure;
+  // The rip is the faulting instruction itself; what the trace holds are return addresses.
+  const bool is_rip = report.rip && report.rip->function == frame->function &&
+                      report.rip->offset == frame->offset;
+  const auto places =
+      lines_->locate(frame->function, frame->offset, frame->size,
+                     is_rip ? KoLines::Address::exact : KoLines::Address::after_call);
+  if (places.empty()) return failure;
+  failure.function = places.front().function;
+  failure.file = places.front().file;
+  failure.line = places.front().line;
+  quote_source(failure);
+  return failure;
+}
+
+void Blame::quote_source(Failure& failure) const {
+  if (failure.file.empty() || failure.line <= 0) return;
+  const auto text = read_file(source_ / failure.file, 16 << 20);
+  if (!text) return;
+  const auto lines = lines_of(*text);
+  const auto index = static_cast<std::size_t>(failure.line) - 1;
+  if (index < lines.size()) failure.source = trim(lines[index]);
+}
+
+}  // namespace kobox

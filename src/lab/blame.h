@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// From what a kernel printed to a Failure that names the module's own line.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "module/build.h"
+#include "module/ko_file.h"
+#include "verdict/kernel_report.h"
+#include "verdict/verdict.h"
+
+namespace kobox {
+
+// Finds function, file and line of the module's innermost frame by the module's own DWARF.
+class Blame {
+ public:
+  // A module without DWARF, or one that cannot be read, only leaves the places unknown.
+  explicit Blame(const BuiltModule& module);
+
+  Failure from_report(const KernelReport& report) const;
+  // Sets failure.source to the text of failure.line in the user's folder.
+  void quote_source(Failure& failure) const;
+
+ private:
+  std::string name_;
+  std::filesystem::path source_;
+  std::optional<KoLines> lines_;
+};
+
+}  // namespace kobox

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lab/cache.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "kernel/cache.h"
+
+namespace kobox {
+namespace {
+
+using SystemClock = std::chrono::system_clock;
+
+std::string kind_name(CacheEntry::Kind kind) {
+  switch (kind) {
+    case CacheEntry::Kind::kernel:
+      return "kernel";
+    case CacheEntry::Kind::unpacked_kernel:
+      return "unpacked kernel";
+    case CacheEntry::Kind::package_lists:
+      break;
+  }
+  return "package lists";
+}
+
+SystemClock::time_point changed_at(const fs::path& path) {
+  struct stat info = {};
+  return ::stat(path.c_str(), &info) == 0 ? SystemClock::from_time_t(info.st_mtime)
+                                          : SystemClock::time_point();
+}
+
+// A folder with a `lock` file in it is in use while somebody holds that.
+bool is_locked(const fs::path& folder) {
+  std::error_code ignored;
+  if (!fs::exists(folder / "lock", ignored)) return false;
+  const auto lock = FileLock::try_acquire(folder / "lock", LockMode::exclusive);
+  return lock && !lock->has_value();
+}
+
+void add_folder_items(std::vector<CacheItem>& items, const fs::path& folder, const char* kind) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    items.push_back({.kind = kind,
+                     .name = entry.path().filename().string(),
+                     .path = entry.path(),
+                     .bytes = disk_usage(entry.path()),
+                     .last_used = changed_at(entry.path()),
+                     .in_use = is_locked(entry.path())});
+  }
+}
+
+Result<> remove_item(const CacheItem& item, const fs::path& cache) {
+  if (item.kind != "kernel" && item.kind != "unpacked kernel" && item.kind != "package lists")
+    return remove_tree(item.path);
+  KOBOX_TRY(const auto entries, kernel_cache_entries(cache));
+  for (const auto& entry : entries)
+    if (entry.path == item.path) return remove_cache_entry(entry);
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<CacheItem>> list_cache(const fs::path& cache, const fs::path& state) {
+  std::vector<CacheItem> items;
+  KOBOX_TRY(const auto kernels, kernel_cache_entries(cache));
+  for (const auto& entry : kernels)
+    items.push_back({.kind = kind_name(entry.kind),
+                     .name = entry.name,
+                     .path = entry.path,
+                     .bytes = entry.bytes,
+                     .last_used = entry.last_used,
+                     .in_use = entry.in_use});
+  add_folder_items(items, cache / "builds", "build");
+  add_folder_items(items, cache / "programs", "program");
+  add_folder_items(items, cache / "guests", "guest");
+  add_folder_items(items, state / "runs", "run");
+  std::ranges::sort(items, {}, &CacheItem::last_used);
+  return items;
+}
+
+Result<std::vector<CacheItem>> prune_cache(const fs::path& cache, const fs::path& state,
+                                           const PrunePolicy& policy) {
+  KOBOX_TRY(const auto items, list_cache(cache, state));
+  std::uint64_t total = 0;
+  for (const auto& item : items) total += item.bytes;
+  std::vector<CacheItem> removed;
+  for (const auto& item : items) {
+    const bool old = policy.older_than && SystemClock::now() - item.last_used > *policy.older_than;
+    const bool too_much = policy.max_bytes && total > *policy.max_bytes;
+    if (item.in_use || !(policy.everything || old || too_much)) continue;
+    KOBOX_CHECK(remove_item(item, cache));
+    total -= item.bytes;
+    removed.push_back(item);
+  }
+  return removed;
+}
+
+}  // namespace kobox

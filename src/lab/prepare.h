@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Everything a machine needs before it can start: kernel, module, programs, initramfs.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/files.h"
+#include "base/progress.h"
+#include "base/result.h"
+#include "kernel/drivers.h"
+#include "kernel/store.h"
+#include "lab/project.h"
+#include "module/build.h"
+#include "verdict/verdict.h"
+
+namespace kobox {
+
+// What all use cases share.
+struct LabOptions {
+  std::filesystem::path cache;
+  std::filesystem::path state;
+  std::optional<std::filesystem::path> headers;  // --headers
+  Network network = Network::allowed;
+};
+
+struct Prepared {
+  Kernel kernel;
+  FileLock kernel_lock;  // the kernel stays in the cache while this lives
+  std::filesystem::path initramfs;
+  std::optional<BuiltModule> module;          // none if the folder holds no module (kobox shell)
+  std::vector<DriverModule> module_drivers;   // the kernel's own modules that ours depends on
+  std::vector<BuiltProgram> programs;
+};
+
+// Fetches the kernel if need be.
+Result<Kernel> resolve_kernel(const LabOptions& options, const std::string& selector,
+                              Progress& progress);
+
+// Is there something to build in the project's source folder?
+bool holds_module(const Project& project);
+
+// Builds the module, if the folder holds one, and the programs, makes the initramfs. A source that does not build is a
+// Failure, not an Error. `tests`: whose programs are wanted.
+using PrepareOutcome = std::variant<Prepared, Failure>;
+Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project,
+                               const std::vector<TestSpec>& tests, const Kernel& kernel,
+                               const std::string& progress_key, Progress& progress);
+
+// A build's failure in the terms of the report.
+Failure build_failure(const BuildFailure& failure, const std::filesystem::path& source);
+
+}  // namespace kobox

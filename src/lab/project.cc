@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lab/project.h"
+
+#include "base/files.h"
+#include "base/text.h"
+#include "lab/project_toml.h"
+
+namespace kobox {
+namespace {
+
+constexpr std::uint64_t k_largest_file = 1 << 20;  // of a kobox.toml
+
+Result<toml::table> parse(const std::string& text, const std::string& file) {
+  try {
+    return toml::parse(text, file);
+  } catch (const toml::parse_error& error) {
+    const auto& place = error.source().begin;
+    return fail(ErrorKind::usage, "{}:{}:{}: {}", file, place.line, place.column,
+                printable(error.description()));
+  }
+}
+
+Result<> read_project(const TomlTable& file, Project& project) {
+  KOBOX_CHECK(file.only({"module", "kernels", "limits", "test"}));
+  KOBOX_TRY(auto module, file.table("module", "[module]"));
+  if (module) KOBOX_CHECK(read_module_table(*module, project));
+  KOBOX_TRY(auto kernels, file.table("kernels", "[kernels]"));
+  if (kernels) KOBOX_CHECK(read_kernels_table(*kernels, project));
+  KOBOX_TRY(auto limits, file.table("limits", "[limits]"));
+  if (limits) KOBOX_CHECK(read_limits_table(*limits, project));
+  KOBOX_TRY(project.tests, read_tests(file, project.folder));
+  return {};
+}
+
+}  // namespace
+
+Result<Project> load_project(const fs::path& folder) {
+  std::error_code error;
+  const auto status = fs::status(folder, error);
+  if (status.type() == fs::file_type::not_found)
+    return fail(ErrorKind::usage, "{}: there is no such folder", folder.string());
+  if (status.type() == fs::file_type::none)
+    return fail(ErrorKind::usage, "{}: {}", folder.string(), error.message());
+  if (!fs::is_directory(status))
+    return fail(ErrorKind::usage, "{} is not a folder", folder.string());
+
+  Project project;
+  project.folder = fs::canonical(folder, error);
+  if (error) return fail(ErrorKind::usage, "{}: {}", folder.string(), error.message());
+  project.source = project.folder;
+  const auto file = (folder / "kobox.toml").lexically_normal();
+  // A link that leads nowhere counts as a file too: it is an error, not the absence of one.
+  const auto found = fs::symlink_status(file, error).type();
+  if (found == fs::file_type::not_found) {
+    project.tests = {TestSpec{.name = "loads and unloads", .run = ""}};
+    return project;
+  }
+  project.has_file = true;
+  const auto text = read_file(file, k_largest_file);
+  if (!text) return std::unexpected(Error(ErrorKind::usage, text.error().message()));
+  KOBOX_TRY(const auto document, parse(*text, file.string()));
+  KOBOX_CHECK(read_project(TomlTable(document, file.string(), "", {1, 1}), project));
+  return project;
+}
+
+}  // namespace kobox

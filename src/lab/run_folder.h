@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The private folder of one machine: its console log lives there.
+//
+// Below <state>/runs/, 0700. It goes away with its owner, unless something failed in it. Of the
+// kept ones only the newest hundred stay, so that failures do not fill the disk over the years.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "base/files.h"
+#include "base/result.h"
+
+namespace kobox {
+
+class RunFolder {
+ public:
+  static Result<RunFolder> make(const std::filesystem::path& state, bool keep);
+  RunFolder(RunFolder&&) = default;
+  RunFolder& operator=(RunFolder&&) = default;
+  ~RunFolder();
+
+  const std::filesystem::path& path() const { return path_; }
+  void keep() { keep_ = true; }
+
+ private:
+  RunFolder(TempDir folder, bool keep)
+      : path_(folder.path()), folder_(std::move(folder)), keep_(keep) {}
+  std::filesystem::path path_;
+  std::optional<TempDir> folder_;
+  bool keep_;
+};
+
+}  // namespace kobox

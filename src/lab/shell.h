@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// `kobox shell`: a machine to work in by hand, with the module in it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "base/progress.h"
+#include "lab/prepare.h"
+#include "lab/run_folder.h"
+#include "lab/session.h"
+
+namespace kobox {
+
+struct ShellOptions {
+  LabOptions lab;
+  Project project;
+  std::string selector;
+  AccelWish accel = AccelWish::automatic;
+  bool keep = false;
+};
+
+// Owns all that the shell's machine needs, in the order in which it must go away.
+class ShellMachine {
+ public:
+  // Prepares, boots, and loads the module where the project says so. A module that does not build
+  // or load, or a machine that does not boot, is a Failure.
+  static Result<std::variant<std::unique_ptr<ShellMachine>, Failure>> open(
+      const ShellOptions& options, Progress& progress);
+
+  EventLoop& loop() { return loop_; }
+  AgentClient& agent() { return session_->guest().agent(); }
+  Machine& machine() { return session_->guest().machine(); }
+  const Prepared& prepared() const { return prepared_; }
+  const AccelDecision& decision() const { return session_->decision(); }
+
+ private:
+  ShellMachine(Project project, Prepared prepared, RunFolder folder)
+      : project_(std::move(project)), prepared_(std::move(prepared)), folder_(std::move(folder)) {}
+  Result<std::optional<Failure>> load_module();
+
+  Project project_;
+  Prepared prepared_;
+  RunFolder folder_;
+  EventLoop loop_;
+  std::unique_ptr<Session> session_;
+};
+
+}  // namespace kobox

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "module/build.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "module/build_record.h"
+#include "module/compiler_output.h"
+#include "module/source_tree.h"
+#include "module/toolchain.h"
+
+namespace kobox {
+namespace {
+
+// An example for the user's own folder: its first C file, as the one that is there most likely is.
+std::string example_object(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".c" && !is_build_product(entry.path().filename()))
+      names.push_back(entry.path().stem().string());
+  if (names.empty()) return "hello";
+  return *std::ranges::min_element(names);
+}
+
+Result<> check_source(const fs::path& folder) {
+  std::error_code error;
+  const auto status = fs::status(folder, error);
+  if (!fs::exists(status))
+    return fail(ErrorKind::usage, "{}: there is no such folder", folder.string());
+  if (!fs::is_directory(status))
+    return fail(ErrorKind::usage, "{} is not a folder", folder.string());
+  if (fs::exists(folder / "Kbuild", error) || fs::exists(folder / "Makefile", error)) return {};
+  const auto object = example_object(folder);
+  return fail(ErrorKind::usage,
+              "{0} has no Kbuild and no Makefile, so there is no module to build; for {1}.c write "
+              "this into {0}/Kbuild:\n  obj-m := {1}.o\n  ccflags-y := -Wall",
+              folder.string(), object);
+}
+
+// make takes blanks and colons in these paths for separators, and quoting does not help.
+Result<> check_path(std::string_view what, const fs::path& path) {
+  if (path.native().find_first_of(" \t:#$%") == std::string::npos) return {};
+  return fail(ErrorKind::environment,
+              "{} is {}, and the kernel's build system cannot work in a path with a space or one "
+              "of : # $ %",
+              what, shell_quote(path.string()));
+}
+
+Result<> check_headers(const Kernel& kernel) {
+  if (kernel.headers.empty())
+    return fail(ErrorKind::usage,
+                "kernel {} has no build tree to build modules with; name one with --headers DIR",
+                kernel.release);
+  std::error_code ignored;
+  if (!fs::exists(kernel.headers / "Makefile", ignored))
+    return fail(ErrorKind::usage,
+                "{} is no build tree of a kernel: it has no Makefile (a tree must have been "
+                "prepared with 'make modules_prepare', or come from a linux-headers package)",
+                kernel.headers.string());
+  return check_path("the kernel's build tree", kernel.headers);
+}
+
+CommandLine make_in(const BuildPlace& place, const Kernel& kernel, const Compiler& compiler) {
+  const auto jobs = std::max(1U, std::thread::hardware_concurrency());
+  return {.argv = {"make", "-C", kernel.headers.string(), "M=" + place.copy().string(),
+                   "CC=" + compiler.program,
+                   // BTF for a module needs pahole and the kernel's vmlinux in the build tree.
+                   "CONFIG_DEBUG_INFO_BTF_MODULES=", "--no-print-directory", "--output-sync=target",
+                   fmt::format("-j{}", jobs), "modules"},
+          .cwd = place.copy(),
+          .environment = build_environment(place.copy())};
+}
+
+Result<> require_make() {
+  if (find_program("make")) return {};
+  return fail(ErrorKind::environment,
+              "there is no make on this host; install it: apt install make");
+}
+
+// The command names the place, and the place's name has the kernel's identity in it.
+std::string key_of(const std::string& sources, const Compiler& compiler,
+                   const CommandLine& command) {
+  Digest digest;
+  digest.add(sources).add(compiler.version);
+  for (const auto& word : command.argv)
+    if (!word.starts_with("-j")) digest.add(word);
+  return digest.hex();
+}
+
+// The one module of these that the request means.
+Result<RecordedModule> choose(const std::vector<RecordedModule>& modules,
+                              const BuildRequest& request) {
+  std::vector<std::string> names;
+  for (const auto& module : modules) names.push_back(module.name);
+  const auto built = join(names, ", ");
+  const auto folder = request.source.string();
+  if (modules.empty())
+    return fail(ErrorKind::usage,
+                "the Kbuild or Makefile of {} builds no module; it needs a line such as "
+                "'obj-m := {}.o'",
+                folder, example_object(request.source));
+  if (request.module_name.empty()) {
+    if (modules.size() == 1) return modules.front();
+    return fail(ErrorKind::usage,
+                "{} builds {} modules ({}); say which one with name in [module] of kobox.toml",
+                folder, modules.size(), built);
+  }
+  const auto wanted = module_name_of(request.module_name + ".ko");
+  const auto found = std::ranges::find(modules, wanted, &RecordedModule::name);
+  if (found != modules.end()) return *found;
+  return fail(ErrorKind::usage, "{} builds no module '{}', but {}{}", folder, request.module_name,
+              built, did_you_mean(wanted, names));
+}
+
+struct MakeResult {
+  ExitStatus status;
+  std::string output;
+};
+
+// make's output goes into the log as it comes, so that a build stopped half way leaves it too.
+Result<MakeResult> run_make(const CommandLine& command, const fs::path& log, Deadline deadline) {
+  Fd file(::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file) return fail_errno("cannot write {}", log.string());
+  int log_error = 0;
+  const auto sink = [&](std::string_view bytes) {
+    while (!bytes.empty() && log_error == 0) {
+      const auto wrote = ::write(file.get(), bytes.data(), bytes.size());
+      if (wrote < 0 && errno != EINTR) log_error = errno;
+      if (wrote > 0) bytes.remove_prefix(static_cast<std::size_t>(wrote));
+    }
+  };
+  KOBOX_TRY(auto done, run_command(command, {.deadline = deadline}, Streams::merged, sink));
+  if (log_error != 0) {
+    errno = log_error;
+    return fail_errno("cannot write {}", log.string());
+  }
+  if (done.status.signal != 0)
+    return fail(ErrorKind::environment, "make {}; its output is in {}", done.status.to_string(),
+                log.string());
+  return MakeResult{done.status, std::move(done.output)};
+}
+
+Result<BuildOutcome> build_in(const BuildPlace& place, const BuildRequest& request,
+                              const Kernel& kernel) {
+  KOBOX_TRY(auto compiler, find_compiler(kernel.compiler));
+  const auto command = make_in(place, kernel, compiler);
+  KOBOX_TRY(auto lock, FileLock::acquire(place.lock(), LockMode::exclusive, request.deadline));
+  KOBOX_TRY(auto entries, list_sources(request.source, request.cache));
+  KOBOX_TRY(auto sources, sync_sources(entries, place.copy(), place.manifest()));
+  const auto key = key_of(sources, compiler, command);
+
+  auto modules = read_build_record(place, key);
+  const bool fresh = !modules;
+  if (fresh) {
+    KOBOX_CHECK(require_make());
+    KOBOX_TRY(auto made, run_make(command, place.log(), request.deadline));
+    if (!made.status.success()) {
+      if (const auto fault = host_fault(made.output))
+        return fail(ErrorKind::environment, "{}; make's output is in {}", *fault,
+                    place.log().string());
+      auto failure = first_error(made.output, place.copy());
+      failure.full_log = place.log();
+      return failure;
+    }
+    KOBOX_TRY(modules, write_build_record(place, key, request.source, kernel));
+  }
+  KOBOX_TRY(auto module, choose(*modules, request));
+  return BuiltModule{.name = module.name,
+                     .ko = module.ko,
+                     .source = request.source,
+                     .copy = place.copy(),
+                     .identity = module.identity,
+                     .fresh = fresh,
+                     .log = place.log()};
+}
+
+Result<BuildPlace> checked_place(const BuildRequest& request, const Kernel& kernel) {
+  KOBOX_CHECK(check_source(request.source));
+  KOBOX_CHECK(check_headers(kernel));
+  auto place = BuildPlace::of(request.cache, request.source, kernel);
+  KOBOX_CHECK(check_path("kobox's cache", place.folder));
+  return place;
+}
+
+}  // namespace
+
+Result<CommandLine> make_command(const BuildRequest& request, const Kernel& kernel) {
+  KOBOX_TRY(auto place, checked_place(request, kernel));
+  KOBOX_TRY(auto compiler, find_compiler(kernel.compiler));
+  return make_in(place, kernel, compiler);
+}
+
+Result<BuildOutcome> build_module(const BuildRequest& request, const Kernel& kernel) {
+  KOBOX_TRY(auto place, checked_place(request, kernel));
+  auto outcome = build_in(place, request, kernel);
+  if (!outcome)
+    return std::unexpected(
+        std::move(outcome).error().while_doing("building the module for " + kernel.release));
+  return outcome;
+}
+
+}  // namespace kobox

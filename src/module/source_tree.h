@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What of a folder is the module's source, and keeping a private copy of it up to date.
+//
+// Source is every file of the folder and its visible subfolders, except what kbuild makes
+// (objects, .ko, .mod.c, .*.cmd, Module.symvers, …), what editors leave behind, and kobox.toml.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace kobox {
+
+struct SourceEntry {
+  std::filesystem::path relative;
+  std::filesystem::path origin;  // the file whose bytes are copied; empty for a link
+  std::string link;              // where the link points to, relative to itself
+  bool executable = false;
+};
+
+struct SourceLimits {
+  std::uint64_t bytes = std::uint64_t{200} << 20;
+  std::size_t files = 20'000;
+};
+
+// Whether kbuild or an editor made a file of this name (its path below the module's folder).
+bool is_build_product(const std::filesystem::path& relative);
+
+// The entries in the order of their paths. `skip` (kobox's cache) is left out if it lies inside.
+// A link that stays among the sources is kept as a link; one that leads to a file elsewhere
+// becomes a copy of that file. ErrorKind::usage for a link to a folder elsewhere, and for a folder
+// that passes the limits.
+Result<std::vector<SourceEntry>> list_sources(const std::filesystem::path& folder,
+                                              const std::filesystem::path& skip,
+                                              const SourceLimits& limits = {});
+
+// Makes `copy` hold the entries and gives the digest of what it then holds. Unchanged files keep
+// their times and kbuild's products stay, so that make rebuilds only what changed. When a source
+// is gone the copy starts afresh, products included: kbuild would go on linking the old object.
+// `manifest` (a file beside the copy) remembers what was copied; without it the copy starts
+// afresh too. The caller holds the lock of the copy.
+Result<std::string> sync_sources(const std::vector<SourceEntry>& entries,
+                                 const std::filesystem::path& copy,
+                                 const std::filesystem::path& manifest);
+
+}  // namespace kobox

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the renderers share: a failure in words, and text from the guest made harmless.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "verdict/verdict.h"
+
+namespace kobox {
+
+// printable(), on one line: newlines and tabs become spaces.
+std::string one_line(std::string_view text);
+
+// "oops: BUG: kernel NULL pointer dereference", on one line.
+std::string failure_headline(const Failure& failure);
+// "dev_write at qemu_exercise.c:84", or as much of it as is known, or "".
+std::string failure_place(const Failure& failure);
+
+struct Counts {
+  int passed = 0;
+  int failed = 0;
+  int errors = 0;
+  int skipped = 0;
+  double seconds = 0;
+
+  int total() const { return passed + failed + errors + skipped; }
+  void add(const Counts& other);
+};
+
+// A run as a list of tests: where it failed outside any test, that failure comes first, as a test
+// named after its kind ("build", "load", "boot"), since most readers know nothing but tests.
+std::vector<TestResult> tests_of(const RunResult& run);
+Counts count(const std::vector<TestResult>& tests);
+
+}  // namespace kobox

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "base/text.h"
+#include "report/guest_text.h"
+#include "report/render.h"
+
+namespace kobox {
+namespace {
+
+// A report of the kernel's own may have 200 lines; the console log has them all.
+constexpr std::size_t k_max_log_lines = 32;
+
+enum class Style { bold, dim, red, green, yellow };
+
+std::string paint(std::string_view text, Style style, Color color) {
+  constexpr std::array<std::string_view, 5> k_codes = {"1", "2", "1;31", "32", "33"};
+  if (color == Color::off) return std::string(text);
+  return fmt::format("\x1b[{}m{}\x1b[0m", k_codes[static_cast<std::size_t>(style)], text);
+}
+
+// The words, not only the colours, tell them apart; failures stand out among many lines.
+std::string verdict_word(Verdict verdict, Color color) {
+  switch (verdict) {
+    case Verdict::pass:
+      return paint("pass ", Style::green, color);
+    case Verdict::fail:
+      return paint("FAIL ", Style::red, color);
+    case Verdict::error:
+      return paint("ERROR", Style::red, color);
+    case Verdict::skip:
+      return paint("skip ", Style::yellow, color);
+  }
+  return {};
+}
+
+std::string time_of(double seconds) {
+  return format_duration(Duration(std::llround(seconds * 1000)));
+}
+
+// "  console      /path": the values stand under each other, "environment" being the longest label.
+std::string labelled(std::string_view label, std::string_view value, Color color) {
+  return fmt::format("  {}  {}\n", paint(fmt::format("{:<11}", label), Style::dim, color), value);
+}
+
+std::string render_place(const Failure& failure, Color color) {
+  std::string text;
+  if (const auto place = failure_place(failure); !place.empty())
+    text += labelled("where", paint(place, Style::bold, color), color);
+  if (failure.source.empty()) return text;
+  const auto number = failure.line > 0 ? fmt::format("{} ", failure.line) : "";
+  return text + labelled("",
+                         paint(number + "|", Style::dim, color) + " " + one_line(failure.source),
+                         color);
+}
+
+std::string render_log(const Failure& failure, Color color) {
+  if (failure.log.empty()) return {};
+  std::string text = "  " + paint("log", Style::dim, color) + "\n";
+  const auto bar = "    " + paint("|", Style::dim, color) + " ";
+  const auto shown = std::min(failure.log.size(), k_max_log_lines);
+  for (std::size_t i = 0; i < shown; ++i) {
+    const auto line = printable(failure.log[i]);
+    for (const auto part : lines_of(line)) text += bar + std::string(part) + "\n";
+  }
+  if (const auto more = failure.log.size() - shown; more > 0)
+    text += bar + paint(fmt::format("({} more lines)", more), Style::dim, color) + "\n";
+  return text;
+}
+
+// "2 passed, 1 failed, 1 skipped"
+std::string describe(const Counts& counts, Color color) {
+  std::vector<std::string> parts;
+  const auto add = [&](int number, std::string_view what, Style style) {
+    if (number > 0) parts.push_back(paint(fmt::format("{} {}", number, what), style, color));
+  };
+  add(counts.passed, "passed", Style::green);
+  add(counts.failed, "failed", Style::red);
+  add(counts.errors, counts.errors == 1 ? "error" : "errors", Style::red);
+  add(counts.skipped, "skipped", Style::yellow);
+  return parts.empty() ? "nothing was run" : join(parts, ", ");
+}
+
+std::string render_failures(const RunResult& run, Color color, std::string_view suffix) {
+  std::string text;
+  if (run.failure) text += "\n" + render_failure(one_line(run.kernel), *run.failure, color);
+  for (const auto& test : run.tests) {
+    if (test.failure)
+      text += "\n" + render_failure(test.name + std::string(suffix), *test.failure, color);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string render_run_header(const RunResult& run, Color color) {
+  auto text = paint(one_line(run.kernel), Style::bold, color);
+  if (!run.accel.empty()) text += paint(" (" + one_line(run.accel) + ")", Style::dim, color);
+  return text + "\n";
+}
+
+std::string render_test_line(const TestResult& test, Color color) {
+  const auto time = test.verdict == Verdict::skip ? "-" : time_of(test.seconds);
+  auto text =
+      fmt::format("  {}  {}  {}", verdict_word(test.verdict, color),
+                  paint(fmt::format("{:>10}", time), Style::dim, color), one_line(test.name));
+  if (test.verdict == Verdict::skip && !test.skip_reason.empty())
+    text += paint(" (" + one_line(test.skip_reason) + ")", Style::dim, color);
+  return text + "\n";
+}
+
+std::string render_failure(const std::string& title, const Failure& failure, Color color) {
+  std::string text = fmt::format("{} {}\n", verdict_word(verdict_of(failure.kind), color),
+                                 paint(one_line(title), Style::bold, color));
+  text += labelled(to_string(failure.kind), one_line(failure.message), color);
+  text += render_place(failure, color);
+  text += render_log(failure, color);
+  if (!failure.console.empty()) text += labelled("console", one_line(failure.console), color);
+  if (!failure.reproduce.empty()) text += labelled("repeat", one_line(failure.reproduce), color);
+  return text;
+}
+
+std::string render_summary(const Report& report, Color color) {
+  std::string text;
+  for (const auto& run : report.runs) {
+    const auto tests = tests_of(run);
+    text += describe(count(tests), color) + " on " + one_line(run.kernel);
+    if (!run.accel.empty()) {
+      text += " (" + one_line(run.accel);
+      if (!run.accel_reason.empty()) text += ": " + one_line(run.accel_reason);
+      text += ")";
+    }
+    text += "\n";
+  }
+  return text.empty() ? "nothing was run\n" : text;
+}
+
+std::string render_terminal(const Report& report, Color color) {
+  std::string text;
+  for (const auto& run : report.runs) {
+    if (!text.empty()) text += "\n";
+    text += render_run_header(run, color);
+    if (run.failure)
+      text += fmt::format("  {}  {}\n", verdict_word(verdict_of(run.failure->kind), color),
+                          failure_headline(*run.failure));
+    for (const auto& test : run.tests) text += render_test_line(test, color);
+  }
+  for (const auto& run : report.runs) {
+    const auto suffix = report.runs.size() > 1 ? " (" + run.kernel + ")" : std::string();
+    text += render_failures(run, color, suffix);
+  }
+  return text + (text.empty() ? "" : "\n") + render_summary(report, color);
+}
+
+}  // namespace kobox

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "vm/event_loop.h"
+
+#include <array>
+#include <asio/buffer.hpp>
+#include <asio/write.hpp>
+#include <fcntl.h>
+
+#include "base/interrupt.h"
+
+namespace kobox {
+
+EventLoop::EventLoop() : interrupt_(io_) {
+  const int copy = ::fcntl(interrupt_fd(), F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return;
+  interrupt_.assign(copy);
+  interrupt_.async_wait(asio::posix::descriptor_base::wait_read, [](const asio::error_code&) {});
+}
+
+Result<> EventLoop::wait_until(const std::function<bool()>& predicate, Deadline deadline) {
+  while (true) {
+    if (predicate()) return {};
+    if (interrupted()) return fail_interrupted();
+    if (deadline.passed()) return fail(ErrorKind::timeout, "it did not happen in its time");
+    if (io_.stopped()) io_.restart();
+    // Bounded, so that an interrupt that came before its handler was armed is still seen.
+    const auto slice = Deadline::after(std::chrono::milliseconds(500)).sooner(deadline);
+    io_.run_one_until(slice.time());
+  }
+}
+
+struct Channel::State {
+  explicit State(EventLoop& loop) : stream(loop.io()) {}
+
+  static void read(std::shared_ptr<State> self) {
+    auto& state = *self;
+    state.stream.async_read_some(
+        asio::buffer(state.buffer), [self](const asio::error_code& error, std::size_t size) {
+          if (self->closed) return;
+          if (error) {
+            self->ended = true;
+            return;
+          }
+          self->on_bytes(std::string_view(self->buffer.data(), size));
+          if (!self->closed) read(self);
+        });
+  }
+
+  static void write(std::shared_ptr<State> self) {
+    auto& state = *self;
+    asio::async_write(state.stream, asio::buffer(state.queue.front()),
+                      [self](const asio::error_code& error, std::size_t) {
+                        if (self->closed) return;
+                        self->unsent -= self->queue.front().size();
+                        self->queue.pop_front();
+                        if (error) {  // reading will notice the end; nothing more can go out
+                          self->queue.clear();
+                          self->unsent = 0;
+                        }
+                        if (!self->queue.empty()) write(self);
+                      });
+  }
+
+  asio::posix::stream_descriptor stream;
+  Sink on_bytes;
+  std::array<char, 65536> buffer;
+  std::deque<std::string> queue;
+  std::size_t unsent = 0;
+  bool ended = false;
+  bool closed = false;
+};
+
+Channel::Channel(EventLoop& loop, Fd fd, Sink on_bytes) : state_(std::make_shared<State>(loop)) {
+  state_->on_bytes = std::move(on_bytes);
+  asio::error_code ignored;
+  state_->stream.assign(fd.release(), ignored);
+  State::read(state_);
+}
+
+Channel::~Channel() {
+  state_->closed = true;
+  state_->on_bytes = nullptr;
+  asio::error_code ignored;
+  state_->stream.close(ignored);
+}
+
+void Channel::send(std::string bytes) {
+  if (bytes.empty() || state_->ended) return;
+  state_->unsent += bytes.size();
+  state_->queue.push_back(std::move(bytes));
+  if (state_->queue.size() == 1) State::write(state_);
+}
+
+std::size_t Channel::unsent() const { return state_->unsent; }
+
+bool Channel::ended() const { return state_->ended; }
+
+struct ReadableOnce::State {
+  explicit State(EventLoop& loop) : stream(loop.io()) {}
+  asio::posix::stream_descriptor stream;
+  std::function<void()> callback;
+};
+
+ReadableOnce::ReadableOnce(EventLoop& loop, int fd, std::function<void()> callback)
+    : state_(std::make_shared<State>(loop)) {
+  state_->callback = std::move(callback);
+  asio::error_code ignored;
+  state_->stream.assign(::fcntl(fd, F_DUPFD_CLOEXEC, 0), ignored);
+  state_->stream.async_wait(asio::posix::descriptor_base::wait_read,
+                            [state = state_](const asio::error_code& error) {
+                              if (!error && state->callback) state->callback();
+                            });
+}
+
+ReadableOnce::~ReadableOnce() {
+  state_->callback = nullptr;
+  asio::error_code ignored;
+  state_->stream.close(ignored);
+}
+
+}  // namespace kobox

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The loop on which everything that belongs to one test job happens: QEMU's sockets, its end,
+// deadlines, and the user's interrupt. One thread each; nothing in it needs a lock.
+//
+//   auto wait = loop.wait_until([&] { return agent.ready(); }, Deadline::after(60s));
+//
+// Whatever is waited for, everything else that arrives meanwhile is taken too: console text,
+// kernel log records, QMP events. So no channel can fill up and block the machine.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/local/stream_protocol.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/deadline.h"
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace kobox {
+
+class EventLoop {
+ public:
+  EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  // Runs handlers until the predicate holds. Errors: timeout, interrupted.
+  Result<> wait_until(const std::function<bool()>& predicate, Deadline deadline);
+
+  asio::io_context& io() { return io_; }
+
+ private:
+  asio::io_context io_;
+  asio::posix::stream_descriptor interrupt_;  // wakes the loop; interrupted() is the truth
+};
+
+// One end of a connected stream (a socket, or a terminal's descriptor), read and written on a
+// loop. Closing it, or destroying it, forgets what was not yet sent.
+class Channel {
+ public:
+  using Sink = std::function<void(std::string_view)>;
+
+  Channel(EventLoop& loop, Fd fd, Sink on_bytes);
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+  ~Channel();
+
+  // Queues bytes; they go out while the loop runs. Lost if the peer is gone.
+  void send(std::string bytes);
+  // Bytes queued and not yet taken by the peer.
+  std::size_t unsent() const;
+  // The peer has closed, or reading failed.
+  bool ended() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+// Calls back once when the descriptor becomes readable (a pidfd: the process has ended).
+class ReadableOnce {
+ public:
+  ReadableOnce(EventLoop& loop, int fd, std::function<void()> callback);
+  ReadableOnce(const ReadableOnce&) = delete;
+  ReadableOnce& operator=(const ReadableOnce&) = delete;
+  ~ReadableOnce();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace kobox

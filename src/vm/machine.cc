@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "vm/machine.h"
+
+#include <csignal>
+
+#include "base/text.h"
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t k_max_complaints = 16 * 1024;
+constexpr auto k_start_limit = 10s;
+
+// A QEMU option value: ',' separates sub-options and is doubled to stand for itself
+// (QEMU's util/qemu-option.c).
+std::string option_value(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    escaped += c;
+    if (c == ',') escaped += c;
+  }
+  return escaped;
+}
+
+}  // namespace
+
+Result<std::filesystem::path> find_qemu() {
+  constexpr const char* k_name = "qemu-system-x86_64";
+  if (auto found = find_program(k_name)) return *found;
+  return fail(ErrorKind::environment,
+              "{} is not installed or not in PATH; on Debian: apt-get install qemu-system-x86",
+              k_name);
+}
+
+CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& spec) {
+  const bool kvm = spec.accel == Accel::kvm;
+  CommandLine command;
+  command.argv = {
+      qemu.string(),
+      "-nodefaults",
+      "-no-user-config",
+      "-no-reboot",
+      "-display", "none",
+      "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+      // What a module's test does not need is left out: each device costs the kernel's boot.
+      "-machine", "pc,usb=off,vmport=off,hpet=off,graphics=off,mem-merge=off,dump-guest-core=off",
+      "-accel", kvm ? "kvm" : "tcg,thread=multi",
+      "-cpu", kvm ? "host" : "max",
+      "-smp", std::to_string(spec.cpus),
+      "-m", fmt::format("{}M", spec.memory >> 20),
+      "-kernel", spec.kernel.string(),
+      "-initrd", spec.initramfs.string(),
+      "-append", spec.command_line,
+      "-chardev", fmt::format("socket,id=monitor,fd={}", k_monitor_fd),
+      "-mon", "chardev=monitor,mode=control",
+      "-chardev", fmt::format("socket,id=console,fd={},logfile={},logappend=off", k_console_fd,
+                              option_value(spec.console_log.string())),
+      "-serial", "chardev:console",
+      "-chardev", fmt::format("socket,id=agent,fd={}", k_agent_fd),
+      "-device", "virtio-serial-pci,max_ports=2",
+      "-device", fmt::format("virtserialport,chardev=agent,name={}", spec.agent_port),
+  };
+  return command;
+}
+
+Result<std::unique_ptr<Machine>> Machine::start(EventLoop& loop, const MachineSpec& spec,
+                                                Channel::Sink on_console,
+                                                Channel::Sink on_agent) {
+  KOBOX_TRY(const auto qemu, find_qemu());
+  KOBOX_TRY(auto monitor, make_socket_pair());
+  KOBOX_TRY(auto agent, make_socket_pair());
+  KOBOX_TRY(auto console, make_socket_pair());
+  KOBOX_TRY(auto errors, make_pipe());
+  std::unique_ptr<Machine> machine(new Machine(loop));
+  auto& m = *machine;
+  KOBOX_TRY(auto child, Child::spawn(qemu_command(qemu, spec),
+                                     {.standard_output = errors.second.get(),
+                                      .standard_error = errors.second.get(),
+                                      .others = {{monitor.second.get(), k_monitor_fd},
+                                                 {agent.second.get(), k_agent_fd},
+                                                 {console.second.get(), k_console_fd}}}));
+  m.qemu_.emplace(std::move(child));
+  // Our copies of QEMU's ends are closed on return; the streams end when QEMU does.
+  m.exit_watch_ = std::make_unique<ReadableOnce>(loop, m.qemu_->pidfd(), [&m] { m.exited_ = true; });
+  m.errors_ = std::make_unique<Channel>(loop, std::move(errors.first), [&m](std::string_view text) {
+    m.complaints_ += text.substr(0, k_max_complaints - m.complaints_.size());
+  });
+  m.console_ = std::make_unique<Channel>(loop, std::move(console.first), std::move(on_console));
+  m.agent_ = std::make_unique<Channel>(loop, std::move(agent.first), std::move(on_agent));
+  m.monitor_ = std::make_unique<QmpClient>(loop, std::move(monitor.first));
+  errors.second.reset();
+  monitor.second.reset();
+  agent.second.reset();
+  console.second.reset();
+
+  auto negotiated = m.monitor_->negotiate(Deadline::after(k_start_limit));
+  if (negotiated) return machine;
+  if (negotiated.error().kind() != ErrorKind::protocol) return std::unexpected(negotiated.error());
+  // QEMU hung up: it is ending, and what it wrote to standard error says why.
+  KOBOX_CHECK(loop.wait_until([&m] { return m.end().has_value(); }, Deadline::after(k_start_limit)));
+  return fail(ErrorKind::environment, "QEMU did not start: {}", m.end_->message);
+}
+
+const std::optional<MachineEnd>& Machine::end() {
+  const bool drained =
+      exited_ && console_->ended() && agent_->ended() && monitor_->ended() && errors_->ended();
+  if (!end_ && drained)
+    if (const auto status = qemu_->poll()) end_ = describe_end(*status);
+  return end_;
+}
+
+MachineEnd Machine::describe_end(ExitStatus status) const {
+  MachineEnd end{.status = status, .message = "QEMU " + status.to_string()};
+  const auto said = trim(complaints_);
+  if (!said.empty()) end.message += fmt::format(": {}", printable(said));
+  if (status.signal != 0) {
+    end.cause = MachineEnd::Cause::killed;
+    return end;
+  }
+  // ShutdownCause, QEMU's qapi/run-state.json.
+  for (const auto& event : monitor_->events()) {
+    if (event.name != "SHUTDOWN") continue;
+    const auto reason = event.text("reason");
+    if (reason == "guest-shutdown") {
+      end.cause = MachineEnd::Cause::powered_off;
+      end.message = "the guest powered the machine off";
+    } else if (reason == "guest-reset" || reason == "guest-panic") {
+      end.cause = MachineEnd::Cause::reset;
+      end.message = "the machine was reset from inside";
+    } else if (reason == "host-signal") {
+      end.cause = MachineEnd::Cause::killed;
+      end.message = "QEMU was told to stop by a signal that kobox did not send";
+    }
+  }
+  return end;
+}
+
+}  // namespace kobox

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One QEMU machine: its command line, its life, its end.
+//
+// The machine has no network, no disk and no default device: a CPU, memory, a serial console, and
+// one virtio-serial port for the guest's agent. Its monitor, its console and the agent's port are
+// socket pairs that QEMU inherits, so no name in the file system and no TCP port leads to them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/child.h"
+#include "base/result.h"
+#include "vm/accel.h"
+#include "vm/event_loop.h"
+#include "vm/qmp.h"
+
+namespace kobox {
+
+struct MachineSpec {
+  std::filesystem::path kernel;      // what -kernel gets
+  std::filesystem::path initramfs;
+  std::string command_line;          // the kernel's
+  std::uint64_t memory = 0;          // bytes
+  int cpus = 1;
+  Accel accel = Accel::tcg;
+  std::filesystem::path console_log;  // QEMU writes the serial console there
+  std::string agent_port;  // the virtio-serial port's name, as the guest sees it
+};
+
+// Descriptor numbers that QEMU inherits.
+inline constexpr int k_monitor_fd = 3;
+inline constexpr int k_agent_fd = 4;
+inline constexpr int k_console_fd = 5;
+
+// The QEMU binary; ErrorKind::environment says which package has it.
+Result<std::filesystem::path> find_qemu();
+// The exact command line, as --dry-run prints it.
+CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& spec);
+
+// How a machine ended.
+struct MachineEnd {
+  enum class Cause {
+    powered_off,  // the guest asked for it
+    reset,        // the guest reset, or triple-faulted, or panicked (panic=-1 resets at once)
+    killed,       // QEMU was killed by a signal that was not ours
+    failed,       // QEMU gave up by itself
+  };
+  Cause cause = Cause::failed;
+  ExitStatus status;
+  std::string message;  // "QEMU was killed by signal 9 (Killed)", with QEMU's own words if any
+};
+
+class Machine {
+ public:
+  // Starts QEMU and negotiates with its monitor. Errors: environment (QEMU missing or it refuses
+  // to start: its own words), timeout (10 s), interrupted. The sinks are called from the loop.
+  static Result<std::unique_ptr<Machine>> start(EventLoop& loop, const MachineSpec& spec,
+                                                Channel::Sink on_console,
+                                                Channel::Sink on_agent);
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+  ~Machine() = default;  // kills QEMU
+
+  Channel& agent() { return *agent_; }
+  QmpClient& monitor() { return *monitor_; }
+  pid_t pid() const { return qemu_->pid(); }
+  // Set once QEMU has ended and its last console text was taken.
+  const std::optional<MachineEnd>& end();
+
+ private:
+  explicit Machine(EventLoop& loop) : loop_(loop) {}
+  MachineEnd describe_end(ExitStatus status) const;
+
+  EventLoop& loop_;
+  std::string complaints_;  // QEMU's standard error, bounded
+  bool exited_ = false;
+  std::optional<MachineEnd> end_;
+  std::optional<Child> qemu_;
+  std::unique_ptr<ReadableOnce> exit_watch_;
+  std::unique_ptr<Channel> errors_;
+  std::unique_ptr<Channel> console_;
+  std::unique_ptr<Channel> agent_;
+  std::unique_ptr<QmpClient> monitor_;
+};
+
+}  // namespace kobox
