@@ -59,9 +59,12 @@ Result<std::unique_ptr<Guest>> Guest::start(EventLoop& loop, const GuestSpec& sp
 }
 
 Result<> Guest::wait_until(const std::function<bool()>& predicate, Deadline deadline) {
-  KOBOX_CHECK(loop_.wait_until([&] { return predicate() || machine_->end(); }, deadline));
-  if (!predicate() && machine_->end()) return fail(ErrorKind::tool, "{}", machine_->end()->message);
-  return {};
+  const auto pointless = [&] { return give_up_ && give_up_(); };
+  KOBOX_CHECK(loop_.wait_until(
+      [&] { return predicate() || machine_->end() || pointless(); }, deadline));
+  if (predicate()) return {};
+  if (machine_->end()) return fail(ErrorKind::tool, "{}", machine_->end()->message);
+  return fail(ErrorKind::timeout, "the guest was given up");
 }
 
 Result<> Guest::watch_for(Duration duration) {

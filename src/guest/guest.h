@@ -46,6 +46,9 @@ class Guest {
   // Waits while everything the machine sends is taken. Errors: timeout, interrupted, tool (the
   // machine ended: its words).
   Result<> wait_until(const std::function<bool()>& predicate, Deadline deadline);
+  // A condition under which every wait for the guest ends early, with an error (tool): what is
+  // waited for has become pointless. An empty function takes it away.
+  void give_up_when(std::function<bool()> condition) { give_up_ = std::move(condition); }
   // Lets the machine go on for so long; it may end meanwhile, which is no error here.
   Result<> watch_for(Duration duration);
 
@@ -56,6 +59,7 @@ class Guest {
   Accel accel_ = Accel::tcg;
   std::filesystem::path console_log_;
   std::string console_;
+  std::function<bool()> give_up_;
   std::unique_ptr<AgentClient> agent_;
   std::unique_ptr<Machine> machine_;  // last: its sinks use the members above
 };

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "kernel/apt_sources.h"
 #include "kernel/packed.h"
+#include "kernel/space.h"
 
 namespace kobox {
 namespace {
@@ -16,6 +17,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::string_view k_release = "bookworm";
+// Bookworm's are 20 MB, and both the old and the new ones are there for a while.
+constexpr std::uint64_t k_lists_bytes = std::uint64_t{80} * 1000 * 1000;
 constexpr std::uint64_t k_max_list = std::uint64_t{1} << 30;
 
 std::string stanza(const std::string& uri, std::string_view suites, const DebianMirror& mirror,
@@ -158,9 +161,11 @@ Result<> Apt::update() {
   // Whoever held the lock may just have done it.
   if (age() < 1min) return {};
   KOBOX_CHECK(prepare(wanted));
+  // apt-get hangs for ever when the disk fills up in the middle of an update.
+  KOBOX_CHECK(check_space(folder_, k_lists_bytes, "an update of Debian's package lists"));
   progress_.stage("kernels", "reading Debian's lists of packages");
   // One retry: without a network the answer should not take long.
-  auto done = run({"update", "-q", "-o", "Acquire::Retries=1"}, 10min, std::nullopt, {});
+  auto done = run({"update", "-q", "-o", "Acquire::Retries=1"}, 5min, std::nullopt, {});
   progress_.done("kernels");
   if (!done) return std::unexpected(std::move(done).error());
   return write_file(folder_ / "updated", wanted);

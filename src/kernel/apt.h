@@ -28,7 +28,7 @@ class Apt {
   // How old the lists are; Duration::max() if there are none, or if they are of other sources
   // than those now wanted.
   Duration age() const;
-  // `apt-get update`. Up to ten minutes. ErrorKind::environment with apt's own words.
+  // `apt-get update`. Up to five minutes. ErrorKind::environment with apt's own words.
   Result<> update();
   // What the lists on disk say; empty if there are none. Does not touch the network.
   Result<PackageIndex> index() const;

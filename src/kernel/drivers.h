@@ -17,9 +17,10 @@ struct DriverModule {
 };
 
 // The modules to load, dependencies first, so that every wanted driver is there. Debian ships no
-// modules.dep: each module's own `depends` is read. A wanted driver that is built into
-// the kernel (modules.builtin, or no file where the kernel has it built in) needs no file and is
-// left out; names that are neither are returned as ErrorKind::environment only if `required`.
+// modules.dep: each module's own `depends` is read. A wanted driver that is built into the kernel
+// (modules.builtin) needs no file and is left out. One that is neither there nor listed as built
+// in is an ErrorKind::environment or taken for built in, as `missing` says; a dependency that is
+// neither is always an error.
 enum class Missing { is_error, is_builtin };
 Result<std::vector<DriverModule>> modules_for(const Kernel& kernel,
                                               const std::vector<std::string>& wanted,

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/fetch.h"
 
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-
-#include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "kernel/deb.h"
+#include "kernel/space.h"
 #include "kernel/vmlinuz.h"
 
 namespace kobox {
@@ -18,19 +17,6 @@ constexpr std::uint64_t k_vmlinux_bytes = std::uint64_t{80} * 1000 * 1000;
 
 std::uint64_t space_needed(const KernelPackages& packages) {
   return packages.download_bytes + packages.installed_bytes + k_vmlinux_bytes;
-}
-
-Result<> check_space(const fs::path& folder, const KernelPackages& packages) {
-  struct statvfs info = {};
-  if (::statvfs(folder.c_str(), &info) != 0)
-    return fail_errno("cannot tell the free space of {}", folder.string());
-  const std::uint64_t free = std::uint64_t{info.f_bavail} * info.f_frsize;
-  const auto needed = space_needed(packages);
-  if (free >= needed) return {};
-  return fail(ErrorKind::environment,
-              "no space left on {}: the kernel {} needs about {}, {} are free; free some space, or "
-              "set XDG_CACHE_HOME to a folder that has it",
-              folder.string(), packages.release, format_bytes(needed), format_bytes(free));
 }
 
 // "headers/usr" of the folder holds what the packages have in /usr.
@@ -170,7 +156,7 @@ Result<StoredKernel> fetch_kernel(const Apt& apt, const KernelPackages& packages
                                   format_bytes(space_needed(packages)), kernels.string());
   KOBOX_CHECK(make_folders(kernels));
   KOBOX_CHECK(remove_leftovers(kernels, prefix));
-  KOBOX_CHECK(check_space(kernels, packages));
+  KOBOX_CHECK(check_space(kernels, space_needed(packages), "the kernel " + release));
   progress.note(
       fmt::format("fetching {}: {} to download", release, format_bytes(packages.download_bytes)));
   KOBOX_TRY(const auto staging, TempDir::make(kernels, prefix));

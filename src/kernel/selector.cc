@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/selector.h"
 
-#include <algorithm>
 #include <array>
-#include <charconv>
 #include <regex>
 
 #include "base/text.h"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lab/blame.h"
 
+#include <algorithm>
+
 #include "base/files.h"
 #include "base/text.h"
 
@@ -16,10 +18,17 @@ std::optional<KoLines> open_lines(const BuiltModule& module) {
 }  // namespace
 
 Blame::Blame(const BuiltModule& module)
-    : name_(module.name), source_(module.source), lines_(open_lines(module)) {}
+    : name_(module.name), source_(module.source), copy_(module.copy.string() + "/"), lines_(open_lines(module)) {}
+
+std::string Blame::as_user_knows_it(std::string text) const {
+  for (auto at = text.find(copy_); at != std::string::npos; at = text.find(copy_, at))
+    text.erase(at, copy_.size());
+  return text;
+}
 
 Failure Blame::from_report(const KernelReport& report) const {
-  Failure failure{.kind = report.kind, .message = report.title, .log = report.lines};
+  Failure failure{.kind = report.kind, .message = as_user_knows_it(report.title)};
+  for (const auto& line : report.lines) failure.log.push_back(as_user_knows_it(line));
   const auto frame = report.innermost_frame(name_);
   if (!frame) return failure;
   failure.function = frame->function;
@@ -31,9 +40,13 @@ Failure Blame::from_report(const KernelReport& report) const {
       lines_->locate(frame->function, frame->offset, frame->size,
                      is_rip ? KoLines::Address::exact : KoLines::Address::after_call);
   if (places.empty()) return failure;
-  failure.function = places.front().function;
-  failure.file = places.front().file;
-  failure.line = places.front().line;
+  // What the kernel's headers inline into the module is not where the author will look first.
+  const auto own = std::ranges::find_if(
+      places, [](const SourceLocation& place) { return fs::path(place.file).is_relative(); });
+  const auto& place = own != places.end() ? *own : places.front();
+  failure.function = place.function;
+  failure.file = place.file;
+  failure.line = place.line;
   quote_source(failure);
   return failure;
 }

@@ -24,8 +24,12 @@ class Blame {
   void quote_source(Failure& failure) const;
 
  private:
+  // The kernel prints __FILE__ with the path of the private copy; the user knows the file's name.
+  std::string as_user_knows_it(std::string text) const;
+
   std::string name_;
   std::filesystem::path source_;
+  std::string copy_;
   std::optional<KoLines> lines_;
 };
 

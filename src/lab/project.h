@@ -37,7 +37,7 @@ struct TestSpec {
   std::vector<TextMatcher> no_kernel_log;  // a plain string means `contains`
   std::optional<Duration> timeout;         // else limits.test
   std::string kernels;                     // ">=6.1"; "" for all
-  std::vector<std::string> programs;       // C files, relative to the project's folder
+  std::vector<std::string> programs;       // C files, normal paths below the project's folder
   std::vector<BreakpointSpec> breakpoints;
 };
 
@@ -58,9 +58,10 @@ struct Project {
 };
 
 // Reads DIR/kobox.toml; without one, a project whose only test loads and unloads the module
-// (TestSpec "loads and unloads", empty run). ErrorKind::usage names file, line and column, and
-// what was expected: unknown key (with the nearest known one), wrong type, impossible value, bad
-// regex, zero tests in a file that has [[test]] = [], two tests of one name, a missing folder.
+// (TestSpec "loads and unloads", empty run). A file without a [[test]] gives no tests; the caller
+// judges that. ErrorKind::usage names file (as `folder` was given), line and column, and what was
+// expected: unknown key (with the nearest known one), wrong type, impossible value, bad regex, two
+// tests of one name, a missing folder or program; also a folder or file that cannot be read.
 Result<Project> load_project(const std::filesystem::path& folder);
 
 }  // namespace kobox

@@ -15,7 +15,7 @@ Result<> read_module_table(const TomlTable& table, Project& project);
 Result<> read_kernels_table(const TomlTable& table, Project& project);
 Result<> read_limits_table(const TomlTable& table, Project& project);
 
-// All [[test]] of the file (project_tests.cc). `folder` is the project's: programs lie in it.
+// All [[test]] of the file (project_test_tables.cc). `folder` is the project's: programs lie in it.
 Result<std::vector<TestSpec>> read_tests(const TomlTable& file,
                                          const std::filesystem::path& folder);
 

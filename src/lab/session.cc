@@ -25,6 +25,9 @@ constexpr Duration k_load_limit = 20s;
 constexpr Duration k_unload_limit = 10s;
 // A process of the test that was just killed may hold the module for a moment more.
 constexpr Duration k_release_limit = 1s;
+// After a report of the kernel's a command has so long to end: an oops mostly kills it at once, a
+// lockup never lets it go.
+constexpr Duration k_after_report = 2s;
 constexpr std::size_t k_max_failure_log = 200;  // lines
 
 std::int64_t epoch_microseconds() {
@@ -73,6 +76,10 @@ struct Session::Trial {
   std::optional<AgentClient::KernelAnswer> refusal;  // of the load
   std::vector<Failure> findings;
   std::optional<Error> trouble;  // the conversation with the guest broke down
+  // The console as it comes, read for reports.
+  ReportReader console;
+  std::size_t console_read = 0;
+  std::optional<Deadline> patience;  // set when a report was seen
 };
 
 Result<std::variant<Session::Opened, Failure>> Session::open(EventLoop& loop,
@@ -151,7 +158,10 @@ Result<Session::Outcome> Session::run(const TestSpec& test) {
   Trial trial{.limit = options_.timeout.value_or(test.timeout.value_or(project_.test_limit)),
               .log_mark = guest_->agent().kernel_log().end(),
               .console_mark = guest_->console().size()};
+  trial.console_read = trial.console_mark;
+  guest_->give_up_when([&] { return report_was_seen(trial); });
   auto attempted = attempt(test, trial);
+  guest_->give_up_when({});
   if (!attempted) {
     if (is_interrupt(attempted.error())) return std::unexpected(attempted.error());
     trial.trouble = attempted.error();
@@ -218,6 +228,8 @@ Result<> Session::attempt(const TestSpec& test, Trial& trial) {
     KOBOX_CHECK(guest_->watch_for(k_settle));
     if (trial.reply->timed_out) return {};  // what holds the command may hold the module too
   }
+  report_was_seen(trial);
+  if (trial.patience) return {};  // a broken kernel is not asked for more
   if (guest_->machine().end()) return fail(ErrorKind::tool, "{}", guest_->machine().end()->message);
   return unload_and_compare(trial);
 }
@@ -266,26 +278,34 @@ Result<> Session::unload_and_compare(Trial& trial) {
   return {};
 }
 
+bool Session::report_was_seen(Trial& trial) {
+  trial.console.feed(std::string_view(guest_->console()).substr(trial.console_read));
+  trial.console_read = guest_->console().size();
+  if (!trial.patience && !trial.console.reports().empty())
+    trial.patience = Deadline::after(k_after_report);
+  return trial.patience && trial.patience->passed();
+}
+
 Result<> Session::await_last_words(const Trial& trial) {
   // A machine that does not answer may still report a stall; its watchdogs had their time while
   // the agent was waited for.
-  if (trial.trouble->kind() == ErrorKind::timeout) return guest_->watch_for(1s);
+  if (trial.trouble->kind() == ErrorKind::timeout && !trial.patience) return guest_->watch_for(1s);
   return {};
 }
 
-std::optional<Failure> Session::kernel_failure(const Trial& trial, bool machine_is_gone) {
+std::optional<Failure> Session::kernel_failure(Trial& trial, bool machine_is_gone) {
   ReportReader from_log;
   for (const auto& line : kernel_lines(guest_->agent().kernel_log(), trial.log_mark))
     from_log.feed_line(line);
   from_log.finish();
-  ReportReader from_console;
+  const auto* report = from_log.most_telling();
+  const KernelReport* seen = nullptr;
   if (machine_is_gone) {
     // The agent could not pass on the last of the log; the console has it.
-    from_console.feed(std::string_view(guest_->console()).substr(trial.console_mark));
-    from_console.finish();
+    report_was_seen(trial);
+    trial.console.finish();
+    seen = trial.console.most_telling();
   }
-  const auto* report = from_log.most_telling();
-  const auto* seen = from_console.most_telling();
   if (seen != nullptr && (report == nullptr || !more_telling(report->kind, seen->kind)))
     report = seen;
   if (report == nullptr) return std::nullopt;

@@ -71,8 +71,10 @@ class Session {
   Result<> unload_and_compare(Trial& trial);
   Result<bool> still_busy(AgentClient::KernelAnswer& answer);
   Result<> set_watchdogs(Duration limit);
+  // Has the kernel reported something so long ago that waiting for the command is pointless?
+  bool report_was_seen(Trial& trial);
   Result<> await_last_words(const Trial& trial);
-  std::optional<Failure> kernel_failure(const Trial& trial, bool machine_is_gone);
+  std::optional<Failure> kernel_failure(Trial& trial, bool machine_is_gone);
   Failure machine_failure(const Error& error);
 
   const Project& project_;

@@ -2,9 +2,8 @@
 /*
  * Takes a reference to itself and never gives it back.
  *
- * EXPECT-KIND: unload
- * rmmod: "can't unload module 'faulty_unload_busy': Resource temporarily unavailable". It is a
- * reference left behind too (leak), but that the module could not be removed tells more.
+ * EXPECT-KIND: leak
+ * A reference left behind forbids the unload: rmmod says "Resource temporarily unavailable".
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
