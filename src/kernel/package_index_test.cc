@@ -72,6 +72,10 @@ Version: 6.1.160-1
 Size: 1
 
 Package: linux-kbuild-6.1
+Version: 6.1.170-3
+Size: 1
+
+Package: linux-kbuild-6.1
 Version: 6.1.192-2
 Size: 100
 )";

@@ -82,6 +82,18 @@ TEST_F(StoreTest, ARepeatedLookIsMadeForWhatTheListsLack) {
   EXPECT_EQ(calls(), "indextargets update indextargets download ");
 }
 
+TEST_F(StoreTest, AnotherMirrorMeansOtherLists) {
+  ASSERT_TRUE(ensure("6.1-cloud"));
+  const auto earlier = fs::file_time_type::clock::now() - std::chrono::minutes(5);
+  fs::last_write_time(path() / "cache/apt/updated", earlier);
+  calls();
+  ASSERT_TRUE(fetch("6.1-cloud"));
+  EXPECT_EQ(calls(), "indextargets ");
+  write("etc/sources.list", "deb http://other.invalid/debian bookworm main\n");
+  ASSERT_TRUE(fetch("6.1-cloud"));
+  EXPECT_EQ(calls(), "update indextargets ");
+}
+
 TEST_F(StoreTest, UnknownKernelsAreUsageErrors) {
   const auto line = ensure("6.11-cloud");
   ASSERT_FALSE(line);

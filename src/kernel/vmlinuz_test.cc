@@ -91,6 +91,8 @@ TEST(Vmlinuz, ReadsTheRelease) {
   EXPECT_EQ(bzimage_release(make_bzimage(k_name)).value(), k_name);
   EXPECT_FALSE(bzimage_release(make_bzimage("../../etc")));
   EXPECT_FALSE(bzimage_release(make_bzimage("..")));
+  EXPECT_FALSE(bzimage_release(make_bzimage("6.1/../../etc")));
+  EXPECT_FALSE(bzimage_release(make_bzimage("6.1\x1b[2J")));
   EXPECT_FALSE(bzimage_release(make_bzimage("")));
   auto outside = make_bzimage(k_name);
   put(outside, 0x20e, 0xffff, 2);

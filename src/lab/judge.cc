@@ -2,8 +2,8 @@
 #include "lab/judge.h"
 
 #include <cstring>
-#include <regex>
 
+#include "base/regex.h"
 #include "base/text.h"
 
 namespace kobox {
@@ -85,12 +85,8 @@ bool matches(const TextMatcher& matcher, std::string_view text) {
     case TextMatcher::Kind::matches:
       break;
   }
-  try {
-    return std::regex_search(text.begin(), text.end(),
-                             std::regex(matcher.text, std::regex::ECMAScript));
-  } catch (const std::regex_error&) {
-    return false;  // checked when kobox.toml was read; a match too complex for the library fails
-  }
+  const auto regex = Regex::compile(matcher.text);  // checked when kobox.toml was read
+  return regex && regex->search(text);
 }
 
 std::string describe(const TextMatcher& matcher) {

@@ -41,8 +41,12 @@ Result<std::optional<Failure>> build_programs(const Project& project,
   for (const auto& program : wanted) {
     KOBOX_TRY(auto outcome, build_program(project.folder / program, options.cache,
                                           Deadline::after(k_build_limit)));
-    if (const auto* failed = std::get_if<BuildFailure>(&outcome))
+    if (auto* failed = std::get_if<BuildFailure>(&outcome)) {
+      // The compiler names files from the program's own folder.
+      if (!failed->file.empty())
+        failed->file = (std::filesystem::path(program).parent_path() / failed->file).string();
       return build_failure(*failed, project.folder);
+    }
     programs.push_back(std::get<BuiltProgram>(std::move(outcome)));
   }
   return std::optional<Failure>();

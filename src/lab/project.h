@@ -17,7 +17,7 @@ namespace kobox {
 struct TextMatcher {
   enum class Kind { exact, contains, matches };
   Kind kind = Kind::exact;
-  std::string text;  // `matches`: ECMAScript regex, searched for, checked when the file is read
+  std::string text;  // `matches`: RE2 regex, searched for, checked when the file is read
 };
 
 struct BreakpointSpec {

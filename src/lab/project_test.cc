@@ -362,9 +362,9 @@ TEST_F(ProjectTest, BadKernelsAndRegexesSayWhy) {
               StartsWith("kobox.toml:2:8: 'sixty' names no kernel"));
   const std::string test = "[[test]]\nname = \"a\"\nrun = \"b\"\n";
   EXPECT_THAT(bad(test + "stdout = { matches = \"[a\" }"),
-              StartsWith("kobox.toml:4:22: '[a' is no regular expression (ECMAScript): "));
+              StartsWith("kobox.toml:4:22: '[a' is not a regular expression: "));
   EXPECT_THAT(bad(test + "kernel_log = [{ matches = '(x' }]"),
-              StartsWith("kobox.toml:4:27: '(x' is no regular expression (ECMAScript): "));
+              StartsWith("kobox.toml:4:27: '(x' is not a regular expression: "));
   EXPECT_EQ(bad(test + "stdout = { matches = \"" + std::string(1001, '(') + "\" }"),
             "kobox.toml:4:22: a regular expression of 1001 bytes; at most 1000 are taken");
 }

@@ -5,6 +5,7 @@
 #include <regex>
 
 #include "base/files.h"
+#include "base/regex.h"
 #include "base/text.h"
 #include "kernel/selector.h"
 #include "lab/project_toml.h"
@@ -12,7 +13,7 @@
 namespace kobox {
 namespace {
 
-// std::regex recurses as deep as the pattern nests, and for each character that it looks at.
+// More is a mistake; RE2 itself would take it.
 constexpr std::size_t k_longest_regex = 1000;
 constexpr std::size_t k_longest_name = 200;
 
@@ -30,12 +31,8 @@ Result<TextMatcher> checked(const TomlTable& table, TextMatcher matcher, TomlPla
   if (matcher.text.size() > k_longest_regex)
     return table.error(place, fmt::format("a regular expression of {} bytes; at most {} are taken",
                                           matcher.text.size(), k_longest_regex));
-  try {
-    const std::regex compiled(matcher.text, std::regex::ECMAScript);
-  } catch (const std::regex_error& error) {
-    return table.error(place, fmt::format("'{}' is no regular expression (ECMAScript): {}",
-                                          printable(matcher.text), error.what()));
-  }
+  const auto compiled = Regex::compile(matcher.text);
+  if (!compiled) return table.error(place, printable(compiled.error().message()));
   return matcher;
 }
 

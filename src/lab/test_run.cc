@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <regex>
 #include <thread>
 
+#include "base/files.h"
 #include "base/interrupt.h"
+#include "base/regex.h"
 #include "base/text.h"
 #include "lab/run_folder.h"
 #include "lab/session.h"
@@ -15,7 +16,7 @@
 namespace kobox {
 namespace {
 
-// Characters that mean something in an ECMAScript regex.
+// Characters that mean something in a regular expression.
 std::string regex_escape(std::string_view text) {
   std::string escaped;
   for (const char c : text) {
@@ -191,16 +192,11 @@ Result<std::vector<TestSpec>> select_tests(const Project& project, const std::st
                 "remove the file to have the module just loaded and unloaded",
                 (project.folder / "kobox.toml").string());
   if (filter.empty()) return project.tests;
+  auto pattern = Regex::compile(filter);
+  if (!pattern) return std::unexpected(std::move(pattern).error().while_doing("--filter"));
   std::vector<TestSpec> chosen;
-  try {
-    const std::regex pattern(filter, std::regex::ECMAScript);
-    std::ranges::copy_if(project.tests, std::back_inserter(chosen), [&](const TestSpec& test) {
-      return std::regex_search(test.name, pattern);
-    });
-  } catch (const std::regex_error& error) {
-    return fail(ErrorKind::usage, "--filter '{}' is not a regular expression: {}", filter,
-                error.what());
-  }
+  std::ranges::copy_if(project.tests, std::back_inserter(chosen),
+                       [&](const TestSpec& test) { return pattern->search(test.name); });
   if (chosen.empty()) {
     std::string names;
     for (const auto& test : project.tests) names += "\n  " + test.name;
