@@ -82,7 +82,8 @@ Json configure(const Json& request) {
   if (const auto seconds = number(request, "watchdog_s"); seconds > 0) {
     set("/proc/sys/kernel/watchdog_thresh", seconds);
     // A stall is noticed after the soft lockup that causes it, if that is what it is.
-    set("/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout", std::max<std::int64_t>(3, 3 * seconds));
+    set("/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout",
+        std::max<std::int64_t>(3, 3 * seconds));
   }
   if (const auto seconds = number(request, "hung_task_s"); seconds > 0)
     set("/proc/sys/kernel/hung_task_timeout_secs", seconds);
@@ -191,17 +192,16 @@ void Agent::start_job(const Json& request, Job::Kind kind) {
   const auto parameters = text(request, "params");
   const auto name = text(request, "name");
   const bool load = text(request, "op") == "load";
-  const Job::Start start = {.id = static_cast<std::uint64_t>(number(request, "id")),
-                            .kind = kind,
-                            .command = text(request, "command"),
-                            .call = [=] {
-                              return load ? load_module(path, parameters) : unload_module(name);
-                            },
-                            .timeout_ms = number(request, "timeout_ms"),
-                            .max_output = static_cast<std::size_t>(number(request, "max_output")),
-                            .rows = static_cast<unsigned>(number(request, "rows")),
-                            .columns = static_cast<unsigned>(number(request, "columns")),
-                            .term = text(request, "term")};
+  const Job::Start start = {
+      .id = static_cast<std::uint64_t>(number(request, "id")),
+      .kind = kind,
+      .command = text(request, "command"),
+      .call = [=] { return load ? load_module(path, parameters) : unload_module(name); },
+      .timeout_ms = number(request, "timeout_ms"),
+      .max_output = static_cast<std::size_t>(number(request, "max_output")),
+      .rows = static_cast<unsigned>(number(request, "rows")),
+      .columns = static_cast<unsigned>(number(request, "columns")),
+      .term = text(request, "term")};
   std::optional<Job> job;
   if (const int error = Job::start(start, job); error != 0) return reply(start.id, failure(error));
   jobs_.push_back(std::move(*job));

@@ -144,9 +144,8 @@ void Job::read_streams(Port& port) {
   out_.drain(wire::k_chunk);
   if (out_.text.empty()) return;
   const auto data = std::exchange(out_.text, "");
-  port.send({{"event", "output"},
-             {"id", start_.id},
-             {"data", Json::binary({data.begin(), data.end()})}});
+  port.send(
+      {{"event", "output"}, {"id", start_.id}, {"data", Json::binary({data.begin(), data.end()})}});
 }
 
 void Job::input(const std::string& bytes) const {

@@ -3,13 +3,18 @@
 #
 #   kobox_room(vm SOURCES qmp.cc machine.cc TESTS qmp_test.cc LINKS kobox_base)
 
-set(KOBOX_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-missing-field-initializers)
+set(KOBOX_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-missing-field-initializers
+    -Wno-restrict)  # g++ 12 gives it for plain std::string concatenation (GCC bug 105651)
 
 function(kobox_flags target)
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${KOBOX_WARNINGS}>)
   if(KOBOX_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=address,undefined -fno-omit-frame-pointer)
     target_link_options(${target} PRIVATE -fsanitize=address,undefined)
+  endif()
+  if(KOBOX_FUZZ)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
   endif()
 endfunction()
 
@@ -28,5 +33,26 @@ function(kobox_room name)
     kobox_flags(${name}_test)
     gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
                          PROPERTIES TIMEOUT 120 LABELS unit)
+  endif()
+endfunction()
+
+# A fuzz target: a file with FUZZ_TARGET (tests/fuzz/fuzz_target.h), its seeds in corpus/NAME.
+# KOBOX_FUZZ makes NAME_fuzz, for libFuzzer; every build has NAME_replay, which ctest runs on the
+# seeds and on RUNS mutations of them.
+function(kobox_fuzz name)
+  cmake_parse_arguments(FUZZ "" "RUNS" "SOURCES;LINKS" ${ARGN})
+  if(KOBOX_FUZZ)
+    add_executable(${name}_fuzz ${FUZZ_SOURCES})
+    target_link_libraries(${name}_fuzz PRIVATE ${FUZZ_LINKS})
+    target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
+    kobox_flags(${name}_fuzz)
+  endif()
+  if(BUILD_TESTING)
+    add_executable(${name}_replay ${FUZZ_SOURCES} replay.cc)
+    target_link_libraries(${name}_replay PRIVATE ${FUZZ_LINKS})
+    kobox_flags(${name}_replay)
+    add_test(NAME fuzz.${name}
+             COMMAND ${name}_replay ${FUZZ_RUNS} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
+    set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 120)
   endif()
 endfunction()

@@ -28,6 +28,6 @@ run 'echo "Test message" > /dev/qemu_exercise'
 run_and_break 'cat /dev/qemu_exercise'
 run "dmesg | grep 'QEMU Exercise'"
 run 'rmmod qemu_exercise'
-run 'dmesg | tail -n 1'
+run "dmesg | grep 'QEMU Exercise' | tail -n 1"
 run 'test ! -e /dev/qemu_exercise && echo "the device is gone"'
 exit $failed

@@ -6,14 +6,13 @@
 k_build_packages=(
   cmake ninja-build g++ pkg-config
   libarchive-dev libasio-dev libcli11-dev libdw-dev libelf-dev libfmt-dev libgmock-dev libgtest-dev
-  libpugixml-dev libtomlplusplus-dev libxxhash-dev nlohmann-json3-dev
+  libpugixml-dev libre2-dev libtomlplusplus-dev libxxhash-dev nlohmann-json3-dev
 )
 # To run it: a machine, its userland, Debian's kernels and the compiler that they are built with.
-# perl, because the kernel's build scripts for modules are written in it.
 k_run_packages=(
   qemu-system-x86 busybox-static
-  apt debian-archive-keyring ca-certificates
-  gcc-12 libc6-dev make perl
+  debian-archive-keyring ca-certificates
+  gcc-12 libc6-dev make
 )
 
 say() { printf '== %s\n' "$*"; }

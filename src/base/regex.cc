@@ -9,8 +9,8 @@ Result<Regex> Regex::compile(std::string_view pattern) {
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_encoding(re2::RE2::Options::EncodingLatin1);
-  auto compiled = std::make_shared<const re2::RE2>(
-      re2::StringPiece(pattern.data(), pattern.size()), options);
+  auto compiled =
+      std::make_shared<const re2::RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
   if (!compiled->ok())
     return fail(ErrorKind::usage, "'{}' is not a regular expression: {}", pattern,
                 compiled->error());

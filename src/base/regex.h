@@ -19,7 +19,8 @@ class Regex {
  public:
   // ErrorKind::usage with what is wrong with the pattern.
   static Result<Regex> compile(std::string_view pattern);
-  // Is there a match anywhere in the text? '^' and '$' are the text's ends, "(?m)" makes them lines'.
+  // Is there a match anywhere in the text? '^' and '$' are the text's ends, "(?m)" makes them
+  // lines'.
   bool search(std::string_view text) const;
 
  private:

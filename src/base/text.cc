@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <numeric>
 
 namespace kobox {
@@ -46,7 +47,7 @@ std::uint64_t parse_with_units(std::string_view text, std::span<const Unit> unit
   for (const auto& unit : units) {
     if (unit.name != name) continue;
     const double value = number * static_cast<double>(unit.factor);
-    return value < 1e15 ? static_cast<std::uint64_t>(value + 0.5) : 0;
+    return value < 1e15 ? static_cast<std::uint64_t>(std::llround(value)) : 0;
   }
   return 0;
 }
@@ -179,7 +180,7 @@ std::string format_duration(Duration duration) {
 
 std::string nearest(std::string_view word, std::span<const std::string> candidates) {
   std::string best;
-  std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+  std::size_t best_distance = std::max<std::size_t>(1, (word.size() + 2) / 3) + 1;
   for (const auto& candidate : candidates) {
     const auto distance = edit_distance(word, candidate);
     if (distance < best_distance) {

@@ -35,7 +35,7 @@ std::string format_bytes(std::uint64_t bytes);
 std::string format_duration(Duration duration);
 
 // The candidate that a misspelt word most likely meant (edit distance at most a third of its
-// length), or "".
+// length, rounded up), or "".
 std::string nearest(std::string_view word, std::span<const std::string> candidates);
 // " (did you mean 'x'?)" or "".
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates);

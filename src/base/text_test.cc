@@ -53,6 +53,7 @@ TEST(Text, SuggestsTheNearest) {
   const std::vector<std::string> words = {"timeout", "kernels", "status"};
   EXPECT_EQ(nearest("timout", words), "timeout");
   EXPECT_EQ(nearest("kernel", words), "kernels");
+  EXPECT_EQ(nearest("stauts", words), "status");
   EXPECT_EQ(nearest("breakfast", words), "");
 }
 

@@ -28,10 +28,10 @@ Result<Built> build_for(const LabOptions& lab, const Project& project, const std
   status.stage(selector, "looking for the kernel");
   KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
   status.stage(selector, "building");
-  KOBOX_TRY(auto outcome, build_module({.source = project.source,
-                                        .module_name = project.module_name,
-                                        .cache = lab.cache},
-                                       kernel));
+  KOBOX_TRY(auto outcome,
+            build_module(
+                {.source = project.source, .module_name = project.module_name, .cache = lab.cache},
+                kernel));
   status.done(selector);
   return Built{kernel.release, std::move(outcome)};
 }

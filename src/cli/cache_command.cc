@@ -89,9 +89,11 @@ void add_cache_command(CLI::App& app, Action& action) {
     action = [arguments](Console& console) { return list(*arguments, console); };
   });
   auto& prune_app = *cache.add_subcommand("prune", "Remove what nobody uses");
-  prune_app.add_option("--older-than", arguments->older_than, "Unused for longer than T, as in 30d")
+  prune_app
+      .add_option("--older-than", arguments->older_than, "Unused for longer than T, as in 30d")
       ->type_name("T");
-  prune_app.add_option("--max-size", arguments->max_size, "The longest unused until all fit in SIZE")
+  prune_app
+      .add_option("--max-size", arguments->max_size, "The longest unused until all fit in SIZE")
       ->type_name("SIZE");
   prune_app.add_flag("--all", arguments->everything, "Everything that is not in use");
   add_output_options(prune_app, arguments->common);

@@ -35,7 +35,8 @@ void add_machine_options(CLI::App& app, CommonOptions& options) {
   app.add_option("--jobs", options.jobs, "Machines at once (default: as cores and memory allow)")
       ->type_name("N")
       ->check(CLI::Range(1, 256));
-  app.add_option("--timeout", options.timeout, "Time limit of each test, such as 10s or 2m")
+  app.add_option("--timeout", options.timeout,
+                 "Time limit of each test, or of a script, such as 10s or 2m")
       ->type_name("T");
   app.add_flag("--keep", options.keep, "Keep the run's folder, with the console log");
   app.add_flag("--dry-run", options.dry_run,

@@ -3,12 +3,13 @@
 // list. Parsing only stores; the chosen command's action runs afterwards and gives the exit code.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <CLI/CLI.hpp>
 
 #include "base/deadline.h"
 #include "base/result.h"

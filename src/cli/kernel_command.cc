@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // kobox kernel list|fetch|show
 #include <memory>
+
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -33,17 +34,23 @@ Result<int> list_kernels(const KernelArguments& arguments, Console& console) {
   if (arguments.format == "json") {
     auto list = nlohmann::ordered_json::array();
     for (const auto& entry : entries)
-      list.push_back({{"release", entry.release}, {"version", entry.version},
-                      {"suite", entry.suite}, {"fetched", entry.fetched}, {"bytes", entry.bytes}});
-    status.print(nlohmann::ordered_json{{"schema", "kobox.kernels/1"}, {"kernels", list}}.dump(2) + "\n");
+      list.push_back({{"release", entry.release},
+                      {"version", entry.version},
+                      {"suite", entry.suite},
+                      {"fetched", entry.fetched},
+                      {"bytes", entry.bytes}});
+    status.print(nlohmann::ordered_json{{"schema", "kobox.kernels/1"}, {"kernels", list}}.dump(2) +
+                 "\n");
     return k_exit_passed;
   }
   std::string text;
   for (const auto& entry : entries)
     text += fmt::format("{:<34} {:<20} {:<20} {}\n", entry.release, entry.version, entry.suite,
-                        entry.fetched ? format_bytes(entry.bytes) + " on disk"
-                        : entry.bytes > 0 ? format_bytes(entry.bytes) + " to fetch" : "");
-  if (entries.empty()) status.note("no kernel is fetched, and what Debian has is not known offline");
+                        entry.fetched     ? format_bytes(entry.bytes) + " on disk"
+                        : entry.bytes > 0 ? format_bytes(entry.bytes) + " to fetch"
+                                          : "");
+  if (entries.empty())
+    status.note("no kernel is fetched, and what Debian has is not known offline");
   status.print(text);
   return k_exit_passed;
 }
@@ -73,10 +80,14 @@ Result<int> show_kernels(const KernelArguments& arguments, Console& console) {
   for (const auto& selector : arguments.selectors) {
     KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
     if (arguments.format == "json") {
-      list.push_back({{"release", kernel.release}, {"version", kernel.version},
-                      {"arch", kernel.arch}, {"vmlinuz", kernel.vmlinuz.string()},
-                      {"vmlinux", kernel.vmlinux.string()}, {"pvh", kernel.pvh},
-                      {"headers", kernel.headers.string()}, {"modules", kernel.modules.string()},
+      list.push_back({{"release", kernel.release},
+                      {"version", kernel.version},
+                      {"arch", kernel.arch},
+                      {"vmlinuz", kernel.vmlinuz.string()},
+                      {"vmlinux", kernel.vmlinux.string()},
+                      {"pvh", kernel.pvh},
+                      {"headers", kernel.headers.string()},
+                      {"modules", kernel.modules.string()},
                       {"compiler", kernel.compiler}});
       continue;
     }
@@ -89,7 +100,8 @@ Result<int> show_kernels(const KernelArguments& arguments, Console& console) {
                  show_line("compiler", kernel.compiler));
   }
   if (arguments.format == "json")
-    status.print(nlohmann::ordered_json{{"schema", "kobox.kernels/1"}, {"kernels", list}}.dump(2) + "\n");
+    status.print(nlohmann::ordered_json{{"schema", "kobox.kernels/1"}, {"kernels", list}}.dump(2) +
+                 "\n");
   return k_exit_passed;
 }
 
@@ -118,11 +130,12 @@ void add_kernel_command(CLI::App& app, Action& action) {
   auto& fetch = add_verb(kernel, action, arguments, "fetch", "Fetch kernels and their headers",
                          fetch_kernels);
   fetch.add_option("SELECTOR", arguments->selectors, "6.1-cloud, 6.1.0-56-amd64, …")->required();
-  auto& show = add_verb(kernel, action, arguments, "show", "Where a kernel's files are",
-                        show_kernels);
+  auto& show =
+      add_verb(kernel, action, arguments, "show", "Where a kernel's files are", show_kernels);
   show.add_option("SELECTOR", arguments->selectors, "A fetched kernel, a vmlinuz file, or host")
       ->required();
-  show.add_option("--headers", arguments->common.headers, "Build tree for a kernel given as a file");
+  show.add_option("--headers", arguments->common.headers,
+                  "Build tree for a kernel given as a file");
   show.add_option("--format", arguments->format, "terminal or json");
 }
 

@@ -3,13 +3,15 @@
 #include <unistd.h>
 
 #include <array>
-#include <asio/signal_set.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
 
+#include <asio/signal_set.hpp>
+
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/dry_run.h"
 #include "cli/exit_code.h"
 #include "cli/raw_terminal.h"
 #include "guest/wire.h"
@@ -27,11 +29,11 @@ constexpr const char* k_script = "/kobox/script";
 
 std::string greeting(const ShellMachine& shell) {
   const auto& prepared = shell.prepared();
-  auto text = fmt::format("{} under {} ({})", prepared.kernel.release,
+  auto text = fmt::format("{} under {}: {}", prepared.kernel.release,
                           to_string(shell.decision().accel), shell.decision().reason);
   if (prepared.module)
     text += fmt::format("; {} is in {}", prepared.module->name, wire::k_module_folder);
-  return text + "; Ctrl-] leaves";
+  return text + (::isatty(STDIN_FILENO) == 1 ? "; Ctrl-] leaves" : "");
 }
 
 // The user's terminal on one side, a shell in the guest on the other.
@@ -96,6 +98,9 @@ Result<int> run_script(ShellMachine& shell, Output& output, Duration limit) {
                                                  .timeout = limit,
                                                  .max_output = std::size_t{1} << 20}));
   output.write(reply.standard_output);
+  if (reply.dropped_output > 0)
+    print_error(fmt::format("the script printed {} more than the 1 MiB that is shown",
+                            format_bytes(reply.dropped_output)));
   if (!reply.standard_error.empty())
     print_error("standard error of the script:\n" + std::string(trim(reply.standard_error)));
   if (reply.timed_out)
@@ -115,6 +120,11 @@ Result<int> run_shell_command(const CommonOptions& common, Console& console) {
   std::unique_ptr<ShellMachine> shell;
   {
     StatusLine status(console.output, loudness_of(common));
+    if (common.dry_run) {
+      KOBOX_CHECK(
+          print_dry_run(options.lab, options.project, {options.selector}, options.accel, status));
+      return k_exit_passed;
+    }
     KOBOX_TRY(auto opened, ShellMachine::open(options, status));
     if (const auto* failure = std::get_if<Failure>(&opened)) {
       const auto color = use_color(wish, console.output.is_terminal()) ? Color::on : Color::off;

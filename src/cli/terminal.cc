@@ -70,9 +70,10 @@ void Output::write(std::string_view text) {
 
 Result<> Output::check() const {
   if (error_ == 0) return {};
-  return fail(ErrorKind::environment,
-              "cannot write the results to standard output: {}; --output FILE writes them to a file",
-              std::strerror(error_));
+  return fail(
+      ErrorKind::environment,
+      "cannot write the results to standard output: {}; --output FILE writes them to a file",
+      std::strerror(error_));
 }
 
 StatusLine::StatusLine(Output& output, Loudness loudness)
@@ -91,7 +92,8 @@ void StatusLine::stage(const std::string& key, const std::string& what) {
 void StatusLine::amount(const std::string& key, std::uint64_t done, std::uint64_t total) {
   const std::lock_guard lock(mutex_);
   auto& entry = entries_[key];
-  const bool same = entry.total == total && total != 0 && entry.done * 100 / total == done * 100 / total;
+  const bool same =
+      entry.total == total && total != 0 && entry.done * 100 / total == done * 100 / total;
   entry.done = done;
   entry.total = total;
   if (!same) draw();
@@ -142,9 +144,7 @@ void StatusLine::draw() {
   drawn_ = true;
 }
 
-void print_error(std::string_view message) {
-  write_error("kobox: " + printable(message) + "\n");
-}
+void print_error(std::string_view message) { write_error("kobox: " + printable(message) + "\n"); }
 
 bool use_color(ColorWish wish, bool terminal) {
   if (wish == ColorWish::always) return true;

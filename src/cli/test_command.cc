@@ -6,9 +6,8 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/dry_run.h"
 #include "cli/exit_code.h"
-#include "guest/guest.h"
-#include "guest/initramfs.h"
 #include "lab/test_run.h"
 #include "report/render.h"
 
@@ -94,8 +93,7 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
   if (arguments.matrix) {
     if (!arguments.common.kernels.empty())
       return fail(ErrorKind::usage, "--matrix and --kernel exclude each other");
-    if (!options.project.kernels_matrix.empty())
-      options.selectors = options.project.kernels_matrix;
+    if (!options.project.kernels_matrix.empty()) options.selectors = options.project.kernels_matrix;
   }
   options.filter = arguments.filter;
   options.jobs = arguments.common.jobs;
@@ -107,37 +105,18 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
   return options;
 }
 
-// Prints what would be run. Nothing is fetched, so a kernel that is not there is an error.
-Result<int> dry_run(TestOptions options, StatusLine& status) {
-  options.lab.network = Network::forbidden;
-  KOBOX_TRY(const auto qemu, find_qemu());
-  KOBOX_CHECK(select_tests(options.project, options.filter));
-  for (const auto& selector : options.selectors) {
-    KOBOX_TRY(const auto kernel, resolve_kernel(options.lab, selector, status));
-    KOBOX_TRY(const auto make, make_command({.source = options.project.source,
-                                             .module_name = options.project.module_name,
-                                             .cache = options.lab.cache},
-                                            kernel));
-    KOBOX_TRY(const auto initramfs, initramfs_path(kernel, options.lab.cache));
-    const GuestSpec spec{.kernel = kernel,
-                         .initramfs = initramfs,
-                         .memory = options.project.memory,
-                         .cpus = options.project.cpus,
-                         .folder = options.lab.state / "runs/run.XXXXXX"};
-    const auto accel = options.accel == AccelWish::kvm ? Accel::kvm : Accel::tcg;
-    status.print(make.to_string() + "\n" +
-                 qemu_command(qemu, machine_spec(spec, accel)).to_string() + "\n");
-  }
-  return k_exit_passed;
-}
-
 Result<int> run_test_command(const TestArguments& arguments, Console& console) {
   KOBOX_CHECK(check_format(arguments.format));
   KOBOX_TRY(const auto wish, color_of(arguments.common));
   KOBOX_TRY(auto options, test_options(arguments));
   const auto loudness = loudness_of(arguments.common);
   StatusLine status(console.output, loudness);
-  if (arguments.common.dry_run) return dry_run(std::move(options), status);
+  if (arguments.common.dry_run) {
+    KOBOX_CHECK(select_tests(options.project, options.filter));
+    KOBOX_CHECK(
+        print_dry_run(options.lab, options.project, options.selectors, options.accel, status));
+    return k_exit_passed;
+  }
 
   const bool live = arguments.format == "terminal" && arguments.output_file.empty();
   const auto color = use_color(wish, live && console.output.is_terminal()) ? Color::on : Color::off;

@@ -37,10 +37,11 @@ void AgentClient::take(std::string_view bytes) {
 void AgentClient::take_message(AgentMessage message) {
   if (auto* hello = std::get_if<AgentHello>(&message)) {
     if (hello->protocol != wire::k_protocol)
-      broken_ = Error(ErrorKind::protocol,
-                      fmt::format("the guest's agent speaks protocol {}, kobox speaks {}; the guest "
-                                  "image is from another version of kobox",
-                                  hello->protocol, wire::k_protocol));
+      broken_ =
+          Error(ErrorKind::protocol,
+                fmt::format("the guest's agent speaks protocol {}, kobox speaks {}; the guest "
+                            "image is from another version of kobox",
+                            hello->protocol, wire::k_protocol));
     else
       hello_ = std::move(*hello);
   } else if (auto* kmsg = std::get_if<AgentKmsg>(&message)) {
@@ -93,8 +94,7 @@ Result<AgentClient::RunReply> AgentClient::run(const RunRequest& request) {
                                    {"timeout_ms", request.timeout.count()},
                                    {"max_output", request.max_output}},
                                   request.timeout + k_after_timeout));
-  if (!reply.ok)
-    return fail(ErrorKind::tool, "the guest cannot start a command: {}", reply.error);
+  if (!reply.ok) return fail(ErrorKind::tool, "the guest cannot start a command: {}", reply.error);
   return RunReply{.status = static_cast<int>(reply.number("status")),
                   .signal = static_cast<int>(reply.number("signal")),
                   .timed_out = reply.flag("timed_out"),
@@ -109,12 +109,10 @@ Result<> AgentClient::put(std::string_view path, std::string_view bytes, int mod
   bool append = false;
   do {
     const auto chunk = bytes.substr(0, wire::k_chunk);
-    KOBOX_TRY(const auto reply, ask("put",
-                                    {{"path", path},
-                                     {"data", bytes_of(chunk)},
-                                     {"mode", mode},
-                                     {"append", append}},
-                                    k_answer_limit));
+    KOBOX_TRY(
+        const auto reply,
+        ask("put", {{"path", path}, {"data", bytes_of(chunk)}, {"mode", mode}, {"append", append}},
+            k_answer_limit));
     if (!reply.ok)
       return fail(ErrorKind::tool, "cannot write {} in the guest: {}", path, reply.error);
     bytes.remove_prefix(chunk.size());
@@ -126,12 +124,11 @@ Result<> AgentClient::put(std::string_view path, std::string_view bytes, int mod
 Result<std::string> AgentClient::get(std::string_view path, std::size_t max) {
   std::string bytes;
   while (bytes.size() < max) {
-    KOBOX_TRY(const auto reply,
-              ask("get",
-                  {{"path", path},
-                   {"offset", bytes.size()},
-                   {"max", std::min(max - bytes.size(), wire::k_chunk)}},
-                  k_answer_limit));
+    KOBOX_TRY(const auto reply, ask("get",
+                                    {{"path", path},
+                                     {"offset", bytes.size()},
+                                     {"max", std::min(max - bytes.size(), wire::k_chunk)}},
+                                    k_answer_limit));
     if (!reply.ok)
       return fail(ErrorKind::tool, "cannot read {} in the guest: {}", path, reply.error);
     const auto data = reply.text("data");

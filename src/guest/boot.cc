@@ -17,8 +17,8 @@ std::string today() {
 }
 
 BootFailure describe_failure(Guest& guest, const Error& error, const GuestSpec& spec) {
-  BootFailure failure{.message = "", .console = guest.console(),
-                      .console_log = guest.console_log()};
+  BootFailure failure{
+      .message = "", .console = guest.console(), .console_log = guest.console_log()};
   const auto& end = guest.machine().end();
   if (end) {
     failure.message = fmt::format("the machine ended while it booted: {}", end->message);
@@ -48,8 +48,8 @@ Result<BootOutcome> boot_one(EventLoop& loop, const GuestSpec& spec, AccelDecisi
   if (!waited && waited.error().kind() == ErrorKind::interrupted)
     return std::unexpected(waited.error());
   const Error error = guest->agent().broken() ? *guest->agent().broken()
-                      : waited ? Error(ErrorKind::tool, "the machine ended")
-                               : waited.error();
+                      : waited                ? Error(ErrorKind::tool, "the machine ended")
+                                              : waited.error();
   return describe_failure(*guest, error, spec);
 }
 
@@ -63,7 +63,8 @@ Result<BootOutcome> race(EventLoop& loop, const GuestSpec& spec, const AccelMemo
   if (!kvm) {
     if (kvm.error().kind() == ErrorKind::interrupted) return std::unexpected(kvm.error());
     const AccelDecision decision{
-        Accel::tcg, fmt::format("/dev/kvm opens, but QEMU cannot use it: {}", kvm.error().message())};
+        Accel::tcg,
+        fmt::format("/dev/kvm opens, but QEMU cannot use it: {}", kvm.error().message())};
     memory.remember(decision);
     return boot_one(loop, spec, decision);
   }
@@ -76,7 +77,7 @@ Result<BootOutcome> race(EventLoop& loop, const GuestSpec& spec, const AccelMemo
       Deadline::after(spec.boot_limit));
   if ((*kvm)->agent().ready()) {
     AccelDecision decision{Accel::kvm,
-                           fmt::format("/dev/kvm boots this kernel (found {})", today())};
+                           fmt::format("/dev/kvm boots this kernel, found {}", today())};
     memory.remember(decision);
     return BootedGuest{std::move(*kvm), std::move(decision)};
   }
@@ -84,16 +85,16 @@ Result<BootOutcome> race(EventLoop& loop, const GuestSpec& spec, const AccelMemo
     const auto& end = (*kvm)->machine().end();
     AccelDecision decision{
         Accel::tcg,
-        end ? fmt::format("/dev/kvm opens, but QEMU gave up on it: {} (found {})", end->message,
+        end ? fmt::format("/dev/kvm opens, but QEMU gave up on it: {}; found {}", end->message,
                           today())
-            : fmt::format("/dev/kvm opens but does not boot this kernel (found {})", today())};
+            : fmt::format("/dev/kvm opens but does not boot this kernel, found {}", today())};
     memory.remember(decision);
     return BootedGuest{std::move(tcg), std::move(decision)};
   }
   if (!waited && waited.error().kind() == ErrorKind::interrupted)
     return std::unexpected(waited.error());
-  return describe_failure(*tcg, waited ? Error(ErrorKind::tool, "both machines ended") : waited.error(),
-                          spec);
+  return describe_failure(
+      *tcg, waited ? Error(ErrorKind::tool, "both machines ended") : waited.error(), spec);
 }
 
 std::string kvm_advice(const std::string& obstacle) {
@@ -121,7 +122,8 @@ Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& spec, AccelWish
                                const std::filesystem::path& cache) {
   KOBOX_TRY(const auto qemu, find_qemu());
   const AccelMemory memory(cache, spec.kernel.identity, qemu);
-  if (wish == AccelWish::tcg) return boot_one(loop, spec, {Accel::tcg, "asked for with --accel tcg"});
+  if (wish == AccelWish::tcg)
+    return boot_one(loop, spec, {Accel::tcg, "asked for with --accel tcg"});
   if (wish == AccelWish::kvm) return boot_kvm(loop, spec, memory);
   if (const auto obstacle = kvm_obstacle()) return boot_one(loop, spec, {Accel::tcg, *obstacle});
   if (const auto known = memory.recall()) return boot_one(loop, spec, *known);

@@ -12,9 +12,9 @@ constexpr std::size_t k_max_console = std::size_t{4} << 20;
 std::string kernel_command_line(Accel accel) {
   std::string line =
       "console=ttyS0 quiet "
-      "panic=-1 "          // reset at once; QEMU's -no-reboot makes that the machine's end
-      "nokaslr "           // modules and kernel where their symbols say
-      "mitigations=off "   // the guest is thrown away; translation and boot are faster
+      "panic=-1 "         // reset at once; QEMU's -no-reboot makes that the machine's end
+      "nokaslr "          // modules and kernel where their symbols say
+      "mitigations=off "  // the guest is thrown away; translation and boot are faster
       "random.trust_cpu=on "
       "kfence.sample_interval=100 "  // Debian builds KFENCE in from 6.12, switched off
       "rdinit=/init";
@@ -51,8 +51,8 @@ Result<std::unique_ptr<Guest>> Guest::start(EventLoop& loop, const GuestSpec& sp
             Machine::start(
                 loop, machine,
                 [self](std::string_view text) {
-                  self->console_ +=
-                      text.substr(0, k_max_console - std::min(k_max_console, self->console_.size()));
+                  self->console_ += text.substr(
+                      0, k_max_console - std::min(k_max_console, self->console_.size()));
                 },
                 [self](std::string_view bytes) { self->agent_->take(bytes); }));
   return guest;
@@ -60,8 +60,8 @@ Result<std::unique_ptr<Guest>> Guest::start(EventLoop& loop, const GuestSpec& sp
 
 Result<> Guest::wait_until(const std::function<bool()>& predicate, Deadline deadline) {
   const auto pointless = [&] { return give_up_ && give_up_(); };
-  KOBOX_CHECK(loop_.wait_until(
-      [&] { return predicate() || machine_->end() || pointless(); }, deadline));
+  KOBOX_CHECK(
+      loop_.wait_until([&] { return predicate() || machine_->end() || pointless(); }, deadline));
   if (predicate()) return {};
   if (machine_->end()) return fail(ErrorKind::tool, "{}", machine_->end()->message);
   return fail(ErrorKind::timeout, "the guest was given up");

@@ -67,9 +67,9 @@ class Guest {
 // Why a machine did not get to its agent; not an Error, for it may be the kernel's own doing.
 struct BootFailure {
   std::string message;
-  std::string console;               // all of it, as Guest::console
+  std::string console;  // all of it, as Guest::console
   std::filesystem::path console_log;
-  bool host_at_fault = false;        // QEMU itself failed or was killed
+  bool host_at_fault = false;  // QEMU itself failed or was killed
 };
 
 struct BootedGuest {

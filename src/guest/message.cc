@@ -104,7 +104,8 @@ Result<json> parse_map(std::string_view payload) {
     auto object = json::from_cbor(payload, /*strict=*/true, /*allow_exceptions=*/false);
     if (object.is_object()) return object;
   } catch (const json::exception&) {
-    // Some checks of the library throw whatever it was told.
+    // Some checks of the library throw whatever it was told; the frame is refused all the same.
+    return fail(ErrorKind::protocol, "the guest's agent sent a frame that cannot be read");
   }
   return fail(ErrorKind::protocol, "the guest's agent sent a frame that is not a CBOR map");
 }

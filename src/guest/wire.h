@@ -63,7 +63,8 @@ class FrameReader {
     if (broken_ || buffer_.size() - start_ < 4) return std::nullopt;
     std::uint32_t size = 0;
     for (unsigned i = 0; i < 4; ++i)
-      size |= static_cast<std::uint32_t>(static_cast<unsigned char>(buffer_[start_ + i])) << (8 * i);
+      size |= static_cast<std::uint32_t>(static_cast<unsigned char>(buffer_[start_ + i]))
+              << (8 * i);
     if (size == 0 || size > k_max_frame) {
       broken_ = true;
       buffer_.clear();

@@ -18,7 +18,10 @@ std::optional<KoLines> open_lines(const BuiltModule& module) {
 }  // namespace
 
 Blame::Blame(const BuiltModule& module)
-    : name_(module.name), source_(module.source), copy_(module.copy.string() + "/"), lines_(open_lines(module)) {}
+    : name_(module.name),
+      source_(module.source),
+      copy_(module.copy.string() + "/"),
+      lines_(open_lines(module)) {}
 
 std::string Blame::as_user_knows_it(std::string text) const {
   for (auto at = text.find(copy_); at != std::string::npos; at = text.find(copy_, at))
@@ -34,8 +37,8 @@ Failure Blame::from_report(const KernelReport& report) const {
   failure.function = frame->function;
   if (!lines_) return failure;
   // The rip is the faulting instruction itself; what the trace holds are return addresses.
-  const bool is_rip = report.rip && report.rip->function == frame->function &&
-                      report.rip->offset == frame->offset;
+  const bool is_rip =
+      report.rip && report.rip->function == frame->function && report.rip->offset == frame->offset;
   const auto places =
       lines_->locate(frame->function, frame->offset, frame->size,
                      is_rip ? KoLines::Address::exact : KoLines::Address::after_call);

@@ -28,7 +28,8 @@ Finding tool(const char* what, const char* program, const char* package,
             fmt::format("{} is not in PATH; on Debian: apt-get install {}", program, package)};
   std::vector<std::string> argv = {found->string()};
   argv.insert(argv.end(), version_words.begin(), version_words.end());
-  const auto said = run_command({.argv = argv}, {.deadline = Deadline::after(10s)}, Streams::merged);
+  const auto said =
+      run_command({.argv = argv}, {.deadline = Deadline::after(10s)}, Streams::merged);
   if (!said || !said->status.success())
     return {Grade::missing, what, fmt::format("{} is there but does not run", found->string())};
   const auto lines = lines_of(said->output);

@@ -69,8 +69,9 @@ std::optional<Failure> judge_log(const TestSpec& test, std::span<const std::stri
   for (const auto& forbidden : test.no_kernel_log)
     for (const auto& line : log)
       if (matches(forbidden, line))
-        return assertion(fmt::format("the kernel log has a line with {}, which must not be there: {}",
-                                     describe(forbidden), in_quotes(line)));
+        return assertion(
+            fmt::format("the kernel log has a line with {}, which must not be there: {}",
+                        describe(forbidden), in_quotes(line)));
   return std::nullopt;
 }
 
@@ -104,12 +105,12 @@ std::string describe(const TextMatcher& matcher) {
 std::optional<Failure> judge(const TestSpec& test, const AgentClient::RunReply& reply,
                              std::span<const std::string> kernel_log, Duration limit) {
   if (reply.timed_out) {
-    return Failure{.kind = FailureKind::hang,
-                   .message = fmt::format("the command did not end within {}{}",
-                                          format_duration(limit),
-                                          reply.stuck ? "; it is stuck in the kernel, not even "
-                                                        "SIGKILL ends it"
-                                                      : "")};
+    return Failure{
+        .kind = FailureKind::hang,
+        .message = fmt::format("the command did not end within {}{}", format_duration(limit),
+                               reply.stuck ? "; it is stuck in the kernel, not even "
+                                             "SIGKILL ends it"
+                                           : "")};
   }
   if (auto failure = judge_status(test, reply)) return failure;
   if (auto failure = judge_stream("standard output", test.standard_output, reply.standard_output,

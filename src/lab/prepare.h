@@ -31,8 +31,8 @@ struct Prepared {
   Kernel kernel;
   FileLock kernel_lock;  // the kernel stays in the cache while this lives
   std::filesystem::path initramfs;
-  std::optional<BuiltModule> module;          // none if the folder holds no module (kobox shell)
-  std::vector<DriverModule> module_drivers;   // the kernel's own modules that ours depends on
+  std::optional<BuiltModule> module;         // none if the folder holds no module (kobox shell)
+  std::vector<DriverModule> module_drivers;  // the kernel's own modules that ours depends on
   std::vector<BuiltProgram> programs;
 };
 
@@ -43,8 +43,8 @@ Result<Kernel> resolve_kernel(const LabOptions& options, const std::string& sele
 // Is there something to build in the project's source folder?
 bool holds_module(const Project& project);
 
-// Builds the module, if the folder holds one, and the programs, makes the initramfs. A source that does not build is a
-// Failure, not an Error. `tests`: whose programs are wanted.
+// Builds the module, if the folder holds one, and the programs, makes the initramfs. A source that
+// does not build is a Failure, not an Error. `tests`: whose programs are wanted.
 using PrepareOutcome = std::variant<Prepared, Failure>;
 Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project,
                                const std::vector<TestSpec>& tests, const Kernel& kernel,

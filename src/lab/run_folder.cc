@@ -16,7 +16,8 @@ void remove_oldest(const std::filesystem::path& runs) {
     found.emplace_back(entry.last_write_time(error), entry.path());
   if (found.size() <= k_kept_runs) return;
   std::ranges::sort(found);
-  for (std::size_t i = 0; i < found.size() - k_kept_runs; ++i) fs::remove_all(found[i].second, error);
+  for (std::size_t i = 0; i < found.size() - k_kept_runs; ++i)
+    fs::remove_all(found[i].second, error);
 }
 
 }  // namespace

@@ -53,8 +53,8 @@ std::vector<std::string> kernel_lines(const AgentClient::KernelLog& log, std::si
 
 Failure leak(const std::vector<std::string>& left) {
   constexpr std::size_t k_named = 5;
-  std::vector<std::string> named(left.begin(),
-                                 left.begin() + static_cast<std::ptrdiff_t>(std::min(k_named, left.size())));
+  std::vector<std::string> named(
+      left.begin(), left.begin() + static_cast<std::ptrdiff_t>(std::min(k_named, left.size())));
   for (auto& entry : named) entry = printable(entry);
   auto message = fmt::format("after the unload this was left: {}", join(named, ", "));
   if (left.size() > k_named) message += fmt::format(" and {} more", left.size() - k_named);
@@ -99,8 +99,7 @@ Result<std::variant<Session::Opened, Failure>> Session::open(EventLoop& loop,
                     .console = failed->console_log.string()};
     const auto lines = lines_of(failed->console);
     const auto first = lines.size() - std::min<std::size_t>(lines.size(), 20);
-    for (auto i = first; i < lines.size(); ++i)
-      failure.log.emplace_back(printable(trim(lines[i])));
+    for (auto i = first; i < lines.size(); ++i) failure.log.emplace_back(printable(trim(lines[i])));
     return failure;
   }
   std::unique_ptr<Session> session(new Session(project, prepared, options));
@@ -146,9 +145,10 @@ Result<> Session::set_watchdogs(Duration limit) {
   // A soft lockup is reported after twice the threshold, a hung task within twice its time: both
   // before the test's own limit, so that a lockup is not mistaken for a hang.
   const auto third = std::clamp<std::int64_t>(limit.count() / 3000, 1, 10);
-  KOBOX_CHECK(guest_->agent().configure({.watchdog_s = static_cast<int>(third),
-                                         .hung_task_s = static_cast<int>(std::max<std::int64_t>(third, 2)),
-                                         .epoch_us = epoch_microseconds()}));
+  KOBOX_CHECK(
+      guest_->agent().configure({.watchdog_s = static_cast<int>(third),
+                                 .hung_task_s = static_cast<int>(std::max<std::int64_t>(third, 2)),
+                                 .epoch_us = epoch_microseconds()}));
   watchdogs_for_ = limit;
   return {};
 }
@@ -169,10 +169,12 @@ Result<Session::Outcome> Session::run(const TestSpec& test) {
   }
 
   const auto lines = kernel_lines(guest_->agent().kernel_log(), trial.log_mark);
-  if (auto failure = kernel_failure(trial, trial.trouble.has_value())) trial.findings.push_back(*failure);
+  if (auto failure = kernel_failure(trial, trial.trouble.has_value()))
+    trial.findings.push_back(*failure);
   if (trial.trouble) trial.findings.push_back(machine_failure(*trial.trouble));
   if (trial.reply)
-    if (auto failure = judge(test, *trial.reply, lines, trial.limit)) trial.findings.push_back(*failure);
+    if (auto failure = judge(test, *trial.reply, lines, trial.limit))
+      trial.findings.push_back(*failure);
 
   Outcome outcome;
   outcome.result.name = test.name;
@@ -211,14 +213,15 @@ Result<> Session::attempt(const TestSpec& test, Trial& trial) {
       const auto reason = std::ranges::find_if(said, [&](const std::string& line) {
         return line.starts_with(prepared_.module->name + ":");
       });
-      auto message = answer.killed      ? std::string("the kernel faulted while it loaded the module")
+      auto message = answer.killed ? std::string("the kernel faulted while it loaded the module")
                      : answer.timed_out ? "its init did not return within 20 s"
-                                        : fmt::format("the kernel refused the module or its init "
-                                                      "returned an error: {}",
-                                                      answer.error);
+                                        : fmt::format(
+                                              "the kernel refused the module or its init "
+                                              "returned an error: {}",
+                                              answer.error);
       if (reason != said.end()) message += fmt::format(" ({})", printable(*reason));
-      trial.findings.push_back({.kind = answer.timed_out ? FailureKind::hang : FailureKind::load,
-                                .message = message});
+      trial.findings.push_back(
+          {.kind = answer.timed_out ? FailureKind::hang : FailureKind::load, .message = message});
       return guest_->watch_for(k_settle_unloaded);
     }
     trial.loading = false;

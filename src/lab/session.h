@@ -21,7 +21,7 @@ namespace kobox {
 struct SessionOptions {
   AccelWish accel = AccelWish::automatic;
   std::filesystem::path cache;
-  std::filesystem::path folder;    // private folder of this machine: console.log
+  std::filesystem::path folder;     // private folder of this machine: console.log
   std::optional<Duration> timeout;  // --timeout: instead of the tests' own limits
 };
 

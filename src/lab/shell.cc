@@ -11,8 +11,8 @@ Result<std::variant<std::unique_ptr<ShellMachine>, Failure>> ShellMachine::open(
                                   options.selector, progress));
   if (auto* failure = std::get_if<Failure>(&outcome)) return std::move(*failure);
   KOBOX_TRY(auto folder, RunFolder::make(options.lab.state, options.keep));
-  std::unique_ptr<ShellMachine> shell(new ShellMachine(
-      options.project, std::get<Prepared>(std::move(outcome)), std::move(folder)));
+  std::unique_ptr<ShellMachine> shell(
+      new ShellMachine(options.project, std::get<Prepared>(std::move(outcome)), std::move(folder)));
   progress.stage(options.selector, "booting");
   KOBOX_TRY(auto opened, Session::open(shell->loop_, shell->project_, shell->prepared_,
                                        {.accel = options.accel,

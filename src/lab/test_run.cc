@@ -26,6 +26,18 @@ std::string regex_escape(std::string_view text) {
   return escaped;
 }
 
+class Stopwatch {
+ public:
+  // The time since the last lap.
+  Duration lap() {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration_cast<Duration>(now - std::exchange(start_, now));
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
 // One kernel's way from source to results, on a thread of its own.
 class KernelRun {
  public:
@@ -56,15 +68,19 @@ class KernelRun {
  private:
   Result<> stages() {
     progress_.stage(selector_, "looking for the kernel");
+    Stopwatch watch;
     KOBOX_TRY(const auto kernel, resolve_kernel(options_.lab, selector_, progress_));
     result_.kernel = kernel.release;
-    KOBOX_TRY(auto outcome, prepare(options_.lab, options_.project, tests_, kernel, selector_, progress_));
+    took(watch, "found the kernel");
+    KOBOX_TRY(auto outcome,
+              prepare(options_.lab, options_.project, tests_, kernel, selector_, progress_));
     if (auto* failure = std::get_if<Failure>(&outcome)) {
       failure->reproduce = reproduce("");
       result_.failure = std::move(*failure);
       return {};
     }
     prepared_.emplace(std::get<Prepared>(std::move(outcome)));
+    took(watch, prepared_->module->fresh ? "built the module" : "found the module built");
     for (const auto& test : tests_) {
       if (interrupted()) return fail_interrupted();
       KOBOX_CHECK(one_test(test));
@@ -91,14 +107,21 @@ class KernelRun {
       if (outcome.result.failure) outcome.result.failure->reproduce = reproduce(test.name);
       record(std::move(outcome.result));
     }
-    const bool again = outcome.state == MachineState::clean && options_.isolation == Isolation::shared_boot;
+    const bool again =
+        outcome.state == MachineState::clean && options_.isolation == Isolation::shared_boot;
     return again ? Result<>() : close_session();
+  }
+
+  void took(Stopwatch& watch, const char* what) {
+    progress_.detail(
+        fmt::format("{}: {} in {}", result_.kernel, what, format_duration(watch.lap())));
   }
 
   // False: it does not boot, which is now the run's failure.
   Result<bool> ensure_session() {
     if (session_) return true;
     progress_.stage(selector_, "booting");
+    Stopwatch watch;
     loop_.emplace();
     KOBOX_TRY(auto folder, RunFolder::make(options_.lab.state, options_.keep == Keep::everything));
     folder_.emplace(std::move(folder));
@@ -117,6 +140,7 @@ class KernelRun {
     session_ = std::move(std::get<Session::Opened>(opened).session);
     result_.accel = to_string(session_->decision().accel);
     result_.accel_reason = session_->decision().reason;
+    took(watch, "booted");
     announce();
     return true;
   }
@@ -131,7 +155,8 @@ class KernelRun {
   }
 
   std::string skip_reason(const TestSpec& test) const {
-    if (!test.breakpoints.empty()) return "its breakpoints need a debugger, which kobox does not have yet";
+    if (!test.breakpoints.empty())
+      return "its breakpoints need a debugger, which kobox does not have yet";
     if (test.kernels.empty()) return "";
     const auto fits = release_satisfies(result_.kernel, test.kernels);
     if (fits && *fits) return "";
@@ -178,7 +203,8 @@ int default_jobs(const Project& project) {
   std::uint64_t available = std::uint64_t{1} << 30;
   if (const auto info = read_file("/proc/meminfo")) {
     const auto at = info->find("MemAvailable:");
-    if (at != std::string::npos) available = std::strtoull(info->c_str() + at + 13, nullptr, 10) << 10;
+    if (at != std::string::npos)
+      available = std::strtoull(info->c_str() + at + 13, nullptr, 10) << 10;
   }
   const auto fitting = std::max<std::uint64_t>(1, available / 2 / (project.memory + (64ULL << 20)));
   return static_cast<int>(std::min<std::uint64_t>(cores, fitting));
@@ -188,7 +214,8 @@ int default_jobs(const Project& project) {
 
 Result<std::vector<TestSpec>> select_tests(const Project& project, const std::string& filter) {
   if (project.tests.empty())
-    return fail(ErrorKind::usage, "{} has no [[test]], so there is nothing to run; add one, or "
+    return fail(ErrorKind::usage,
+                "{} has no [[test]], so there is nothing to run; add one, or "
                 "remove the file to have the module just loaded and unloaded",
                 (project.folder / "kobox.toml").string());
   if (filter.empty()) return project.tests;

@@ -23,8 +23,8 @@ struct TestOptions {
   Project project;
   std::vector<std::string> selectors;  // kernels; not empty
   AccelWish accel = AccelWish::automatic;
-  std::string filter;                  // RE2 regex searched for in test names; "" for all
-  int jobs = 0;                        // kernels at once; 0: as cores and memory allow
+  std::string filter;  // RE2 regex searched for in test names; "" for all
+  int jobs = 0;        // kernels at once; 0: as cores and memory allow
   std::optional<Duration> timeout;
   Isolation isolation = Isolation::shared_boot;
   Keep keep = Keep::failures;

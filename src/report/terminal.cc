@@ -117,7 +117,9 @@ std::string render_failure(const std::string& title, const Failure& failure, Col
   text += labelled(to_string(failure.kind), one_line(failure.message), color);
   text += render_place(failure, color);
   text += render_log(failure, color);
-  if (!failure.console.empty()) text += labelled("console", one_line(failure.console), color);
+  if (!failure.console.empty())
+    text += labelled(failure.kind == FailureKind::build ? "whole log" : "console",
+                     one_line(failure.console), color);
   if (!failure.reproduce.empty()) text += labelled("repeat", one_line(failure.reproduce), color);
   return text;
 }

@@ -42,8 +42,8 @@ std::optional<std::string> kvm_obstacle(const fs::path& device) {
   return fmt::format("{} does not open ({})", device.string(), std::strerror(errno));
 }
 
-AccelMemory::AccelMemory(fs::path cache, const std::string& kernel, const fs::path& qemu)
-    : file_(std::move(cache) / "accel.json") {
+AccelMemory::AccelMemory(const fs::path& cache, const std::string& kernel, const fs::path& qemu)
+    : file_(cache / "accel.json") {
   const auto boot_id = read_file("/proc/sys/kernel/random/boot_id").value_or("");
   std::error_code ignored;
   const auto stamp = fs::last_write_time(qemu, ignored).time_since_epoch().count();

@@ -36,7 +36,7 @@ class AccelMemory {
  public:
   // kernel: Kernel::identity. qemu: the QEMU binary. Everything that the finding depends on is in
   // the key, the host's boot id included.
-  AccelMemory(std::filesystem::path cache, const std::string& kernel,
+  AccelMemory(const std::filesystem::path& cache, const std::string& kernel,
               const std::filesystem::path& qemu);
 
   std::optional<AccelDecision> recall() const;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "vm/event_loop.h"
 
+#include <fcntl.h>
+
 #include <array>
+
 #include <asio/buffer.hpp>
 #include <asio/write.hpp>
-#include <fcntl.h>
 
 #include "base/interrupt.h"
 
@@ -32,21 +34,21 @@ Result<> EventLoop::wait_until(const std::function<bool()>& predicate, Deadline 
 struct Channel::State {
   explicit State(EventLoop& loop) : stream(loop.io()) {}
 
-  static void read(std::shared_ptr<State> self) {
+  static void read(const std::shared_ptr<State>& self) {
     auto& state = *self;
-    state.stream.async_read_some(
-        asio::buffer(state.buffer), [self](const asio::error_code& error, std::size_t size) {
-          if (self->closed) return;
-          if (error) {
-            self->ended = true;
-            return;
-          }
-          self->on_bytes(std::string_view(self->buffer.data(), size));
-          if (!self->closed) read(self);
-        });
+    state.stream.async_read_some(asio::buffer(state.buffer),
+                                 [self](const asio::error_code& error, std::size_t size) {
+                                   if (self->closed) return;
+                                   if (error) {
+                                     self->ended = true;
+                                     return;
+                                   }
+                                   self->on_bytes(std::string_view(self->buffer.data(), size));
+                                   if (!self->closed) read(self);
+                                 });
   }
 
-  static void write(std::shared_ptr<State> self) {
+  static void write(const std::shared_ptr<State>& self) {
     auto& state = *self;
     asio::async_write(state.stream, asio::buffer(state.queue.front()),
                       [self](const asio::error_code& error, std::size_t) {

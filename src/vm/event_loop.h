@@ -8,14 +8,15 @@
 // kernel log records, QMP events. So no channel can fill up and block the machine.
 #pragma once
 
-#include <asio/io_context.hpp>
-#include <asio/local/stream_protocol.hpp>
-#include <asio/posix/stream_descriptor.hpp>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include <asio/io_context.hpp>
+#include <asio/local/stream_protocol.hpp>
+#include <asio/posix/stream_descriptor.hpp>
 
 #include "base/deadline.h"
 #include "base/fd.h"

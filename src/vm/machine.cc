@@ -42,32 +42,48 @@ CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& s
       "-nodefaults",
       "-no-user-config",
       "-no-reboot",
-      "-display", "none",
-      "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+      "-display",
+      "none",
+      "-sandbox",
+      "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
       // What a module's test does not need is left out: each device costs the kernel's boot.
-      "-machine", "pc,usb=off,vmport=off,hpet=off,graphics=off,mem-merge=off,dump-guest-core=off",
-      "-accel", kvm ? "kvm" : "tcg,thread=multi",
-      "-cpu", kvm ? "host" : "max",
-      "-smp", std::to_string(spec.cpus),
-      "-m", fmt::format("{}M", spec.memory >> 20),
-      "-kernel", spec.kernel.string(),
-      "-initrd", spec.initramfs.string(),
-      "-append", spec.command_line,
-      "-chardev", fmt::format("socket,id=monitor,fd={}", k_monitor_fd),
-      "-mon", "chardev=monitor,mode=control",
-      "-chardev", fmt::format("socket,id=console,fd={},logfile={},logappend=off", k_console_fd,
-                              option_value(spec.console_log.string())),
-      "-serial", "chardev:console",
-      "-chardev", fmt::format("socket,id=agent,fd={}", k_agent_fd),
-      "-device", "virtio-serial-pci,max_ports=2",
-      "-device", fmt::format("virtserialport,chardev=agent,name={}", spec.agent_port),
+      "-machine",
+      "pc,usb=off,vmport=off,hpet=off,graphics=off,mem-merge=off,dump-guest-core=off",
+      "-accel",
+      kvm ? "kvm" : "tcg,thread=multi",
+      "-cpu",
+      kvm ? "host" : "max",
+      "-smp",
+      std::to_string(spec.cpus),
+      "-m",
+      fmt::format("{}M", spec.memory >> 20),
+      "-kernel",
+      spec.kernel.string(),
+      "-initrd",
+      spec.initramfs.string(),
+      "-append",
+      spec.command_line,
+      "-chardev",
+      fmt::format("socket,id=monitor,fd={}", k_monitor_fd),
+      "-mon",
+      "chardev=monitor,mode=control",
+      "-chardev",
+      fmt::format("socket,id=console,fd={},logfile={},logappend=off", k_console_fd,
+                  option_value(spec.console_log.string())),
+      "-serial",
+      "chardev:console",
+      "-chardev",
+      fmt::format("socket,id=agent,fd={}", k_agent_fd),
+      "-device",
+      "virtio-serial-pci,max_ports=2",
+      "-device",
+      fmt::format("virtserialport,chardev=agent,name={}", spec.agent_port),
   };
   return command;
 }
 
 Result<std::unique_ptr<Machine>> Machine::start(EventLoop& loop, const MachineSpec& spec,
-                                                Channel::Sink on_console,
-                                                Channel::Sink on_agent) {
+                                                Channel::Sink on_console, Channel::Sink on_agent) {
   KOBOX_TRY(const auto qemu, find_qemu());
   KOBOX_TRY(auto monitor, make_socket_pair());
   KOBOX_TRY(auto agent, make_socket_pair());
@@ -83,7 +99,8 @@ Result<std::unique_ptr<Machine>> Machine::start(EventLoop& loop, const MachineSp
                                                  {console.second.get(), k_console_fd}}}));
   m.qemu_.emplace(std::move(child));
   // Our copies of QEMU's ends are closed on return; the streams end when QEMU does.
-  m.exit_watch_ = std::make_unique<ReadableOnce>(loop, m.qemu_->pidfd(), [&m] { m.exited_ = true; });
+  m.exit_watch_ =
+      std::make_unique<ReadableOnce>(loop, m.qemu_->pidfd(), [&m] { m.exited_ = true; });
   m.errors_ = std::make_unique<Channel>(loop, std::move(errors.first), [&m](std::string_view text) {
     m.complaints_ += text.substr(0, k_max_complaints - m.complaints_.size());
   });
@@ -99,7 +116,8 @@ Result<std::unique_ptr<Machine>> Machine::start(EventLoop& loop, const MachineSp
   if (negotiated) return machine;
   if (negotiated.error().kind() != ErrorKind::protocol) return std::unexpected(negotiated.error());
   // QEMU hung up: it is ending, and what it wrote to standard error says why.
-  KOBOX_CHECK(loop.wait_until([&m] { return m.end().has_value(); }, Deadline::after(k_start_limit)));
+  KOBOX_CHECK(
+      loop.wait_until([&m] { return m.end().has_value(); }, Deadline::after(k_start_limit)));
   return fail(ErrorKind::environment, "QEMU did not start: {}", m.end_->message);
 }
 

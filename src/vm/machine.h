@@ -22,14 +22,14 @@
 namespace kobox {
 
 struct MachineSpec {
-  std::filesystem::path kernel;      // what -kernel gets
+  std::filesystem::path kernel;  // what -kernel gets
   std::filesystem::path initramfs;
-  std::string command_line;          // the kernel's
-  std::uint64_t memory = 0;          // bytes
+  std::string command_line;  // the kernel's
+  std::uint64_t memory = 0;  // bytes
   int cpus = 1;
   Accel accel = Accel::tcg;
   std::filesystem::path console_log;  // QEMU writes the serial console there
-  std::string agent_port;  // the virtio-serial port's name, as the guest sees it
+  std::string agent_port;             // the virtio-serial port's name, as the guest sees it
 };
 
 // Descriptor numbers that QEMU inherits.
@@ -60,8 +60,7 @@ class Machine {
   // Starts QEMU and negotiates with its monitor. Errors: environment (QEMU missing or it refuses
   // to start: its own words), timeout (10 s), interrupted. The sinks are called from the loop.
   static Result<std::unique_ptr<Machine>> start(EventLoop& loop, const MachineSpec& spec,
-                                                Channel::Sink on_console,
-                                                Channel::Sink on_agent);
+                                                Channel::Sink on_console, Channel::Sink on_agent);
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
   ~Machine() = default;  // kills QEMU

@@ -66,8 +66,7 @@ QmpClient::QmpClient(EventLoop& loop, Fd monitor)
 void QmpClient::take(std::string_view bytes) {
   partial_ += bytes;
   std::size_t start = 0;
-  for (auto end = partial_.find('\n'); end != std::string::npos;
-       end = partial_.find('\n', start)) {
+  for (auto end = partial_.find('\n'); end != std::string::npos; end = partial_.find('\n', start)) {
     take_line(std::string_view(partial_).substr(start, end - start));
     start = end + 1;
   }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/dry_run.h"
+
+#include "guest/guest.h"
+#include "guest/initramfs.h"
+
+namespace kobox {
+namespace {
+
+Accel likely_accel(AccelWish wish, const LabOptions& lab, const Kernel& kernel,
+                   const std::filesystem::path& qemu) {
+  if (wish == AccelWish::kvm) return Accel::kvm;
+  if (wish == AccelWish::tcg || kvm_obstacle()) return Accel::tcg;
+  const auto known = AccelMemory(lab.cache, kernel.identity, qemu).recall();
+  return known ? known->accel : Accel::tcg;
+}
+
+}  // namespace
+
+Result<> print_dry_run(LabOptions lab, const Project& project,
+                       const std::vector<std::string>& selectors, AccelWish accel,
+                       StatusLine& status) {
+  lab.network = Network::forbidden;
+  KOBOX_TRY(const auto qemu, find_qemu());
+  for (const auto& selector : selectors) {
+    KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
+    if (holds_module(project)) {
+      KOBOX_TRY(const auto make, make_command({.source = project.source,
+                                               .module_name = project.module_name,
+                                               .cache = lab.cache},
+                                              kernel));
+      status.print(make.to_string() + "\n");
+    }
+    KOBOX_TRY(const auto initramfs, initramfs_path(kernel, lab.cache));
+    const GuestSpec spec{.kernel = kernel,
+                         .initramfs = initramfs,
+                         .memory = project.memory,
+                         .cpus = project.cpus,
+                         .folder = lab.state / "runs/run.XXXXXX"};
+    const auto machine = machine_spec(spec, likely_accel(accel, lab, kernel, qemu));
+    status.print(qemu_command(qemu, machine).to_string() + "\n");
+  }
+  return {};
+}
+
+}  // namespace kobox

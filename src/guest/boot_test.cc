@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Booting, with a fake QEMU (tests/fakes/fake_qemu.cc) in place of the machine.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "base/interrupt.h"
+#include "fakes/fake_qemu_scripts.h"
+#include "guest/guest.h"
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+
+constexpr const char* k_boots = "greet;console booting;hello;hang";
+constexpr const char* k_hangs = "greet;hang";
+
+class BootTest : public ::testing::Test {
+ protected:
+  fs::path cache() const { return qemu_.folder() / "cache"; }
+  GuestSpec spec() const {
+    return {.kernel = {.release = "6.1.0-fake", .vmlinuz = "/v", .identity = "fake"},
+            .initramfs = "/i",
+            .boot_limit = limit_,
+            .folder = qemu_.folder()};
+  }
+  Result<BootOutcome> boot(AccelWish wish) { return boot_guest(loop_, spec(), wish, cache()); }
+  BootedGuest booted(AccelWish wish) {
+    auto outcome = boot(wish);
+    if (!outcome)
+      ADD_FAILURE() << outcome.error().to_string();
+    else if (auto* failure = std::get_if<BootFailure>(&*outcome))
+      ADD_FAILURE() << failure->message;
+    else
+      return std::get<BootedGuest>(std::move(*outcome));
+    return {};
+  }
+  BootFailure failed(AccelWish wish) {
+    auto outcome = boot(wish);
+    if (!outcome)
+      ADD_FAILURE() << outcome.error().to_string();
+    else if (auto* failure = std::get_if<BootFailure>(&*outcome))
+      return *failure;
+    else
+      ADD_FAILURE() << "it booted";
+    return {};
+  }
+
+  testing::FakeQemu qemu_;
+  EventLoop loop_;
+  Duration limit_ = 10s;  // only a defect lets it pass
+};
+
+#define NEEDS_KVM \
+  if (const auto obstacle = kvm_obstacle()) GTEST_SKIP() << *obstacle
+
+TEST_F(BootTest, UnderTcgWhenAskedFor) {
+  qemu_.tcg_does(k_boots);
+  const auto guest = booted(AccelWish::tcg);
+  ASSERT_TRUE(guest.guest);
+  EXPECT_EQ(guest.decision.accel, Accel::tcg);
+  EXPECT_EQ(guest.guest->accel(), Accel::tcg);
+  EXPECT_THAT(guest.decision.reason, HasSubstr("--accel tcg"));
+  EXPECT_EQ(guest.guest->agent().release(), "6.1.0-fake");
+  EXPECT_EQ(guest.guest->console(), "booting\r\n");
+  EXPECT_EQ(guest.guest->console_log(), qemu_.folder() / "console.log");
+}
+
+TEST_F(BootTest, AKvmThatHangsLosesAndIsRemembered) {
+  NEEDS_KVM;
+  qemu_.kvm_does(k_hangs);
+  qemu_.tcg_does(k_boots);
+  {
+    const auto guest = booted(AccelWish::automatic);
+    ASSERT_TRUE(guest.guest);
+    EXPECT_EQ(guest.decision.accel, Accel::tcg);
+    EXPECT_THAT(guest.decision.reason, HasSubstr("/dev/kvm opens but does not boot this kernel"));
+    EXPECT_EQ(guest.guest->console_log(), qemu_.folder() / "console.log");
+  }
+  EXPECT_EQ(qemu_.starts(), "kvm\ntcg\n");
+  const auto again = booted(AccelWish::automatic);
+  EXPECT_EQ(again.decision.accel, Accel::tcg);
+  EXPECT_THAT(again.decision.reason, HasSubstr("does not boot this kernel, found 20"));
+  EXPECT_EQ(qemu_.starts(), "kvm\ntcg\ntcg\n") << "the second run must not try KVM again";
+}
+
+TEST_F(BootTest, AKvmThatBootsWinsAndIsRemembered) {
+  NEEDS_KVM;
+  qemu_.kvm_does(k_boots);
+  qemu_.tcg_does(k_hangs);
+  EXPECT_EQ(booted(AccelWish::automatic).decision.accel, Accel::kvm);
+  const auto again = booted(AccelWish::automatic);
+  EXPECT_EQ(again.decision.accel, Accel::kvm);
+  EXPECT_THAT(again.decision.reason, HasSubstr("/dev/kvm boots this kernel"));
+  EXPECT_THAT(qemu_.starts(), AnyOf("kvm\ntcg\nkvm\n", "tcg\nkvm\nkvm\n"));
+}
+
+TEST_F(BootTest, AKvmThatQemuCannotUseIsRemembered) {
+  NEEDS_KVM;
+  qemu_.kvm_does("stderr failed to initialize kvm;exit 1");
+  qemu_.tcg_does(k_boots);
+  const auto guest = booted(AccelWish::automatic);
+  EXPECT_EQ(guest.decision.accel, Accel::tcg);
+  EXPECT_THAT(guest.decision.reason, HasSubstr("failed to initialize kvm"));
+  booted(AccelWish::automatic);
+  EXPECT_EQ(qemu_.starts(), "kvm\ntcg\ntcg\n");
+}
+
+TEST_F(BootTest, AKvmThatDiesInTheRaceIsNamed) {
+  NEEDS_KVM;
+  qemu_.kvm_does("greet;stderr KVM internal error;exit 1");
+  // The hello comes when the other is surely gone.
+  qemu_.tcg_does("greet;hang");
+  limit_ = 300ms;
+  const auto failure = failed(AccelWish::automatic);
+  EXPECT_THAT(failure.message, HasSubstr("did not reach kobox's agent"));
+  EXPECT_FALSE(fs::exists(cache() / "accel.json")) << "nothing was found out";
+}
+
+TEST_F(BootTest, AnotherKernelIsTriedAnew) {
+  NEEDS_KVM;
+  qemu_.kvm_does(k_hangs);
+  qemu_.tcg_does(k_boots);
+  booted(AccelWish::automatic);
+  auto other = spec();
+  other.kernel.identity = "another";
+  ASSERT_TRUE(boot_guest(loop_, other, AccelWish::automatic, cache()));
+  EXPECT_EQ(qemu_.starts(), "kvm\ntcg\nkvm\ntcg\n");
+}
+
+TEST_F(BootTest, AskingForAKvmThatIsKnownNotToBoot) {
+  NEEDS_KVM;
+  qemu_.kvm_does(k_hangs);
+  qemu_.tcg_does(k_boots);
+  booted(AccelWish::automatic);
+  const auto outcome = boot(AccelWish::kvm);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind(), ErrorKind::environment);
+  EXPECT_THAT(outcome.error().to_string(), HasSubstr("does not boot this kernel"));
+  EXPECT_THAT(outcome.error().to_string(), HasSubstr("use --accel tcg"));
+  EXPECT_EQ(qemu_.starts(), "kvm\ntcg\n");
+}
+
+TEST_F(BootTest, AskingForAKvmThatHangs) {
+  NEEDS_KVM;
+  limit_ = 200ms;
+  qemu_.kvm_does(k_hangs);
+  const auto failure = failed(AccelWish::kvm);
+  EXPECT_THAT(failure.message, HasSubstr("did not reach kobox's agent"));
+  EXPECT_THAT(failure.message, HasSubstr("its console stayed silent"));
+  EXPECT_THAT(failure.message, HasSubstr("try --accel tcg"));
+  EXPECT_FALSE(failure.host_at_fault);
+}
+
+TEST_F(BootTest, AskingForAKvmThatQemuCannotUse) {
+  NEEDS_KVM;
+  qemu_.kvm_does("stderr failed to initialize kvm;exit 1");
+  const auto outcome = boot(AccelWish::kvm);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind(), ErrorKind::environment);
+  EXPECT_THAT(outcome.error().to_string(), HasSubstr("failed to initialize kvm"));
+}
+
+TEST_F(BootTest, AKernelThatDoesNotArrive) {
+  limit_ = 200ms;
+  qemu_.tcg_does("greet;console VFS: Unable to mount root fs;hang");
+  const auto failure = failed(AccelWish::tcg);
+  EXPECT_THAT(failure.message, HasSubstr("did not reach kobox's agent within its boot limit"));
+  EXPECT_EQ(failure.console, "VFS: Unable to mount root fs\r\n");
+  EXPECT_FALSE(failure.host_at_fault);
+}
+
+TEST_F(BootTest, AKernelThatResetsIsNotTheHostsFault) {
+  qemu_.tcg_does("greet;console Kernel panic;shutdown guest-reset;exit 0");
+  const auto failure = failed(AccelWish::tcg);
+  EXPECT_EQ(failure.message,
+            "the machine ended while it booted: the machine was reset from inside");
+  EXPECT_EQ(failure.console, "Kernel panic\r\n");
+  EXPECT_FALSE(failure.host_at_fault);
+}
+
+TEST_F(BootTest, AQemuThatIsKilledIsTheHostsFault) {
+  qemu_.tcg_does("greet;kill 9");
+  EXPECT_TRUE(failed(AccelWish::tcg).host_at_fault);
+  qemu_.tcg_does("greet;stderr out of memory;exit 1");
+  EXPECT_TRUE(failed(AccelWish::tcg).host_at_fault);
+}
+
+TEST_F(BootTest, AnAgentOfAnotherVersion) {
+  qemu_.tcg_does("greet;hello 99;hang");
+  EXPECT_THAT(failed(AccelWish::tcg).message, HasSubstr("speaks protocol 99"));
+}
+
+TEST_F(BootTest, AnInterruptIsAnError) {
+  qemu_.tcg_does(k_hangs);
+  interrupt();
+  const auto outcome = boot(AccelWish::tcg);
+  reset_interrupt_for_testing();
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind(), ErrorKind::interrupted);
+}
+
+TEST_F(BootTest, WaitsForTheGuestEndWithTheMachine) {
+  qemu_.tcg_does("greet;hello;exit 0");
+  const auto guest = booted(AccelWish::tcg);
+  ASSERT_TRUE(guest.guest);
+  const auto reply = guest.guest->agent().run({.command = "true"});
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().kind(), ErrorKind::tool);
+  EXPECT_THAT(reply.error().to_string(), HasSubstr("QEMU exited with status 0"));
+  EXPECT_TRUE(guest.guest->watch_for(10s)) << "an end is no error, and not waited beyond";
+}
+
+TEST_F(BootTest, WaitsEndWhenTheyHaveBecomePointless) {
+  qemu_.tcg_does(k_boots);
+  const auto guest = booted(AccelWish::tcg);
+  ASSERT_TRUE(guest.guest);
+  guest.guest->give_up_when([] { return true; });
+  const auto waited = guest.guest->wait_until([] { return false; }, Deadline::after(10s));
+  ASSERT_FALSE(waited);
+  EXPECT_THAT(waited.error().to_string(), HasSubstr("given up"));
+  EXPECT_TRUE(guest.guest->wait_until([] { return true; }, Deadline::after(10s)));
+}
+
+TEST_F(BootTest, MachineOfASpec) {
+  auto with_pvh = spec();
+  with_pvh.kernel.vmlinux = "/x";
+  EXPECT_EQ(machine_spec(with_pvh, Accel::tcg).kernel, "/v");
+  with_pvh.kernel.pvh = true;
+  EXPECT_EQ(machine_spec(with_pvh, Accel::tcg).kernel, "/x");
+  EXPECT_THAT(machine_spec(with_pvh, Accel::tcg).command_line, HasSubstr("rdinit=/init"));
+  EXPECT_THAT(machine_spec(with_pvh, Accel::tcg).command_line, HasSubstr("no_timer_check"));
+  EXPECT_THAT(machine_spec(with_pvh, Accel::kvm).command_line,
+              ::testing::Not(HasSubstr("no_timer_check")));
+  EXPECT_EQ(machine_spec(with_pvh, Accel::kvm).agent_port, wire::k_port_name);
+}
+
+}  // namespace
+}  // namespace kobox

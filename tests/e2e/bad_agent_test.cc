@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A guest that does not play along: an agent of our own instead of kobox's, which sends rubbish,
+// half a frame, a frame that is too long, another protocol, or nothing. kobox says so in time, and
+// believes nothing.
+#include <fmt/format.h>
+
+#include <set>
+
+#include "kobox_test.h"
+
+namespace kobox::e2e {
+namespace {
+
+struct BadAgent {
+  const char* name;
+  const char* mode;  // what tests/e2e/agents/bad_agent.c is told
+  std::set<std::string> kinds;
+  const char* message;  // a regular expression
+};
+
+void PrintTo(const BadAgent& one, std::ostream* stream) { *stream << one.name; }
+
+class BadAgentTest : public KoboxTest, public ::testing::WithParamInterface<BadAgent> {
+ protected:
+  // Static, so that it can be PID 1 of the guest. 6.12-cloud has its virtio drivers built in.
+  fs::path compile(const std::string& mode) {
+    const auto agent = folder_ / "bad-agent";
+    const auto source = source_folder() / "tests/e2e/agents/bad_agent.c";
+    const auto made = run_command({.argv = {"gcc", "-static", "-O1", "-Wall", "-DMODE=" + mode,
+                                            "-o", agent.string(), source.string()}});
+    EXPECT_TRUE(made && made->status.success())
+        << (made ? made->error : made.error().to_string());
+    return agent;
+  }
+};
+
+TEST_P(BadAgentTest, IsNotBelieved) {
+  const auto place =
+      project("[limits]\nboot = \"12s\"\n", "[[test]]\nname = \"a\"\nrun = \"true\"\n");
+  // Its initramfs is not for the shared cache.
+  cache_ = folder_ / "cache";
+  fs::create_directories(cache_ / "kobox");
+  for (const auto* name : {"kernels", "builds"})
+    fs::create_directory_symlink(shared_cache() / "kobox" / name, cache_ / "kobox" / name);
+  auto one = invocation(test_arguments(place, {"--kernel", "6.12-cloud", "--offline"}));
+  one.environment.emplace_back("KOBOX_AGENT", compile(GetParam().mode).string());
+  const auto done = run(one);
+  EXPECT_THAT(done.code(), AnyOf(1, 4)) << done;
+  EXPECT_LT(done.seconds, 100.0) << done;
+  EXPECT_THAT(machines(), IsEmpty());
+  const auto report = done.report();
+  ASSERT_TRUE(report.is_object()) << "an error of one machine is still a report";
+  EXPECT_NE(report["verdict"], "pass") << done;
+  const auto failure = failure_of(report);
+  ASSERT_TRUE(failure.is_object()) << done;
+  EXPECT_TRUE(GetParam().kinds.contains(failure["kind"])) << done;
+  EXPECT_THAT(failure["message"].get<std::string>(), ContainsRegex(GetParam().message)) << done;
+  EXPECT_TRUE(fs::exists(failure["console"].get<std::string>())) << done;
+}
+
+constexpr const char* k_impossible = "the guest's agent sent a frame of an impossible length";
+constexpr const char* k_no_agent = "did not reach kobox's agent within its boot limit of 12 s";
+
+const BadAgent k_agents[] = {
+    {"Silent", "SILENT", {"boot"}, k_no_agent},
+    {"EndsAtOnce", "ENDS", {"boot", "panic"}, "the machine ended while it booted"},
+    {"PowersOff", "POWERS_OFF", {"boot"}, "powered the machine off"},
+    {"Rubbish", "RUBBISH", {"boot"}, k_impossible},
+    {"TooLongFrame", "TOO_LONG", {"boot"}, k_impossible},
+    {"EmptyFrame", "EMPTY_FRAME", {"boot"}, k_impossible},
+    {"TruncatedFrame", "TRUNCATED", {"boot"}, k_no_agent},
+    {"OtherProtocol", "OTHER_PROTOCOL", {"boot"}, "speaks protocol 7, kobox speaks 1"},
+    {"NotCbor", "NOT_CBOR", {"boot"}, "sent a frame that is not CBOR"},
+    {"RubbishAfterHello", "RUBBISH_LATER", {"boot", "lost"}, k_impossible},
+    {"SilentAfterHello", "SILENT_LATER", {"boot", "lost", "hang"}, "did not answer"},
+    {"EndlessAfterHello", "ENDLESS", {"boot", "lost", "hang"}, "did not answer"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Agents, BadAgentTest, ::testing::ValuesIn(k_agents),
+                         [](const auto& one) { return std::string(one.param.name); });
+
+}  // namespace
+}  // namespace kobox::e2e

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Disks that are full or may not be written. Each test runs in a mount namespace of its own, so
+// that its small tmpfs is gone when it ends, however it ends.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "kobox_test.h"
+
+namespace kobox::e2e {
+namespace {
+
+class BadDiskTest : public KoboxTest {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) namespace_ = {"unshare", "-rm"};
+    auto mount = namespace_;
+    mount.insert(mount.end(), {"mount", "-t", "tmpfs", "none", "/mnt"});
+    const auto tried = run_command({.argv = mount});
+    if (!tried || !tried->status.success())
+      GTEST_SKIP() << "no mount namespace can be made here: neither root nor user namespaces";
+    fs::create_directories(disk_);
+  }
+  // A shell script in which $kobox is the binary and $disk a mount point; with its own cache in
+  // $disk/cache. It says on standard output what is checked.
+  Finished script(const std::string& text) {
+    auto one = invocation({});
+    one.prefix = namespace_;
+    one.prefix.insert(one.prefix.end(), {"bash", "-euc", "kobox=$0; " + text});
+    one.environment.emplace_back("disk", disk_.string());
+    one.environment.emplace_back("quiet", quiet_module().string());
+    one.environment.emplace_back("shared", shared_cache().string());
+    one.environment.emplace_back("XDG_CACHE_HOME", (disk_ / "cache").string());
+    return run(one);
+  }
+
+  std::vector<std::string> namespace_ = {"unshare", "-m"};
+  fs::path disk_ = folder_ / "disk";
+};
+
+// The kernel's packages from the archive: only where a network may be used.
+constexpr const char* k_fetch = "\"$kobox\" kernel fetch 6.1-cloud";
+
+TEST_F(BadDiskTest, NoSpaceToFetchIsSaidBeforehand) {
+  const auto done = script(fmt::format(
+      "mount -t tmpfs -o size=30m none $disk; code=0; {} || code=$?; echo code $code\n"
+      "find $disk/cache/kobox/kernels -mindepth 1 -not -name '*.lock'",
+      k_fetch));
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_EQ(done.output, "code 4\n") << "something is left" << done;
+  EXPECT_THAT(done.error, ContainsRegex("no space left on [^ ]*/disk/cache/kobox"));
+  EXPECT_THAT(done.error, HasSubstr("needs about"));
+  EXPECT_THAT(done.error, HasSubstr("free some space, or set XDG_CACHE_HOME"));
+}
+
+// Files run out here, not bytes, which no look beforehand shows. What is left then must not be
+// taken for a kernel, and with room the next one succeeds.
+TEST_F(BadDiskTest, ADiskThatFillsUpWhileUnpackingLeavesNothingHalf) {
+  const auto done = script(fmt::format(
+      "mount -t tmpfs -o size=900m,nr_inodes=3000 none $disk\n"
+      "code=0; {0} || code=$?; echo code $code\n"
+      "find $disk/cache/kobox/kernels -mindepth 1 -not -name '*.lock'\n"
+      "mount -o remount,nr_inodes=200000 $disk; {0}; ls $disk/cache/kobox/kernels",
+      k_fetch));
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_THAT(done.output, ContainsRegex("^code 4\n6\\.1\\.0-[^\n]*-cloud-amd64\n")) << done;
+  EXPECT_THAT(done.error, HasSubstr("o space left")) << done;
+  EXPECT_THAT(done.error, ContainsRegex("/disk/cache/kobox/kernels")) << done;
+}
+
+// Somebody else takes the space once the download has begun.
+TEST_F(BadDiskTest, ADiskThatFillsUpWhileDownloadingLeavesNothingHalf) {
+  const auto done = script(fmt::format(
+      "mount -t tmpfs -o size=700m none $disk\n"
+      "{0} & fetching=$!\n"
+      "until compgen -G \"$disk/cache/kobox/kernels/.6.1*/debs/*\" > /dev/null; do\n"
+      "  kill -0 $fetching; sleep 0.01; done\n"
+      "dd if=/dev/zero of=$disk/fill bs=1M 2> /dev/null || true\n"
+      "code=0; wait $fetching || code=$?; echo code $code\n"
+      "find $disk/cache/kobox/kernels -mindepth 1 -not -name '*.lock'\n"
+      "rm $disk/fill; {0}; ls $disk/cache/kobox/kernels",
+      k_fetch));
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_THAT(done.output, ContainsRegex("^code 4\n6\\.1\\.0-[^\n]*-cloud-amd64\n")) << done;
+  EXPECT_THAT(done.error, ContainsRegex("fetching 6\\.1\\.0-[^ ]* \\(needs about")) << done;
+}
+
+// The kernels are there, the disk is full when module and initramfs are made.
+TEST_F(BadDiskTest, NoSpaceToBuild) {
+  const auto done = script(
+      "mount -t tmpfs -o size=1m none $disk; mkdir -p $disk/cache/kobox\n"
+      "ln -s $shared/kobox/kernels $disk/cache/kobox/kernels\n"
+      "code=0; \"$kobox\" test $quiet --kernel 6.1-cloud --accel tcg --offline || code=$?\n"
+      "echo code $code\n"
+      "mount -o remount,size=100m $disk\n"
+      "\"$kobox\" test $quiet --kernel 6.1-cloud --accel tcg --offline > /dev/null; echo code $?");
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_EQ(done.output, "code 4\ncode 0\n") << done;
+  EXPECT_THAT(done.error, HasSubstr("o space left on device")) << done;
+  EXPECT_THAT(done.error, HasSubstr("/disk/cache/kobox/")) << done;
+}
+
+TEST_F(BadDiskTest, ACacheThatMayNotBeWritten) {
+  const auto done = script(
+      "mount -t tmpfs -o size=1m none $disk; mkdir -p $disk/cache/kobox\n"
+      "ln -s $shared/kobox/kernels $disk/cache/kobox/kernels; mount -o remount,ro $disk\n"
+      "code=0; \"$kobox\" test $quiet --kernel 6.1-cloud --accel tcg --offline || code=$?\n"
+      "echo code $code");
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_EQ(done.output, "code 4\n") << done;
+  EXPECT_THAT(done.error, HasSubstr("Read-only file system")) << done;
+  EXPECT_THAT(done.error, HasSubstr("/disk/cache/kobox/")) << done;
+}
+
+TEST_F(BadDiskTest, NoSpaceForTheReport) {
+  const auto done = script(
+      "mount -t tmpfs -o size=4k none $disk; export XDG_CACHE_HOME=$shared\n"
+      "mkdir $disk/folder; head -c 4096 /dev/zero > $disk/fill\n"
+      "code=0; \"$kobox\" test $quiet --kernel 6.1-cloud --accel tcg --offline --format json "
+      "--output $disk/folder/report.json || code=$?\n"
+      "echo code $code; find $disk/folder -type f");
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_EQ(done.output, "code 4\n") << done;
+  EXPECT_THAT(done.error, HasSubstr("report.json")) << done;
+  EXPECT_THAT(done.error, HasSubstr("No space left on device")) << done;
+}
+
+}  // namespace
+}  // namespace kobox::e2e

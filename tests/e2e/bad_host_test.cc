@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A host where something is missing: QEMU, busybox, a compiler, a network, a kernel; and two kobox
+// at once. Exit code 4 with a sentence that says what to do.
+#include <cstdlib>
+#include <regex>
+#include <sstream>
+
+#include "kobox_test.h"
+
+namespace kobox::e2e {
+namespace {
+
+class BadHostTest : public KoboxTest {
+ protected:
+  // PATH with all that is there but what has such a name.
+  std::string path_without(const std::string& missing) {
+    const std::regex name(missing);
+    const auto bin = folder_ / "bin";
+    fs::create_directories(bin);
+    std::istringstream path(std::getenv("PATH"));
+    std::error_code ignored;
+    for (std::string part; std::getline(path, part, ':');)
+      for (const auto& entry : fs::directory_iterator(part, ignored))
+        if (!std::regex_match(entry.path().filename().string(), name))
+          fs::create_symlink(entry.path(), bin / entry.path().filename(), ignored);
+    return bin;
+  }
+  // The sentence of a run that the host's fault ended.
+  std::string failed(const Invocation& one) {
+    const auto done = run(one);
+    EXPECT_EQ(done.code(), 4) << done;
+    EXPECT_THAT(done.output, IsEmpty()) << done;
+    EXPECT_THAT(machines(), IsEmpty());
+    return done.error;
+  }
+  // A cache of this test's own, with the shared kernels in it.
+  void use_fresh_cache() {
+    cache_ = folder_ / "cache";
+    fs::create_directories(cache_ / "kobox");
+    for (const auto* name : {"kernels", "apt"})
+      if (const auto target = shared_cache() / "kobox" / name; fs::exists(target))
+        fs::create_directory_symlink(target, cache_ / "kobox" / name);
+  }
+};
+
+TEST_F(BadHostTest, NoQemu) {
+  auto one = invocation(test_arguments(quiet_module()));
+  one.environment.emplace_back("PATH", path_without("qemu-system-x86_64"));
+  const auto said = failed(one);
+  EXPECT_THAT(said, HasSubstr("qemu-system-x86_64 is not installed"));
+  EXPECT_THAT(said, HasSubstr("apt-get install qemu-system-x86"));
+}
+
+TEST_F(BadHostTest, NoBusybox) {
+  auto one = invocation(test_arguments(quiet_module()));
+  one.environment.emplace_back("PATH", path_without("busybox"));
+  const auto said = failed(one);
+  EXPECT_THAT(said, HasSubstr("busybox is not installed"));
+  EXPECT_THAT(said, HasSubstr("apt-get install busybox-static"));
+}
+
+TEST_F(BadHostTest, NoMake) {
+  auto one = invocation(test_arguments(module_project("m", "#include <linux/module.h>\n")));
+  one.environment.emplace_back("PATH", path_without("make"));
+  EXPECT_THAT(failed(one), HasSubstr("there is no make on this host; install it"));
+}
+
+TEST_F(BadHostTest, NoCompilerForTheKernel) {
+  auto one = invocation(test_arguments(module_project("m", "#include <linux/module.h>\n")));
+  one.environment.emplace_back("PATH", path_without("(.*-)?(gcc|cc)(-[0-9.]+)?"));
+  const auto said = failed(one);
+  EXPECT_THAT(said, HasSubstr("gcc-12"));
+  EXPECT_THAT(said, HasSubstr("install"));
+}
+
+TEST_F(BadHostTest, NoAgent) {
+  auto one = invocation(test_arguments(quiet_module()));
+  one.environment.emplace_back("KOBOX_AGENT", (folder_ / "absent").string());
+  EXPECT_THAT(failed(one), HasSubstr((folder_ / "absent").string()));
+}
+
+TEST_F(BadHostTest, OfflineWithAnEmptyCachePrintsTheCommandToRun) {
+  cache_ = folder_ / "cache";
+  EXPECT_THAT(failed(invocation(test_arguments(quiet_module(), {"--offline"}))),
+              HasSubstr("--offline forbids to fetch it; run: kobox kernel fetch 6.1-cloud"));
+}
+
+TEST_F(BadHostTest, NoNetwork) {
+  cache_ = folder_ / "cache";
+  auto one = invocation(test_arguments(quiet_module()));
+  one.environment.emplace_back("KOBOX_DEBIAN_MIRROR", "http://127.0.0.1:9/debian");
+  for (const auto* proxy : {"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"})
+    one.environment.emplace_back(proxy, "");
+  const auto said = failed(one);
+  EXPECT_THAT(said, HasSubstr("asking Debian's archive for its kernels"));
+  EXPECT_THAT(said, HasSubstr("127.0.0.1"));
+  // Nothing half: the next one asks again.
+  EXPECT_THAT(failed(one), HasSubstr("127.0.0.1"));
+}
+
+TEST_F(BadHostTest, UnknownKernel) {
+  const auto done = run({"test", quiet_module().string(), "--kernel", "9.9"});
+  EXPECT_EQ(done.code(), 2) << done;
+  EXPECT_THAT(done.error, HasSubstr("no kernel '9.9'"));
+  EXPECT_THAT(done.error, HasSubstr("6.1-cloud"));
+}
+
+TEST_F(BadHostTest, AKernelImageThatIsNone) {
+  spit(folder_ / "rubbish", std::string(1 << 20, 'x'));
+  EXPECT_THAT(failed(invocation(test_arguments(
+                  quiet_module(), {"--kernel", (folder_ / "rubbish").string()}))),
+              HasSubstr("rubbish: it is not a bzImage"));
+  const auto done =
+      test(quiet_module(), {"--kernel", (folder_ / "absent").string(), "--offline"});
+  EXPECT_EQ(done.code(), 2) << done;
+  EXPECT_THAT(done.error, HasSubstr("there is no kernel image"));
+}
+
+TEST_F(BadHostTest, AKernelImageThatIsCutShort) {
+  for (const auto& entry : fs::directory_iterator(shared_cache() / "kobox/kernels"))
+    if (entry.is_directory() && fs::exists(entry.path() / "vmlinuz"))
+      spit(folder_ / "vmlinuz", slurp(entry.path() / "vmlinuz").substr(0, 3'000'000));
+  const auto said = failed(
+      invocation(test_arguments(quiet_module(), {"--kernel", (folder_ / "vmlinuz").string()})));
+  EXPECT_THAT(said, HasSubstr((folder_ / "vmlinuz").string()));
+  EXPECT_THAT(said, HasSubstr("cut short"));
+}
+
+TEST_F(BadHostTest, TheCacheCannotBeWhereItIsToBe) {
+  spit(folder_ / "file", "");
+  cache_ = folder_ / "file/cache";
+  EXPECT_THAT(failed(invocation(test_arguments(quiet_module()))),
+              HasSubstr((folder_ / "file/cache/kobox").string()));
+}
+
+TEST_F(BadHostTest, TheStateCannotBeWhereItIsToBe) {
+  spit(folder_ / "file", "");
+  state_ = folder_ / "file/state";
+  EXPECT_THAT(failed(invocation(test_arguments(quiet_module()))),
+              HasSubstr((folder_ / "file/state/kobox").string()));
+}
+
+TEST_F(BadHostTest, TwoAtOnceOnAFreshCacheAndOneModule) {
+  use_fresh_cache();
+  const auto place = project("[[test]]\nname = \"a\"\nrun = \"true\"\n");
+  auto one = start(test_arguments(place));
+  auto other = start(test_arguments(place));
+  for (auto* each : {&one, &other}) {
+    const auto done = each->wait();
+    EXPECT_EQ(done.code(), 0) << done;
+    EXPECT_EQ(done.report()["verdict"], "pass") << done;
+  }
+}
+
+TEST_F(BadHostTest, TwoAtOnceOnAFreshCacheAndTwoModules) {
+  use_fresh_cache();
+  const auto exercise = source_folder() / "modules/qemu_exercise";
+  auto one = start(test_arguments(exercise, {"--filter", "greets"}));
+  auto other = start(test_arguments(quiet_module()));
+  for (auto* each : {&one, &other}) {
+    const auto done = each->wait();
+    EXPECT_EQ(done.code(), 0) << done;
+  }
+}
+
+}  // namespace
+}  // namespace kobox::e2e

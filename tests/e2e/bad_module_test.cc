@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Modules and kobox.toml that are wrong: what the user is told, and with which exit code.
+#include <fmt/format.h>
+
+#include "kobox_test.h"
+
+namespace kobox::e2e {
+namespace {
+
+constexpr const char* k_healthy =
+    "#include <linux/module.h>\n"
+    "static int __init t_init(void) { return 0; }\n"
+    "static void __exit t_exit(void) { }\n"
+    "module_init(t_init);\n"
+    "module_exit(t_exit);\n"
+    "MODULE_LICENSE(\"GPL\");\n";
+
+class BadModuleTest : public KoboxTest {
+ protected:
+  // The sentence of a run that ended before anything was built or booted.
+  std::string refused(const fs::path& place, const Arguments& more = {}) {
+    const auto done = test(place, more);
+    EXPECT_EQ(done.code(), 2) << done;
+    EXPECT_THAT(done.output, IsEmpty()) << done;
+    EXPECT_FALSE(fs::exists(runs())) << "a machine was begun" << done;
+    return done.error;
+  }
+  // The same of a kobox.toml with this text.
+  std::string refused_toml(std::string_view text) {
+    return refused(module_project("m", k_healthy, text));
+  }
+};
+
+TEST_F(BadModuleTest, AFolderWithoutKbuild) {
+  spit(folder_ / "empty/hello.c", k_healthy);
+  const auto said = refused(folder_ / "empty");
+  EXPECT_THAT(said, HasSubstr((folder_ / "empty").string() + " has no Kbuild and no Makefile"));
+  EXPECT_THAT(said, HasSubstr("obj-m := hello.o"));
+  EXPECT_THAT(refused(folder_ / "absent"), HasSubstr("/absent: there is no such folder"));
+}
+
+TEST_F(BadModuleTest, AModuleThatDoesNotCompile) {
+  const auto place = module_project(
+      "broken", "#include <linux/module.h>\n\nstatic int broken(void)\n{\n\treturn nothing;\n}\n");
+  const auto done = test(place);
+  EXPECT_EQ(done.code(), 3) << done;
+  const auto failure = failure_of(done.report());
+  ASSERT_TRUE(failure.is_object()) << done;
+  EXPECT_EQ(failure["kind"], "build");
+  EXPECT_THAT(failure["message"].get<std::string>(), HasSubstr("nothing"));
+  EXPECT_THAT(failure["message"].get<std::string>(), HasSubstr("undeclared"));
+  EXPECT_EQ(failure["file"], "broken.c");
+  EXPECT_EQ(failure["line"], 5);
+  EXPECT_FALSE(fs::exists(runs())) << "a machine was begun";
+
+  const auto built = run({"build", place.string(), "--kernel", "6.1-cloud"});
+  EXPECT_EQ(built.code(), 3) << built;
+  EXPECT_THAT(built.output, HasSubstr("broken.c:5"));
+  EXPECT_THAT(built.output, HasSubstr("return nothing;"));
+}
+
+TEST_F(BadModuleTest, AProgramThatDoesNotCompile) {
+  const auto place = project("[[test]]\nname = \"a\"\nrun = \"p\"\nprograms = [\"p.c\"]\n");
+  spit(place / "p.c", "int main(void)\n{\n\treturn nothing;\n}\n");
+  const auto done = test(place);
+  EXPECT_EQ(done.code(), 3) << done;
+  const auto failure = failure_of(done.report());
+  ASSERT_TRUE(failure.is_object()) << done;
+  EXPECT_EQ(failure["kind"], "build");
+  EXPECT_EQ(failure["file"], "p.c");
+  EXPECT_EQ(failure["line"], 3);
+}
+
+// A kernel that lies on a disk as a distribution installs it: boot/vmlinuz, lib/modules/RELEASE.
+class KernelFileTest : public BadModuleTest {
+ protected:
+  void SetUp() override {
+    for (const auto& entry : fs::directory_iterator(shared_cache() / "kobox/kernels")) {
+      const auto name = entry.path().filename().string();
+      if (!entry.is_directory() || !name.starts_with("6.1.0-")) continue;
+      (name.ends_with("-cloud-amd64") ? cloud_ : generic_) = name;
+    }
+    ASSERT_FALSE(cloud_.empty() || generic_.empty());
+    fs::create_directories(folder_ / "boot");
+    fs::create_directories(folder_ / "lib/modules");
+    fs::copy_file(kernel(cloud_) / "vmlinuz", folder_ / "boot/vmlinuz");
+    fs::create_directory_symlink(kernel(cloud_) / "modules", folder_ / "lib/modules" / cloud_);
+  }
+  static fs::path kernel(const std::string& release) {
+    return shared_cache() / "kobox/kernels" / release;
+  }
+  // With the build tree of that release.
+  Finished test_with(const std::string& release) {
+    const auto headers = kernel(release) / "headers/usr/src" / ("linux-headers-" + release);
+    return test(quiet_module(), {"--kernel", (folder_ / "boot/vmlinuz").string(), "--headers",
+                                 headers.string()});
+  }
+
+  std::string cloud_;
+  std::string generic_;
+};
+
+TEST_F(KernelFileTest, WithItsOwnBuildTreeItPasses) {
+  const auto done = test_with(cloud_);
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_EQ(done.report()["runs"][0]["kernel"], cloud_) << done;
+  EXPECT_THAT(done.error, Not(HasSubstr("it may refuse the module"))) << "it is the right one";
+}
+
+TEST_F(KernelFileTest, AModuleForAnotherKernelIsRefusedAndTheMessageNamesBoth) {
+  const auto done = test_with(generic_);
+  EXPECT_EQ(done.code(), 1) << done;
+  EXPECT_THAT(done.error, HasSubstr("it may refuse the module"));
+  const auto failure = failure_of(done.report());
+  ASSERT_TRUE(failure.is_object()) << done;
+  EXPECT_EQ(failure["kind"], "load");
+  const auto message = failure["message"].get<std::string>();
+  EXPECT_THAT(message, ContainsRegex("6\\.1\\.0-[0-9]+-amd64")) << done;
+  EXPECT_THAT(message, HasSubstr(cloud_)) << done;
+}
+
+TEST_F(BadModuleTest, UnknownKeyIsNamedWithItsPlace) {
+  EXPECT_THAT(refused_toml("[[test]]\nname = \"a\"\nrun = \"true\"\ntimout = \"5s\"\n"),
+              HasSubstr("kobox.toml:4:1: unknown key 'timout' in [[test]] (did you mean 'timeout'?)"));
+}
+
+TEST_F(BadModuleTest, WrongTypeIsNamedWithItsPlace) {
+  EXPECT_THAT(refused_toml("[limits]\nboot = 60\n[[test]]\nname = \"a\"\nrun = \"true\"\n"),
+              HasSubstr("kobox.toml:2:8: 'boot' in [limits] must be a time in a string"));
+}
+
+TEST_F(BadModuleTest, ATomlThatIsNone) {
+  EXPECT_THAT(refused_toml("[[test]\n"), HasSubstr("kobox.toml:1:8: "));
+}
+
+TEST_F(BadModuleTest, BadRegexIsNamedWithItsPlace) {
+  const auto said =
+      refused_toml("[[test]]\nname = \"a\"\nrun = \"true\"\nstdout = { matches = \"(\" }\n");
+  EXPECT_THAT(said, HasSubstr("kobox.toml:4:22: "));
+  EXPECT_THAT(said, HasSubstr("regular expression"));
+}
+
+TEST_F(BadModuleTest, NoTestsAreNoPass) {
+  EXPECT_THAT(refused_toml("test = []\n"), HasSubstr("has no [[test]]"));
+  EXPECT_THAT(refused_toml("[module]\nload = true\n"), HasSubstr("has no [[test]]"));
+  EXPECT_THAT(refused_toml(""), HasSubstr("has no [[test]]"));
+}
+
+TEST_F(BadModuleTest, TwoTestsOfOneName) {
+  const auto said = refused_toml(
+      "[[test]]\nname = \"a\"\nrun = \"true\"\n[[test]]\nname = \"a\"\nrun = \"false\"\n");
+  EXPECT_THAT(said, HasSubstr("kobox.toml:5:8: "));
+  EXPECT_THAT(said, HasSubstr("'a'"));
+}
+
+TEST_F(BadModuleTest, AllTestsSkippedAreNoPass) {
+  const auto done =
+      test(project("[[test]]\nname = \"a\"\nrun = \"true\"\nkernels = \">=99.0\"\n"));
+  EXPECT_EQ(done.code(), 2) << done;
+  const auto report = done.report();
+  EXPECT_EQ(report["verdict"], "skip") << done;
+  EXPECT_THAT(report["runs"][0]["tests"][0]["skip_reason"].get<std::string>(),
+              HasSubstr(">=99.0"));
+}
+
+TEST_F(BadModuleTest, WithoutTomlTheModuleIsLoadedAndUnloaded) {
+  const auto done = test(quiet_module());
+  EXPECT_EQ(done.code(), 0) << done;
+  const auto report = done.report();
+  EXPECT_EQ(report["module"], "quiet") << done;
+  EXPECT_EQ(report["runs"][0]["tests"][0]["name"], "loads and unloads");
+}
+
+TEST_F(BadModuleTest, WrongOptionsSayWhichAreRight) {
+  const auto said = [&](const Arguments& arguments) {
+    const auto done = run(arguments);
+    EXPECT_EQ(done.code(), 2) << done;
+    EXPECT_THAT(done.output, IsEmpty()) << done;
+    return done.error;
+  };
+  const auto quiet = quiet_module().string();
+  EXPECT_THAT(said({"frobnicate"}), HasSubstr("unknown command 'frobnicate'"));
+  EXPECT_THAT(said({}), HasSubstr("see --help"));
+  EXPECT_THAT(said({"test", "--accel", "xen", quiet}), HasSubstr("use auto, kvm or tcg"));
+  EXPECT_THAT(said({"test", "--format", "xml", quiet}), HasSubstr("use terminal, json, junit"));
+  EXPECT_THAT(said({"test", "--timeout", "soon", quiet}), HasSubstr("'soon' is not a time"));
+  EXPECT_THAT(said({"test", "--matrix", "--kernel", "6.1", quiet}), HasSubstr("exclude"));
+  EXPECT_THAT(said({"test", "--kernel", "quux", quiet}), HasSubstr("'quux' names no kernel"));
+}
+
+}  // namespace
+}  // namespace kobox::e2e

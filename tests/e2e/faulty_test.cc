@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Every module of modules/faulty on every kernel: is its fault told as its head says?
+#include <fmt/format.h>
+
+#include <optional>
+#include <regex>
+
+#include "base/text.h"
+#include "kobox_test.h"
+
+namespace kobox::e2e {
+namespace {
+
+const fs::path k_faulty = source_folder() / "modules/faulty";
+
+struct FaultyCase {
+  std::string module;  // the folder's name
+  std::string kernel;
+};
+
+void PrintTo(const FaultyCase& one, std::ostream* stream) {
+  *stream << one.module << " on " << one.kernel;
+}
+
+std::vector<FaultyCase> all_cases() {
+  std::vector<FaultyCase> cases;
+  for (const auto& entry : fs::directory_iterator(k_faulty)) {
+    if (!entry.is_directory()) continue;
+    for (const auto* kernel : k_kernels)
+      cases.push_back({entry.path().filename().string(), kernel});
+  }
+  std::ranges::sort(cases, {}, [](const auto& one) { return one.module + " " + one.kernel; });
+  return cases;
+}
+
+// What stands in the module's source about what must be reported.
+struct Expected {
+  std::string kind;
+  std::optional<std::string> function;
+  std::optional<std::string> file;
+  std::map<std::string, int> lines;  // by the mark's text: the kind, or the test's name
+};
+
+Expected expectations(const std::string& module) {
+  Expected expected;
+  const auto source = slurp(k_faulty / module / ("faulty_" + module + ".c"));
+  const std::regex head("EXPECT-(KIND|FUNCTION|FILE): ([^ ]+)");
+  const std::regex mark("/\\* EXPECT: (.*) \\*/");
+  int number = 0;
+  for (const auto line : lines_of(source)) {
+    ++number;
+    std::cmatch match;
+    const auto* end = line.data() + line.size();
+    if (std::regex_search(line.data(), end, match, head)) {
+      if (match[1] == "KIND") expected.kind = match[2];
+      if (match[1] == "FUNCTION") expected.function = match[2];
+      if (match[1] == "FILE") expected.file = match[2];
+    }
+    if (std::regex_search(line.data(), end, match, mark)) expected.lines[match[1]] = number;
+  }
+  return expected;
+}
+
+class FaultyTest : public KoboxTest, public ::testing::WithParamInterface<FaultyCase> {
+ protected:
+  void check(const nlohmann::json& failure, const std::string& test, const Expected& expected) {
+    SCOPED_TRACE(failure.dump(1));
+    ASSERT_TRUE(failure.is_object());
+    EXPECT_EQ(failure["kind"], expected.kind);
+    EXPECT_FALSE(failure["message"].get<std::string>().empty());
+    const auto or_null = [](const auto& value) {
+      return value ? nlohmann::json(*value) : nlohmann::json();
+    };
+    EXPECT_EQ(failure["function"], or_null(expected.function));
+    EXPECT_EQ(failure["file"], or_null(expected.file));
+    const auto line = expected.lines.find(expected.lines.contains(test) ? test : expected.kind);
+    EXPECT_EQ(failure["line"],
+              line != expected.lines.end() ? nlohmann::json(line->second) : nlohmann::json());
+    EXPECT_TRUE(failure["log"].is_array());
+    check_console(failure);
+    ASSERT_TRUE(failure["reproduce"].is_string());
+    EXPECT_THAT(failure["reproduce"].get<std::string>(), testing::StartsWith("kobox "));
+  }
+
+  void check_console(const nlohmann::json& failure) {
+    ASSERT_TRUE(failure["console"].is_string());
+    const fs::path console = failure["console"].get<std::string>();
+    EXPECT_TRUE(fs::is_regular_file(console)) << "the log was not kept";
+    if (failure["kind"] == "build") {
+      EXPECT_FALSE(slurp(console).empty());
+      return;
+    }
+    EXPECT_THAT(console.string(), testing::StartsWith(runs().string()));
+    // What the kernel reported is in it.
+    if (failure["kind"] == "oops") {
+      EXPECT_THAT(slurp(console), HasSubstr("Call Trace:"));
+    }
+  }
+
+  static int exit_code_for(const std::string& kind) {
+    if (kind == "none") return 0;
+    return kind == "build" ? 3 : 1;
+  }
+};
+
+TEST_P(FaultyTest, IsToldAsItsHeadSays) {
+  const auto& [module, kernel] = GetParam();
+  const auto expected = expectations(module);
+  ASSERT_FALSE(expected.kind.empty()) << "no EXPECT-KIND in its source";
+  const auto done = test(k_faulty / module, {"--kernel", kernel});
+  const auto report = done.report();
+  const bool only_newer = module == "kfence" && kernel != "6.12-cloud";
+  if (only_newer) {
+    EXPECT_EQ(done.code(), 2) << "nothing run is not a pass" << done;
+    EXPECT_EQ(report["runs"][0]["tests"][0]["verdict"], "skip");
+    EXPECT_THAT(report["runs"][0]["tests"][0]["skip_reason"].get<std::string>(),
+                HasSubstr(">=6.12"));
+    return;
+  }
+  EXPECT_EQ(done.code(), exit_code_for(expected.kind)) << done;
+  ASSERT_EQ(report["runs"].size(), 1U) << done;
+  EXPECT_EQ(report["verdict"], expected.kind == "none" ? "pass" : "fail") << done;
+  const auto& only = report["runs"][0];
+  EXPECT_THAT(machines(), IsEmpty());
+
+  const bool before_tests = !only["failure"].is_null();
+  if (before_tests) {
+    check(only["failure"], "", expected);
+    EXPECT_TRUE(only["tests"].empty()) << done;
+    EXPECT_THAT(expected.kind + module,
+                AnyOf(HasSubstr("build"), HasSubstr("load"), HasSubstr("oops_init")));
+    return;
+  }
+  ASSERT_FALSE(only["tests"].empty()) << done;
+  for (const auto& one : only["tests"]) {
+    if (expected.kind == "none") {
+      EXPECT_EQ(one["verdict"], "pass") << done;
+      continue;
+    }
+    EXPECT_EQ(one["verdict"], "fail") << done;
+    check(one["failure"], one["name"], expected);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Modules, FaultyTest, ::testing::ValuesIn(all_cases()),
+                         [](const auto& one) {
+                           const auto name = one.param.module + "_on_" + one.param.kernel;
+                           return std::regex_replace(name, std::regex("[^0-9a-z_]"), "_");
+                         });
+
+class ReproduceTest : public KoboxTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(ReproduceTest, TheCommandThatAFailureNamesRepeatsIt) {
+  const auto first = test(k_faulty / GetParam());
+  const auto told = failure_of(first.report());
+  ASSERT_TRUE(told.is_object()) << first;
+  // As a user types it: by a shell, with kobox in PATH.
+  const auto link = folder_ / "bin/kobox";
+  fs::create_directories(link.parent_path());
+  fs::create_symlink(binary(), link);
+  auto again = invocation({});
+  again.prefix = {"sh", "-c", "PATH=" + link.parent_path().string() + ":$PATH; " +
+                                  told["reproduce"].get<std::string>() +
+                                  " --accel tcg --format json"};
+  const auto second = run(again);
+  EXPECT_EQ(second.code(), first.code()) << second;
+  const auto repeated = failure_of(second.report());
+  ASSERT_TRUE(repeated.is_object()) << second;
+  for (const auto* key : {"kind", "message", "function", "file", "line"})
+    EXPECT_EQ(repeated[key], told[key]) << key << second;
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, ReproduceTest, ::testing::Values("assertion", "build", "load"),
+                         [](const auto& one) { return std::string(one.param); });
+
+TEST_F(KoboxTest, TheTerminalShowsWhatHappenedWhereAndHowToRepeatIt) {
+  const auto done = run({"test", (k_faulty / "oops").string(), "--kernel", "6.1-cloud", "--accel",
+                         "tcg"});
+  EXPECT_EQ(done.code(), 1) << done;
+  EXPECT_THAT(done.output, HasSubstr("triggers it"));
+  EXPECT_THAT(done.output, HasSubstr("NULL pointer dereference"));
+  EXPECT_THAT(done.output, HasSubstr("faulty_oops.c:20"));
+  EXPECT_THAT(done.output, HasSubstr("WRITE_ONCE(*nowhere, 1);")) << "the source line";
+  EXPECT_THAT(done.output, HasSubstr("--filter '^triggers it$'"));
+  EXPECT_THAT(done.output, HasSubstr("console.log"));
+}
+
+}  // namespace
+}  // namespace kobox::e2e

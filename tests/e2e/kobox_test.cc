@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kobox_test.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace kobox::e2e {
+namespace {
+
+// On the console at once, whatever the log level.
+constexpr const char* k_started = "kobox-e2e: the command has begun";
+
+bool console_has(const fs::path& runs, std::string_view text) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(runs, error))
+    if (slurp(entry.path() / "console.log").find(text) != std::string::npos) return true;
+  return false;
+}
+
+}  // namespace
+
+fs::path quiet_module() { return source_folder() / "tests/e2e/modules/quiet"; }
+
+KoboxTest::KoboxTest()
+    : temp_(TempDir::make(fs::temp_directory_path(), "kobox-e2e").value()),
+      folder_(temp_.path()),
+      state_(folder_ / "state") {}
+
+Invocation KoboxTest::invocation(const Arguments& arguments) const {
+  return {.arguments = arguments,
+          .input = {},
+          .environment = {{"XDG_CACHE_HOME", cache_.string()},
+                          {"XDG_STATE_HOME", state_.string()},
+                          {"NO_COLOR", ""},
+                          {"KOBOX_AGENT", ""}},
+          .cwd = "/",
+          .prefix = {}};
+}
+
+KoboxTest::Arguments KoboxTest::test_arguments(const fs::path& project,
+                                               const Arguments& more) const {
+  Arguments arguments = {"test", project.string()};
+  const auto has = [&](const char* option) {
+    return std::ranges::find(more, option) != more.end();
+  };
+  if (!has("--format")) arguments.insert(arguments.end(), {"--format", "json"});
+  if (!has("--kernel")) arguments.insert(arguments.end(), {"--kernel", "6.1-cloud"});
+  if (!has("--accel")) arguments.insert(arguments.end(), {"--accel", "tcg"});
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+fs::path KoboxTest::project(std::string_view head, std::string_view tests) {
+  const auto place = folder_ / "project";
+  spit(place / "kobox.toml", fmt::format("[module]\nsource = \"{}\"\n{}\n{}",
+                                         quiet_module().string(), head, tests));
+  return place;
+}
+
+fs::path KoboxTest::module_project(const std::string& name, std::string_view source,
+                                   std::string_view toml) {
+  const auto place = folder_ / name;
+  spit(place / "Kbuild", fmt::format("obj-m := {}.o\n", name));
+  spit(place / (name + ".c"), source);
+  if (!toml.empty()) spit(place / "kobox.toml", toml);
+  return place;
+}
+
+fs::path KoboxTest::sleeper() {
+  return project(fmt::format("[[test]]\nname = \"sleeps\"\ntimeout = \"200s\"\n"
+                             "run = \"echo '<0>{}' > /dev/kmsg; sleep 190\"\n",
+                             k_started));
+}
+
+Running KoboxTest::start_sleeper(const Invocation& one) {
+  auto running = start(one);
+  const bool begun = holds_within(
+      120s, [&] { return running.ended() || console_has(runs(), k_started); });
+  if (!begun || running.ended())
+    ADD_FAILURE() << "the command did not begin in the guest: " << running.wait(1s);
+  EXPECT_THAT(machines(), SizeIs(1));
+  return running;
+}
+
+}  // namespace kobox::e2e

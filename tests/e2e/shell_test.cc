@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// kobox shell: a script on standard input, and a terminal with somebody at it.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <pty.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <optional>
+
+#include "kobox_test.h"
+
+namespace kobox::e2e {
+namespace {
+
+const fs::path k_exercise = source_folder() / "modules/qemu_exercise";
+
+class ShellTest : public KoboxTest {
+ protected:
+  Arguments shell(const Arguments& more = {}) const {
+    Arguments arguments = {"shell", k_exercise.string(), "--kernel", "6.1-cloud", "--accel", "tcg"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  Finished script(const std::string& text, const Arguments& more = {}) {
+    auto one = invocation(shell(more));
+    one.input = text;
+    return run(one);
+  }
+};
+
+TEST_F(ShellTest, AScriptRunsAndItsOutputAndStatusComeThrough) {
+  const auto done = script("cat /dev/qemu_exercise\n");
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_EQ(done.output, "Hello from QEMU!") << done;
+  EXPECT_THAT(machines(), IsEmpty());
+
+  const auto failed = script("echo to stderr >&2; echo hi; exit 7\n");
+  EXPECT_EQ(failed.code(), 7) << failed;
+  EXPECT_EQ(failed.output, "hi\n");
+  EXPECT_THAT(failed.error, HasSubstr("to stderr"));
+}
+
+TEST_F(ShellTest, AScriptThatIsKilledOrTakesTooLong) {
+  const auto killed = script("kill -9 $$\n");
+  EXPECT_EQ(killed.code(), 137) << killed;
+  const auto late = script("echo begun; sleep 1000\n", {"--timeout", "1s"});
+  EXPECT_EQ(late.code(), 4) << late;
+  EXPECT_THAT(late.error, HasSubstr("the script did not end within 1"));
+  EXPECT_THAT(late.output, HasSubstr("begun")) << "what it printed is not lost";
+}
+
+TEST_F(ShellTest, AScriptThatPowersTheMachineOff) {
+  const auto done = script("echo bye; poweroff -f; sleep 10\n");
+  EXPECT_EQ(done.code(), 4) << done;
+  EXPECT_THAT(done.error, HasSubstr("powered the machine off")) << done;
+}
+
+TEST_F(ShellTest, TheExerciseByHand) {
+  const auto done = script(slurp(source_folder() / "tools/exercise.sh"));
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_THAT(done.output, HasSubstr("# cat /dev/qemu_exercise\nHello from QEMU!"));
+  EXPECT_THAT(done.output, HasSubstr("Received 12 characters from the user: Test message"));
+}
+
+// kobox on a terminal of its own, as somebody sits at it.
+class Terminal {
+ public:
+  Terminal(const Invocation& one) {
+    winsize size = {.ws_row = 33, .ws_col = 111, .ws_xpixel = 0, .ws_ypixel = 0};
+    pid_ = ::forkpty(&master_, nullptr, nullptr, &size);
+    if (pid_ == 0) become(one);
+    ::tcgetattr(master_, &before_);
+  }
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+  ~Terminal() {
+    if (!status_) {
+      ::kill(pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+    }
+    ::close(master_);
+  }
+
+  void type(std::string_view keys) {
+    EXPECT_EQ(::write(master_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
+  }
+  // Waits until this is seen, after what was seen before; what came up to its end is then seen.
+  bool sees(std::string_view text, Duration limit = 60s) {
+    const auto found = holds_within(limit, [&] {
+      read_more();
+      return seen_.find(text, mark_) != std::string::npos;
+    });
+    if (found) mark_ = seen_.find(text, mark_) + text.size();
+    return found;
+  }
+  std::optional<int> end_within(Duration limit) {
+    holds_within(limit, [&] {
+      read_more();
+      int status = 0;
+      if (!status_ && ::waitpid(pid_, &status, WNOHANG) == pid_) status_ = status;
+      return status_.has_value();
+    });
+    if (!status_) return std::nullopt;
+    return WIFEXITED(*status_) ? WEXITSTATUS(*status_) : -WTERMSIG(*status_);
+  }
+  void resize(unsigned short rows, unsigned short columns) {
+    const winsize size = {.ws_row = rows, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
+    EXPECT_EQ(::ioctl(master_, TIOCSWINSZ, &size), 0);
+  }
+  bool is_raw() const { return (settings().c_lflag & ICANON) == 0; }
+  bool has_its_settings_back() const {
+    const auto now = settings();
+    return now.c_lflag == before_.c_lflag && now.c_iflag == before_.c_iflag &&
+           now.c_oflag == before_.c_oflag;
+  }
+  const std::string& seen() const { return seen_; }
+
+ private:
+  [[noreturn]] static void become(const Invocation& one) {
+    for (const auto& [name, value] : one.environment) ::setenv(name.c_str(), value.c_str(), 1);
+    ::setenv("TERM", "xterm", 1);
+    const auto program = binary().string();
+    std::vector<char*> words = {const_cast<char*>(program.c_str())};
+    for (const auto& word : one.arguments) words.push_back(const_cast<char*>(word.c_str()));
+    words.push_back(nullptr);
+    ::execv(program.c_str(), words.data());
+    ::_exit(127);
+  }
+  termios settings() const {
+    termios now = {};
+    ::tcgetattr(master_, &now);
+    return now;
+  }
+  void read_more() {
+    pollfd ready = {master_, POLLIN, 0};
+    char buffer[4096];
+    while (::poll(&ready, 1, 0) > 0) {
+      const auto got = ::read(master_, buffer, sizeof buffer);
+      if (got <= 0) return;  // EIO: nobody has the other end any more
+      seen_.append(buffer, static_cast<std::size_t>(got));
+    }
+  }
+
+  int master_ = -1;
+  pid_t pid_ = -1;
+  termios before_ = {};
+  std::optional<int> status_;
+  std::string seen_;
+  std::size_t mark_ = 0;
+};
+
+class TerminalTest : public ShellTest {
+ protected:
+  // At the guest's prompt.
+  void SetUp() override {
+    terminal_.emplace(invocation(shell()));
+    ASSERT_TRUE(terminal_->sees("Ctrl-] leaves", 120s)) << terminal_->seen();
+    ASSERT_TRUE(terminal_->sees("# ")) << terminal_->seen();
+    EXPECT_TRUE(terminal_->is_raw());
+  }
+  void expect_end(int status) {
+    const auto ended = terminal_->end_within(20s);
+    ASSERT_TRUE(ended.has_value()) << "kobox goes on: " << terminal_->seen();
+    EXPECT_EQ(*ended, status) << terminal_->seen();
+    EXPECT_TRUE(terminal_->has_its_settings_back());
+    EXPECT_TRUE(machines_end_within(5s));
+  }
+
+  std::optional<Terminal> terminal_;
+};
+
+TEST_F(TerminalTest, WhatIsTypedRunsInTheGuest) {
+  terminal_->type("cat /dev/qemu_exercise\r");
+  EXPECT_TRUE(terminal_->sees("Hello from QEMU!")) << terminal_->seen();
+  terminal_->type("tty; exit 5\r");
+  EXPECT_TRUE(terminal_->sees("/dev/")) << terminal_->seen();
+  expect_end(5);
+}
+
+TEST_F(TerminalTest, CtrlCInterruptsTheGuestsCommandAndNotKobox) {
+  // Made of two words, so that the echo of what is typed is not taken for it.
+  terminal_->type("echo nap 'begins'; sleep 100; echo status $?\r");
+  ASSERT_TRUE(terminal_->sees("nap begins")) << terminal_->seen();
+  terminal_->type("\x03");
+  ASSERT_TRUE(terminal_->sees("# ", 20s)) << terminal_->seen();
+  terminal_->type("echo still 'here'\r");
+  EXPECT_TRUE(terminal_->sees("still here", 20s)) << terminal_->seen();
+  terminal_->type("\x04");  // Ctrl-D: the end of the shell's input
+  const auto ended = terminal_->end_within(20s);
+  ASSERT_TRUE(ended.has_value()) << terminal_->seen();
+  EXPECT_GE(*ended, 0);
+}
+
+TEST_F(TerminalTest, TheWindowsSizeIsTheGuests) {
+  terminal_->type("stty size\r");
+  EXPECT_TRUE(terminal_->sees("33 111")) << terminal_->seen();
+  terminal_->resize(44, 99);
+  // The new size takes its way through kobox and the agent: asked until it is there.
+  const bool arrived = holds_within(20s, [&] {
+    terminal_->type("stty size\r");
+    return terminal_->sees("44 99", 1s);
+  });
+  EXPECT_TRUE(arrived) << terminal_->seen();
+  terminal_->type("exit\r");
+  expect_end(0);
+}
+
+TEST_F(TerminalTest, CtrlBracketLeavesAndTheTerminalIsAsItWas) {
+  terminal_->type("sleep 100\r");
+  terminal_->type("\x1d");
+  expect_end(0);
+}
+
+}  // namespace
+}  // namespace kobox::e2e

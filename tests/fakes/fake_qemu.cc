@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Stands in for qemu-system-x86_64: does what FAKE_QEMU_KVM or FAKE_QEMU_TCG says (by its own
+// -accel), a list of steps separated by ';':
+//
+//   greet            QMP: the greeting, then the answer to qmp_capabilities
+//   refuse           QMP: the greeting, then an error
+//   hello [N]        the agent's hello on its port, protocol N (1)
+//   console TEXT     written to the console, with a newline
+//   stderr TEXT      written to standard error, with a newline
+//   monitor TEXT     written to the monitor, with a newline
+//   shutdown REASON  QMP: the event SHUTDOWN
+//   hang             waits until it is killed
+//   kill N           sends itself a signal
+//   exit N           ends
+//
+// Each start adds its accelerator as a line to the file FAKE_QEMU_LOG, if that is set.
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "guest/wire.h"
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int k_monitor = 3, k_agent = 4, k_console = 5;
+
+void write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto wrote = ::write(fd, bytes.data(), bytes.size());
+    if (wrote <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+}
+
+std::string read_line(int fd) {
+  std::string line;
+  char c = 0;
+  while (::read(fd, &c, 1) == 1 && c != '\n') line += c;
+  return line;
+}
+
+void greet(bool accept) {
+  write_all(k_monitor, R"({"QMP": {"version": {"qemu": {"micro": 0, "minor": 0, "major": 99}}}})"
+                       "\r\n");
+  const auto command = Json::parse(read_line(k_monitor), nullptr, false);
+  if (!command.is_object()) std::exit(90);
+  if (command.value("execute", "") != "qmp_capabilities") std::exit(91);
+  Json answer = {{"id", command.value("id", Json())}};
+  if (accept)
+    answer["return"] = Json::object();
+  else
+    answer["error"] = {{"class", "GenericError"}, {"desc", "not to you"}};
+  write_all(k_monitor, answer.dump() + "\r\n");
+}
+
+void hello(int protocol) {
+  const Json message = {{"event", "hello"}, {"protocol", protocol}, {"release", "6.1.0-fake"}};
+  std::string payload;
+  Json::to_cbor(message, payload);
+  write_all(k_agent, kobox::wire::frame(payload));
+}
+
+void step(const std::string& verb, const std::string& rest) {
+  if (verb == "greet") return greet(true);
+  if (verb == "refuse") return greet(false);
+  if (verb == "hello") return hello(rest.empty() ? kobox::wire::k_protocol : std::stoi(rest));
+  if (verb == "console") return write_all(k_console, rest + "\r\n");
+  if (verb == "stderr") return write_all(STDERR_FILENO, rest + "\n");
+  if (verb == "monitor") return write_all(k_monitor, rest + "\n");
+  if (verb == "shutdown")
+    return write_all(
+        k_monitor,
+        Json{{"event", "SHUTDOWN"}, {"data", {{"guest", true}, {"reason", rest}}}}.dump() + "\n");
+  if (verb == "hang")
+    while (true) ::pause();
+  if (verb == "kill") ::raise(std::stoi(rest));
+  if (verb == "exit") ::_exit(std::stoi(rest));
+  std::cerr << "fake QEMU: unknown step " << verb << "\n";
+  ::_exit(92);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::signal(SIGPIPE, SIG_IGN);
+  bool kvm = false;
+  for (int i = 1; i + 1 < argc; ++i)
+    kvm = kvm || (std::string_view(argv[i]) == "-accel" && std::string_view(argv[i + 1]) == "kvm");
+  if (const char* log = std::getenv("FAKE_QEMU_LOG"))
+    std::ofstream(log, std::ios::app) << (kvm ? "kvm\n" : "tcg\n");
+  const char* script = std::getenv(kvm ? "FAKE_QEMU_KVM" : "FAKE_QEMU_TCG");
+  if (script == nullptr) return 93;
+  std::istringstream steps(script);
+  for (std::string one; std::getline(steps, one, ';');) {
+    const auto space = one.find(' ');
+    step(one.substr(0, space), space == std::string::npos ? "" : one.substr(space + 1));
+  }
+  return 0;
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Puts the fake QEMU of fake_qemu.cc first in PATH, with what it shall do.
+#pragma once
+
+#include <cstdlib>
+#include <string>
+
+#include "base/files.h"
+#include "base/text.h"
+
+namespace kobox::testing {
+
+// One at a time; the destructor restores PATH.
+class FakeQemu {
+ public:
+  FakeQemu()
+      : folder_(TempDir::make(fs::temp_directory_path(), "kobox-fake-qemu").value()),
+        path_(std::getenv("PATH")) {
+    ::setenv("PATH", (KOBOX_FAKE_QEMU_DIR ":" + path_).c_str(), 1);
+    ::setenv("FAKE_QEMU_LOG", log().c_str(), 1);
+  }
+  ~FakeQemu() {
+    ::setenv("PATH", path_.c_str(), 1);
+    for (const char* name : {"FAKE_QEMU_LOG", "FAKE_QEMU_KVM", "FAKE_QEMU_TCG"}) ::unsetenv(name);
+  }
+  FakeQemu(const FakeQemu&) = delete;
+  FakeQemu& operator=(const FakeQemu&) = delete;
+
+  void kvm_does(const std::string& steps) { ::setenv("FAKE_QEMU_KVM", steps.c_str(), 1); }
+  void tcg_does(const std::string& steps) { ::setenv("FAKE_QEMU_TCG", steps.c_str(), 1); }
+  // The accelerators of all starts so far: "kvm\ntcg\n".
+  std::string starts() const { return read_file(log()).value_or(""); }
+  // Private, and gone with the fake.
+  const fs::path& folder() const { return folder_.path(); }
+
+ private:
+  fs::path log() const { return folder_.path() / "starts"; }
+
+  TempDir folder_;
+  std::string path_;
+};
+
+}  // namespace kobox::testing
