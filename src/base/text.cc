@@ -41,7 +41,8 @@ struct Unit {
 // "12.5m" → 12.5 × factor("m"), rounded; nothing if it is not a positive number with a known unit.
 std::uint64_t parse_with_units(std::string_view text, std::span<const Unit> units) {
   double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (error != std::errc() || !(number > 0)) return 0;
   const std::string_view name(end, static_cast<std::size_t>(text.data() + text.size() - end));
   for (const auto& unit : units) {

@@ -57,6 +57,7 @@ Result<ColorWish> color_of(const CommonOptions& options) {
 
 Result<LabOptions> lab_options(const CommonOptions& options) {
   LabOptions lab;
+  KOBOX_CHECK(color_of(options));
   KOBOX_TRY(lab.cache, cache_folder());
   KOBOX_TRY(lab.state, state_folder());
   if (!options.headers.empty()) lab.headers = std::filesystem::absolute(options.headers);

@@ -115,6 +115,8 @@ Result<int> run_shell_command(const CommonOptions& common, Console& console) {
   KOBOX_TRY(options.project, load_project(common.folder));
   KOBOX_TRY(options.accel, parse_accel(common.accel));
   KOBOX_TRY(const auto timeout, timeout_of(common));
+  if (common.kernels.size() > 1)
+    return fail(ErrorKind::usage, "a shell runs on one kernel; give --kernel once");
   options.selector = selectors_of(common, options.project).front();
   options.keep = common.keep;
   std::unique_ptr<ShellMachine> shell;

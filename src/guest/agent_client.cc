@@ -10,10 +10,16 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 
 constexpr std::size_t k_max_log_bytes = std::size_t{16} << 20;
+// What keeping a record costs besides its text: empty ones are not free.
+constexpr std::size_t k_record_cost = 64;
 // Within this an idle agent answers even on a loaded host under TCG.
 constexpr Duration k_answer_limit = 10s;
 // A command that is killed at its limit has a second to die in (agent/job.cc).
 constexpr Duration k_after_timeout = 5s;
+
+std::unexpected<Error> refused(std::string_view operation, const AgentReply& reply) {
+  return fail(ErrorKind::tool, "the guest's agent refuses '{}': {}", operation, reply.error);
+}
 
 json bytes_of(std::string_view data) { return json::binary({data.begin(), data.end()}); }
 
@@ -22,7 +28,9 @@ json bytes_of(std::string_view data) { return json::binary({data.begin(), data.e
 void AgentClient::take(std::string_view bytes) {
   if (broken_) return;
   reader_.feed(bytes);
-  while (auto payload = reader_.next()) {
+  while (!broken_) {
+    auto payload = reader_.next();
+    if (!payload) break;
     auto message = decode_message(*payload);
     if (!message) {
       broken_ = message.error();
@@ -46,11 +54,11 @@ void AgentClient::take_message(AgentMessage message) {
       hello_ = std::move(*hello);
   } else if (auto* kmsg = std::get_if<AgentKmsg>(&message)) {
     for (auto& record : kmsg->records) {
-      log_bytes_ += record.size();
+      log_bytes_ += record.size() + k_record_cost;
       log_.records.push_back(std::move(record));
     }
     while (log_bytes_ > k_max_log_bytes) {
-      log_bytes_ -= log_.records.front().size();
+      log_bytes_ -= log_.records.front().size() + k_record_cost;
       log_.records.pop_front();
       ++log_.dropped;
     }
@@ -159,6 +167,7 @@ Result<AgentClient::KernelAnswer> AgentClient::unload(std::string_view name, Dur
 
 Result<std::map<std::string, std::uint64_t>> AgentClient::sections(std::string_view name) {
   KOBOX_TRY(const auto reply, ask("sections", {{"name", name}}, k_answer_limit));
+  if (!reply.ok) return refused("sections", reply);
   std::map<std::string, std::uint64_t> sections;
   if (const auto it = reply.members.find("sections"); it != reply.members.end() && it->is_object())
     for (const auto& [section, address] : it->items())
@@ -168,6 +177,7 @@ Result<std::map<std::string, std::uint64_t>> AgentClient::sections(std::string_v
 
 Result<std::vector<std::string>> AgentClient::inventory() {
   KOBOX_TRY(const auto reply, ask("inventory", json::object(), k_answer_limit));
+  if (!reply.ok) return refused("inventory", reply);
   std::vector<std::string> entries;
   if (const auto it = reply.members.find("entries"); it != reply.members.end() && it->is_array())
     for (const auto& entry : *it)
@@ -176,11 +186,12 @@ Result<std::vector<std::string>> AgentClient::inventory() {
 }
 
 Result<> AgentClient::configure(const Settings& settings) {
-  KOBOX_CHECK(ask("configure",
-                  {{"watchdog_s", settings.watchdog_s},
-                   {"hung_task_s", settings.hung_task_s},
-                   {"epoch_us", settings.epoch_us}},
-                  k_answer_limit));
+  KOBOX_TRY(const auto reply, ask("configure",
+                                  {{"watchdog_s", settings.watchdog_s},
+                                   {"hung_task_s", settings.hung_task_s},
+                                   {"epoch_us", settings.epoch_us}},
+                                  k_answer_limit));
+  if (!reply.ok) return refused("configure", reply);
   return {};
 }
 

@@ -69,12 +69,8 @@ Result<BootOutcome> race(EventLoop& loop, const GuestSpec& spec, const AccelMemo
     return boot_one(loop, spec, decision);
   }
   KOBOX_TRY(auto tcg, Guest::start(loop, spec, Accel::tcg));
-  auto waited = loop.wait_until(
-      [&] {
-        return (*kvm)->agent().ready() || tcg->agent().ready() ||
-               (arrived_or_over(**kvm) && arrived_or_over(*tcg));
-      },
-      Deadline::after(spec.boot_limit));
+  auto waited = loop.wait_until([&] { return (*kvm)->agent().ready() || arrived_or_over(*tcg); },
+                                Deadline::after(spec.boot_limit));
   if ((*kvm)->agent().ready()) {
     AccelDecision decision{Accel::kvm,
                            fmt::format("/dev/kvm boots this kernel, found {}", today())};
@@ -94,7 +90,7 @@ Result<BootOutcome> race(EventLoop& loop, const GuestSpec& spec, const AccelMemo
   if (!waited && waited.error().kind() == ErrorKind::interrupted)
     return std::unexpected(waited.error());
   return describe_failure(
-      *tcg, waited ? Error(ErrorKind::tool, "both machines ended") : waited.error(), spec);
+      *tcg, waited ? Error(ErrorKind::tool, "the machine ended") : waited.error(), spec);
 }
 
 std::string kvm_advice(const std::string& obstacle) {

@@ -23,7 +23,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // Changes when the layout below does.
-constexpr std::string_view k_format = "initramfs 1";
+constexpr std::string_view k_format = "initramfs 2";
 
 // What the agent's port needs. Their own dependencies follow from the modules themselves.
 const std::vector<std::string> k_drivers = {"virtio_pci", "virtio_console"};
@@ -63,10 +63,11 @@ class NewcArchive {
     archive_entry_set_mode(entry.get(), AE_IFCHR | 0600);
     archive_entry_set_rdevmajor(entry.get(), 5);
     archive_entry_set_rdevminor(entry.get(), 1);
-    archive_write_header(archive_.get(), entry.get());
+    archive_entry_set_size(entry.get(), 0);  // libarchive refuses an entry whose size is not known
+    failed_ = failed_ || archive_write_header(archive_.get(), entry.get()) != ARCHIVE_OK;
   }
   Result<std::string> finish() {
-    if (archive_write_close(archive_.get()) != ARCHIVE_OK)
+    if (failed_ || archive_write_close(archive_.get()) != ARCHIVE_OK)
       return fail(ErrorKind::internal, "cannot make the initramfs: {}",
                   archive_error_string(archive_.get()));
     return std::move(*bytes_);
@@ -93,12 +94,14 @@ class NewcArchive {
     archive_entry_set_mode(entry.get(), type | mode);
     archive_entry_set_size(entry.get(), static_cast<la_int64_t>(data.size()));
     if (type == AE_IFLNK) archive_entry_set_symlink(entry.get(), target.c_str());
-    archive_write_header(archive_.get(), entry.get());
-    archive_write_data(archive_.get(), data.data(), data.size());
+    failed_ = failed_ || archive_write_header(archive_.get(), entry.get()) != ARCHIVE_OK ||
+              archive_write_data(archive_.get(), data.data(), data.size()) !=
+                  static_cast<la_ssize_t>(data.size());
   }
 
   std::unique_ptr<archive, FreeArchive> archive_;
   std::unique_ptr<std::string> bytes_;
+  bool failed_ = false;  // the archive's error string says how
 };
 
 bool is_static(const fs::path& program) {
@@ -107,6 +110,7 @@ bool is_static(const fs::path& program) {
   Elf64_Ehdr header;
   std::memcpy(&header, bytes->data(), sizeof header);
   if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return false;
+  if (header.e_phoff > bytes->size()) return false;
   for (unsigned i = 0; i < header.e_phnum; ++i) {
     const auto at = header.e_phoff + i * sizeof(Elf64_Phdr);
     if (at + sizeof(Elf64_Phdr) > bytes->size()) return false;

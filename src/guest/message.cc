@@ -7,6 +7,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t k_max_depth = 8;
+// An inventory has some ten thousand entries; each item costs the library far more than its byte.
+constexpr std::size_t k_max_items = 200'000;
 
 // Walks CBOR without building anything, so that lengths, counts and depth are known to be sane
 // before the library, which recurses and allocates by them, sees the bytes. Narrower than RFC
@@ -30,7 +32,7 @@ class CborWalk {
 
  private:
   bool item() {
-    if (bytes_.empty()) return false;
+    if (bytes_.empty() || ++items_ > k_max_items) return false;
     const auto initial = static_cast<unsigned char>(bytes_[0]);
     bytes_.remove_prefix(1);
     const unsigned major = initial >> 5;
@@ -81,6 +83,7 @@ class CborWalk {
   }
 
   std::string_view bytes_;
+  std::size_t items_ = 0;
   std::vector<std::uint64_t> open_;  // items still to come, of each open array or map
 };
 

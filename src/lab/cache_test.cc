@@ -85,7 +85,8 @@ TEST_F(LabCacheTest, PrunesByAge) {
 
 TEST_F(LabCacheTest, PrunesBySizeTheLongestUnusedFirst) {
   std::uint64_t total = 0;
-  for (const auto& item : list_cache(cache(), state()).value()) total += item.bytes;
+  const auto items = list_cache(cache(), state()).value();
+  for (const auto& item : items) total += item.bytes;
   EXPECT_THAT(prune({.max_bytes = total}), IsEmpty());
   EXPECT_THAT(prune({.max_bytes = total - 1}), ElementsAre("build-a"));
   EXPECT_THAT(prune({.max_bytes = 50'000}), ElementsAre("run-b", "program-c"));

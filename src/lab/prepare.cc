@@ -91,6 +91,7 @@ Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project
   if (const auto* failed = std::get_if<BuildFailure>(&outcome))
     return build_failure(*failed, project.source);
   prepared.module = std::get<BuiltModule>(std::move(outcome));
+  prepared.guest_module = without_debug_sections(*prepared.module);
   KOBOX_TRY(prepared.module_drivers, drivers_of(*prepared.module, kernel));
   KOBOX_TRY(auto failed, build_programs(project, tests, options, prepared.programs));
   if (failed) return std::move(*failed);

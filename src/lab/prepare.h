@@ -32,6 +32,7 @@ struct Prepared {
   FileLock kernel_lock;  // the kernel stays in the cache while this lives
   std::filesystem::path initramfs;
   std::optional<BuiltModule> module;         // none if the folder holds no module (kobox shell)
+  std::filesystem::path guest_module;        // its .ko without debug sections
   std::vector<DriverModule> module_drivers;  // the kernel's own modules that ours depends on
   std::vector<BuiltProgram> programs;
 };

@@ -16,8 +16,10 @@ void remove_oldest(const std::filesystem::path& runs) {
     found.emplace_back(entry.last_write_time(error), entry.path());
   if (found.size() <= k_kept_runs) return;
   std::ranges::sort(found);
-  for (std::size_t i = 0; i < found.size() - k_kept_runs; ++i)
-    fs::remove_all(found[i].second, error);
+  for (std::size_t i = 0; i < found.size() - k_kept_runs; ++i) {
+    const auto lock = FileLock::try_acquire(found[i].second / "lock", LockMode::exclusive);
+    if (lock && *lock) fs::remove_all(found[i].second, error);
+  }
 }
 
 }  // namespace
@@ -25,8 +27,18 @@ void remove_oldest(const std::filesystem::path& runs) {
 Result<RunFolder> RunFolder::make(const std::filesystem::path& state, bool keep) {
   const auto runs = state / "runs";
   KOBOX_TRY(auto folder, TempDir::make(runs, "run"));
+  KOBOX_TRY(auto lock, FileLock::acquire(folder.path() / "lock", LockMode::shared,
+                                         Deadline::after(std::chrono::seconds(5))));
   remove_oldest(runs);
-  return RunFolder(std::move(folder), keep);
+  return RunFolder(std::move(folder), std::move(lock), keep);
+}
+
+RunFolder& RunFolder::operator=(RunFolder&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(folder_, other.folder_);
+  std::swap(lock_, other.lock_);
+  std::swap(keep_, other.keep_);
+  return *this;
 }
 
 RunFolder::~RunFolder() {

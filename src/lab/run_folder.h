@@ -17,17 +17,18 @@ class RunFolder {
  public:
   static Result<RunFolder> make(const std::filesystem::path& state, bool keep);
   RunFolder(RunFolder&&) = default;
-  RunFolder& operator=(RunFolder&&) = default;
+  RunFolder& operator=(RunFolder&& other) noexcept;
   ~RunFolder();
 
   const std::filesystem::path& path() const { return path_; }
   void keep() { keep_ = true; }
 
  private:
-  RunFolder(TempDir folder, bool keep)
-      : path_(folder.path()), folder_(std::move(folder)), keep_(keep) {}
+  RunFolder(TempDir folder, FileLock lock, bool keep)
+      : path_(folder.path()), folder_(std::move(folder)), lock_(std::move(lock)), keep_(keep) {}
   std::filesystem::path path_;
   std::optional<TempDir> folder_;
+  FileLock lock_;  // in the folder: who prunes sees that it is in use
   bool keep_;
 };
 

@@ -18,9 +18,9 @@ using namespace std::chrono_literals;
 
 // How long the module stays loaded after the command has ended: trouble that a timer or a
 // workqueue makes just then is still this test's.
-constexpr Duration k_settle = 150ms;
+constexpr Duration k_settle = 120ms;
 // The same after the unload, for what the module left running.
-constexpr Duration k_settle_unloaded = 50ms;
+constexpr Duration k_settle_unloaded = 30ms;
 constexpr Duration k_load_limit = 20s;
 constexpr Duration k_unload_limit = 10s;
 // A process of the test that was just killed may hold the module for a moment more.
@@ -122,11 +122,19 @@ Result<> Session::install_files() {
                   answer.error);
   }
   if (!prepared_.module) return {};
-  KOBOX_TRY(const auto module, read_file(prepared_.module->ko));
+  KOBOX_TRY(const auto module, read_file(prepared_.guest_module));
   KOBOX_CHECK(agent.put(guest_module_path(*prepared_.module), module, 0644));
-  for (const auto& program : prepared_.programs) {
-    KOBOX_TRY(const auto bytes, read_file(program.path));
-    KOBOX_CHECK(agent.put(fmt::format("{}/{}", wire::k_program_folder, program.name), bytes, 0755));
+  return {};
+}
+
+Result<> Session::install_programs(const std::vector<std::string>& sources) {
+  for (const auto& source : sources) {
+    const auto name = fs::path(source).stem().string();
+    const auto program = std::ranges::find(prepared_.programs, name, &BuiltProgram::name);
+    if (program == prepared_.programs.end() || !installed_.insert(name).second) continue;
+    KOBOX_TRY(const auto bytes, read_file(program->path));
+    KOBOX_CHECK(
+        guest_->agent().put(fmt::format("{}/{}", wire::k_program_folder, name), bytes, 0755));
   }
   return {};
 }
@@ -227,6 +235,7 @@ Result<> Session::attempt(const TestSpec& test, Trial& trial) {
     trial.loading = false;
   }
   if (!test.run.empty()) {
+    KOBOX_CHECK(install_programs(test.programs));
     KOBOX_TRY(trial.reply, agent.run({.command = test.run, .timeout = trial.limit}));
     KOBOX_CHECK(guest_->watch_for(k_settle));
     if (trial.reply->timed_out) return {};  // what holds the command may hold the module too

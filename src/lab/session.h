@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,8 +54,10 @@ class Session {
   // Errors: only interrupted, internal. Whatever the guest does is an Outcome.
   Result<Outcome> run(const TestSpec& test);
 
-  // Copies the module into the guest, with the kernel's modules that it needs loaded.
+  // Copies the module into the guest, and has the kernel's modules that it needs loaded.
   Result<> install_files();
+  // Copies the programs of these sources (TestSpec::programs) into the guest, once each.
+  Result<> install_programs(const std::vector<std::string>& sources);
   // Sets the guest's time of day and lets its console show everything.
   Result<> set_clock();
   // Loads the module; what the kernel answered.
@@ -83,6 +86,7 @@ class Session {
   std::optional<Blame> blame_;  // none without a module
   std::unique_ptr<Guest> guest_;
   AccelDecision decision_;
+  std::set<std::string> installed_;  // programs
   Duration watchdogs_for_ = Duration::zero();
   std::optional<std::vector<std::string>> inventory_;  // as the last clean test left it
 };

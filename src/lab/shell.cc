@@ -31,6 +31,7 @@ Result<std::variant<std::unique_ptr<ShellMachine>, Failure>> ShellMachine::open(
 
 Result<std::optional<Failure>> ShellMachine::load_module() {
   KOBOX_CHECK(session_->set_clock());
+  for (const auto& test : project_.tests) KOBOX_CHECK(session_->install_programs(test.programs));
   if (!prepared_.module || !project_.load) return std::optional<Failure>();
   KOBOX_TRY(const auto answer, session_->load());
   if (answer.done()) return std::optional<Failure>();

@@ -56,6 +56,10 @@ using BuildOutcome = std::variant<BuiltModule, BuildFailure>;
 // interrupted.
 Result<BuildOutcome> build_module(const BuildRequest& request, const Kernel& kernel);
 
+// The module without its debug sections, beside the whole one: what goes into a guest, which has
+// no use for them and pays for every byte. Made once. Where there is no strip, the whole one.
+std::filesystem::path without_debug_sections(const BuiltModule& module);
+
 // The make command that build_module would run, for --dry-run.
 Result<CommandLine> make_command(const BuildRequest& request, const Kernel& kernel);
 

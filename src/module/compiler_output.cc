@@ -46,11 +46,11 @@ Place parse_place(std::string_view text) {
   for (int fields = 0; fields < 2; ++fields) {
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos) break;
-    int number = 0;
+    unsigned number = 0;  // so that "-2" is no line
     const auto* end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, number);
     if (error != std::errc() || stop != end) break;
-    place.line = number;
+    place.line = static_cast<int>(std::min(number, 1U << 30));
     text = text.substr(0, colon);
   }
   place.file = text;

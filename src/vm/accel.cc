@@ -72,7 +72,8 @@ void AccelMemory::remember(const AccelDecision& decision) const {
   auto memory = load_memory(file_);
   if (memory.size() >= k_max_remembered) memory = json::object();
   memory[key_] = {{"accel", to_string(decision.accel)}, {"reason", decision.reason}};
-  [[maybe_unused]] const auto written = write_file(file_, memory.dump(1) + "\n");
+  [[maybe_unused]] const auto written =
+      write_file(file_, memory.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace kobox

@@ -116,8 +116,10 @@ Result<std::unique_ptr<Machine>> Machine::start(EventLoop& loop, const MachineSp
   if (negotiated) return machine;
   if (negotiated.error().kind() != ErrorKind::protocol) return std::unexpected(negotiated.error());
   // QEMU hung up: it is ending, and what it wrote to standard error says why.
-  KOBOX_CHECK(
-      loop.wait_until([&m] { return m.end().has_value(); }, Deadline::after(k_start_limit)));
+  const auto ended = loop.wait_until([&m] { return m.end().has_value(); }, Deadline::after(2s));
+  if (!ended && ended.error().kind() == ErrorKind::interrupted)
+    return std::unexpected(ended.error());
+  if (!ended) return std::unexpected(negotiated.error());  // it goes on, talking rubbish
   return fail(ErrorKind::environment, "QEMU did not start: {}", m.end_->message);
 }
 

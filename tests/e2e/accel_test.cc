@@ -47,7 +47,8 @@ TEST_F(AccelTest, AutoIsFoundOutOnceAndSaidInTheReport) {
 }
 
 TEST_F(AccelTest, KvmAskedForWorksOrIsExplained) {
-  const auto place = project("[limits]\nboot = \"15s\"\n", "[[test]]\nname = \"a\"\nrun = \"true\"\n");
+  const auto place =
+      project("[limits]\nboot = \"15s\"\n", "[[test]]\nname = \"a\"\nrun = \"true\"\n");
   const auto done = test(place, {"--accel", "kvm", "--offline"});
   EXPECT_LT(done.seconds, 60.0) << done;
   EXPECT_THAT(machines(), IsEmpty());

@@ -28,8 +28,7 @@ class BadAgentTest : public KoboxTest, public ::testing::WithParamInterface<BadA
     const auto source = source_folder() / "tests/e2e/agents/bad_agent.c";
     const auto made = run_command({.argv = {"gcc", "-static", "-O1", "-Wall", "-DMODE=" + mode,
                                             "-o", agent.string(), source.string()}});
-    EXPECT_TRUE(made && made->status.success())
-        << (made ? made->error : made.error().to_string());
+    EXPECT_TRUE(made && made->status.success()) << (made ? made->error : made.error().to_string());
     return agent;
   }
 };

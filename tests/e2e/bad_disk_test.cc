@@ -42,10 +42,10 @@ class BadDiskTest : public KoboxTest {
 constexpr const char* k_fetch = "\"$kobox\" kernel fetch 6.1-cloud";
 
 TEST_F(BadDiskTest, NoSpaceToFetchIsSaidBeforehand) {
-  const auto done = script(fmt::format(
-      "mount -t tmpfs -o size=30m none $disk; code=0; {} || code=$?; echo code $code\n"
-      "find $disk/cache/kobox/kernels -mindepth 1 -not -name '*.lock'",
-      k_fetch));
+  const auto done = script(
+      fmt::format("mount -t tmpfs -o size=30m none $disk; code=0; {} || code=$?; echo code $code\n"
+                  "find $disk/cache/kobox/kernels -mindepth 1 -not -name '*.lock'",
+                  k_fetch));
   EXPECT_EQ(done.code(), 0) << done;
   EXPECT_EQ(done.output, "code 4\n") << "something is left" << done;
   EXPECT_THAT(done.error, ContainsRegex("no space left on [^ ]*/disk/cache/kobox"));
@@ -56,12 +56,12 @@ TEST_F(BadDiskTest, NoSpaceToFetchIsSaidBeforehand) {
 // Files run out here, not bytes, which no look beforehand shows. What is left then must not be
 // taken for a kernel, and with room the next one succeeds.
 TEST_F(BadDiskTest, ADiskThatFillsUpWhileUnpackingLeavesNothingHalf) {
-  const auto done = script(fmt::format(
-      "mount -t tmpfs -o size=900m,nr_inodes=3000 none $disk\n"
-      "code=0; {0} || code=$?; echo code $code\n"
-      "find $disk/cache/kobox/kernels -mindepth 1 -not -name '*.lock'\n"
-      "mount -o remount,nr_inodes=200000 $disk; {0}; ls $disk/cache/kobox/kernels",
-      k_fetch));
+  const auto done = script(
+      fmt::format("mount -t tmpfs -o size=900m,nr_inodes=3000 none $disk\n"
+                  "code=0; {0} || code=$?; echo code $code\n"
+                  "find $disk/cache/kobox/kernels -mindepth 1 -not -name '*.lock'\n"
+                  "mount -o remount,nr_inodes=200000 $disk; {0}; ls $disk/cache/kobox/kernels",
+                  k_fetch));
   EXPECT_EQ(done.code(), 0) << done;
   EXPECT_THAT(done.output, ContainsRegex("^code 4\n6\\.1\\.0-[^\n]*-cloud-amd64\n")) << done;
   EXPECT_THAT(done.error, HasSubstr("o space left")) << done;
@@ -70,16 +70,16 @@ TEST_F(BadDiskTest, ADiskThatFillsUpWhileUnpackingLeavesNothingHalf) {
 
 // Somebody else takes the space once the download has begun.
 TEST_F(BadDiskTest, ADiskThatFillsUpWhileDownloadingLeavesNothingHalf) {
-  const auto done = script(fmt::format(
-      "mount -t tmpfs -o size=700m none $disk\n"
-      "{0} & fetching=$!\n"
-      "until compgen -G \"$disk/cache/kobox/kernels/.6.1*/debs/*\" > /dev/null; do\n"
-      "  kill -0 $fetching; sleep 0.01; done\n"
-      "dd if=/dev/zero of=$disk/fill bs=1M 2> /dev/null || true\n"
-      "code=0; wait $fetching || code=$?; echo code $code\n"
-      "find $disk/cache/kobox/kernels -mindepth 1 -not -name '*.lock'\n"
-      "rm $disk/fill; {0}; ls $disk/cache/kobox/kernels",
-      k_fetch));
+  const auto done = script(
+      fmt::format("mount -t tmpfs -o size=700m none $disk\n"
+                  "{0} & fetching=$!\n"
+                  "until compgen -G \"$disk/cache/kobox/kernels/.6.1*/debs/*\" > /dev/null; do\n"
+                  "  kill -0 $fetching; sleep 0.01; done\n"
+                  "dd if=/dev/zero of=$disk/fill bs=1M 2> /dev/null || true\n"
+                  "code=0; wait $fetching || code=$?; echo code $code\n"
+                  "find $disk/cache/kobox/kernels -mindepth 1 -not -name '*.lock'\n"
+                  "rm $disk/fill; {0}; ls $disk/cache/kobox/kernels",
+                  k_fetch));
   EXPECT_EQ(done.code(), 0) << done;
   EXPECT_THAT(done.output, ContainsRegex("^code 4\n6\\.1\\.0-[^\n]*-cloud-amd64\n")) << done;
   EXPECT_THAT(done.error, ContainsRegex("fetching 6\\.1\\.0-[^ ]* \\(needs about")) << done;

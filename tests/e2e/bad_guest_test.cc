@@ -10,7 +10,8 @@
 namespace kobox::e2e {
 namespace {
 
-constexpr const char* k_next = "[[test]]\nname = \"next\"\nrun = \"echo fine\"\nstdout = \"fine\\n\"\n";
+constexpr const char* k_next =
+    "[[test]]\nname = \"next\"\nrun = \"echo fine\"\nstdout = \"fine\\n\"\n";
 
 class BadGuestTest : public KoboxTest {
  protected:
@@ -60,8 +61,8 @@ TEST_F(BadGuestTest, IgnoringEverySignalIsAHangToo) {
 }
 
 TEST_F(BadGuestTest, TheOptionTimeoutIsForEveryTest) {
-  const auto done = test(project("[[test]]\nname = \"a\"\nrun = \"sleep 1000\"\n"),
-                         {"--timeout", "500ms"});
+  const auto done =
+      test(project("[[test]]\nname = \"a\"\nrun = \"sleep 1000\"\n"), {"--timeout", "500ms"});
   EXPECT_EQ(done.code(), 1) << done;
   EXPECT_EQ(failure_of(done.report())["kind"], "hang") << done;
 }
@@ -87,15 +88,15 @@ TEST_F(BadGuestTest, KillingEverybodyKillsOnlyTheTest) {
 TEST_F(BadGuestTest, APanicIsOne) {
   const auto result = result_of("run = \"echo c > /proc/sysrq-trigger; sleep 5\"\n");
   EXPECT_THAT(kind_of(result), AnyOf("panic", "oops")) << result;
-  EXPECT_THAT(result["failure"]["message"].get<std::string>(),
-              HasSubstr("sysrq triggered crash"));
+  EXPECT_THAT(result["failure"]["message"].get<std::string>(), HasSubstr("sysrq triggered crash"));
 }
 
 TEST_F(BadGuestTest, PoweringOffIsTheMachineLost) {
   const auto result = result_of("run = \"poweroff -f; sleep 5\"\n");
   EXPECT_EQ(kind_of(result), "lost") << result;
   EXPECT_EQ(result["verdict"], "fail") << result;
-  EXPECT_THAT(result["failure"]["message"].get<std::string>(), HasSubstr("powered the machine off"));
+  EXPECT_THAT(result["failure"]["message"].get<std::string>(),
+              HasSubstr("powered the machine off"));
 }
 
 TEST_F(BadGuestTest, ARebootIsAPanic) {

@@ -107,11 +107,10 @@ TEST_F(BadHostTest, UnknownKernel) {
 
 TEST_F(BadHostTest, AKernelImageThatIsNone) {
   spit(folder_ / "rubbish", std::string(1 << 20, 'x'));
-  EXPECT_THAT(failed(invocation(test_arguments(
-                  quiet_module(), {"--kernel", (folder_ / "rubbish").string()}))),
+  EXPECT_THAT(failed(invocation(
+                  test_arguments(quiet_module(), {"--kernel", (folder_ / "rubbish").string()}))),
               HasSubstr("rubbish: it is not a bzImage"));
-  const auto done =
-      test(quiet_module(), {"--kernel", (folder_ / "absent").string(), "--offline"});
+  const auto done = test(quiet_module(), {"--kernel", (folder_ / "absent").string(), "--offline"});
   EXPECT_EQ(done.code(), 2) << done;
   EXPECT_THAT(done.error, HasSubstr("there is no kernel image"));
 }
@@ -160,6 +159,7 @@ TEST_F(BadHostTest, TwoAtOnceOnAFreshCacheAndTwoModules) {
   for (auto* each : {&one, &other}) {
     const auto done = each->wait();
     EXPECT_EQ(done.code(), 0) << done;
+    EXPECT_EQ(done.report()["verdict"], "pass") << done;
   }
 }
 

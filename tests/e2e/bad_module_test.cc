@@ -92,8 +92,8 @@ class KernelFileTest : public BadModuleTest {
   // With the build tree of that release.
   Finished test_with(const std::string& release) {
     const auto headers = kernel(release) / "headers/usr/src" / ("linux-headers-" + release);
-    return test(quiet_module(), {"--kernel", (folder_ / "boot/vmlinuz").string(), "--headers",
-                                 headers.string()});
+    return test(quiet_module(),
+                {"--kernel", (folder_ / "boot/vmlinuz").string(), "--headers", headers.string()});
   }
 
   std::string cloud_;
@@ -120,8 +120,9 @@ TEST_F(KernelFileTest, AModuleForAnotherKernelIsRefusedAndTheMessageNamesBoth) {
 }
 
 TEST_F(BadModuleTest, UnknownKeyIsNamedWithItsPlace) {
-  EXPECT_THAT(refused_toml("[[test]]\nname = \"a\"\nrun = \"true\"\ntimout = \"5s\"\n"),
-              HasSubstr("kobox.toml:4:1: unknown key 'timout' in [[test]] (did you mean 'timeout'?)"));
+  EXPECT_THAT(
+      refused_toml("[[test]]\nname = \"a\"\nrun = \"true\"\ntimout = \"5s\"\n"),
+      HasSubstr("kobox.toml:4:1: unknown key 'timout' in [[test]] (did you mean 'timeout'?)"));
 }
 
 TEST_F(BadModuleTest, WrongTypeIsNamedWithItsPlace) {
@@ -154,13 +155,11 @@ TEST_F(BadModuleTest, TwoTestsOfOneName) {
 }
 
 TEST_F(BadModuleTest, AllTestsSkippedAreNoPass) {
-  const auto done =
-      test(project("[[test]]\nname = \"a\"\nrun = \"true\"\nkernels = \">=99.0\"\n"));
+  const auto done = test(project("[[test]]\nname = \"a\"\nrun = \"true\"\nkernels = \">=99.0\"\n"));
   EXPECT_EQ(done.code(), 2) << done;
   const auto report = done.report();
   EXPECT_EQ(report["verdict"], "skip") << done;
-  EXPECT_THAT(report["runs"][0]["tests"][0]["skip_reason"].get<std::string>(),
-              HasSubstr(">=99.0"));
+  EXPECT_THAT(report["runs"][0]["tests"][0]["skip_reason"].get<std::string>(), HasSubstr(">=99.0"));
 }
 
 TEST_F(BadModuleTest, WithoutTomlTheModuleIsLoadedAndUnloaded) {

@@ -2,9 +2,10 @@
 // The exercise, from source to verdict on real kernels, in every format.
 #include <fmt/format.h>
 
-#include <pugixml.hpp>
 #include <regex>
 #include <set>
+
+#include <pugixml.hpp>
 
 #include "base/text.h"
 #include "kobox_test.h"
@@ -143,9 +144,8 @@ TEST_F(ExerciseTest, FilterChoosesAndMustChooseSomething) {
 }
 
 TEST_F(ExerciseTest, SeveralKernelsAreOneReportInTheOrderAskedFor) {
-  const auto done =
-      run({"test", k_exercise.string(), "--kernel", "6.12-cloud", "--kernel", "6.1-cloud",
-           "--accel", "tcg", "--format", "json", "--filter", "greets"});
+  const auto done = run({"test", k_exercise.string(), "--kernel", "6.12-cloud", "--kernel",
+                         "6.1-cloud", "--accel", "tcg", "--format", "json", "--filter", "greets"});
   ASSERT_EQ(done.code(), 0) << done;
   const auto report = done.report();
   ASSERT_EQ(report["runs"].size(), 2U) << done;

@@ -159,9 +159,9 @@ TEST_P(ReproduceTest, TheCommandThatAFailureNamesRepeatsIt) {
   fs::create_directories(link.parent_path());
   fs::create_symlink(binary(), link);
   auto again = invocation({});
-  again.prefix = {"sh", "-c", "PATH=" + link.parent_path().string() + ":$PATH; " +
-                                  told["reproduce"].get<std::string>() +
-                                  " --accel tcg --format json"};
+  again.prefix = {"sh", "-c",
+                  "PATH=" + link.parent_path().string() + ":$PATH; " +
+                      told["reproduce"].get<std::string>() + " --accel tcg --format json"};
   const auto second = run(again);
   EXPECT_EQ(second.code(), first.code()) << second;
   const auto repeated = failure_of(second.report());
@@ -174,8 +174,8 @@ INSTANTIATE_TEST_SUITE_P(Kinds, ReproduceTest, ::testing::Values("assertion", "b
                          [](const auto& one) { return std::string(one.param); });
 
 TEST_F(KoboxTest, TheTerminalShowsWhatHappenedWhereAndHowToRepeatIt) {
-  const auto done = run({"test", (k_faulty / "oops").string(), "--kernel", "6.1-cloud", "--accel",
-                         "tcg"});
+  const auto done =
+      run({"test", (k_faulty / "oops").string(), "--kernel", "6.1-cloud", "--accel", "tcg"});
   EXPECT_EQ(done.code(), 1) << done;
   EXPECT_THAT(done.output, HasSubstr("triggers it"));
   EXPECT_THAT(done.output, HasSubstr("NULL pointer dereference"));

@@ -7,8 +7,8 @@ namespace {
 
 TEST_F(KoboxTest, TheInstalledKoboxTestsTheExerciseFromAnyFolder) {
   const auto prefix = folder_ / "usr";
-  const auto installed = run_command(
-      {.argv = {"cmake", "--install", KOBOX_BUILD_DIR, "--prefix", prefix.string()}});
+  const auto installed =
+      run_command({.argv = {"cmake", "--install", KOBOX_BUILD_DIR, "--prefix", prefix.string()}});
   ASSERT_TRUE(installed && installed->status.success())
       << (installed ? installed->output + installed->error : installed.error().to_string());
   EXPECT_TRUE(fs::exists(prefix / "bin/kobox"));
@@ -21,8 +21,8 @@ TEST_F(KoboxTest, TheInstalledKoboxTestsTheExerciseFromAnyFolder) {
       test_arguments(source_folder() / "modules/qemu_exercise", {"--filter", "greets"});
   one.prefix = {"sh", "-c", "shift; exec kobox \"$@\"", "sh"};
   one.arguments = arguments;
-  one.environment.emplace_back(
-      "PATH", (folder_ / "moved/bin").string() + ":" + std::getenv("PATH"));
+  one.environment.emplace_back("PATH",
+                               (folder_ / "moved/bin").string() + ":" + std::getenv("PATH"));
   const auto done = run(one);
   EXPECT_EQ(done.code(), 0) << done;
   EXPECT_EQ(done.report()["verdict"], "pass") << done;

@@ -53,8 +53,8 @@ KoboxTest::Arguments KoboxTest::test_arguments(const fs::path& project,
 
 fs::path KoboxTest::project(std::string_view head, std::string_view tests) {
   const auto place = folder_ / "project";
-  spit(place / "kobox.toml", fmt::format("[module]\nsource = \"{}\"\n{}\n{}",
-                                         quiet_module().string(), head, tests));
+  spit(place / "kobox.toml",
+       fmt::format("[module]\nsource = \"{}\"\n{}\n{}", quiet_module().string(), head, tests));
   return place;
 }
 
@@ -68,15 +68,16 @@ fs::path KoboxTest::module_project(const std::string& name, std::string_view sou
 }
 
 fs::path KoboxTest::sleeper() {
-  return project(fmt::format("[[test]]\nname = \"sleeps\"\ntimeout = \"200s\"\n"
-                             "run = \"echo '<0>{}' > /dev/kmsg; sleep 190\"\n",
-                             k_started));
+  return project(
+      fmt::format("[[test]]\nname = \"sleeps\"\ntimeout = \"200s\"\n"
+                  "run = \"echo '<0>{}' > /dev/kmsg; sleep 190\"\n",
+                  k_started));
 }
 
 Running KoboxTest::start_sleeper(const Invocation& one) {
   auto running = start(one);
-  const bool begun = holds_within(
-      120s, [&] { return running.ended() || console_has(runs(), k_started); });
+  const bool begun =
+      holds_within(120s, [&] { return running.ended() || console_has(runs(), k_started); });
   if (!begun || running.ended())
     ADD_FAILURE() << "the command did not begin in the guest: " << running.wait(1s);
   EXPECT_THAT(machines(), SizeIs(1));

@@ -41,7 +41,8 @@ TEST_P(LifetimeTest, WhileItBoots) {
 
 TEST_P(LifetimeTest, WhileItBuilds) {
   // A build that takes its time: make waits for a command of this module's own Kbuild.
-  const auto place = module_project("slow", "#include <linux/module.h>\nMODULE_LICENSE(\"GPL\");\n");
+  const auto place =
+      module_project("slow", "#include <linux/module.h>\nMODULE_LICENSE(\"GPL\");\n");
   const auto marker = folder_ / "building";
   const auto nap = fmt::format("sleep 1000.{}", ::getpid());
   spit(place / "Kbuild", fmt::format("obj-m := slow.o\n$(obj)/slow.o: $(obj)/made.h\n"
@@ -63,8 +64,7 @@ TEST_P(LifetimeTest, WhileItBuilds) {
   EXPECT_EQ(again.code(), 0) << again;
 }
 
-INSTANTIATE_TEST_SUITE_P(Signals, LifetimeTest,
-                         ::testing::Values(SIGINT, SIGTERM, SIGHUP, SIGKILL),
+INSTANTIATE_TEST_SUITE_P(Signals, LifetimeTest, ::testing::Values(SIGINT, SIGTERM, SIGHUP, SIGKILL),
                          [](const auto& one) { return std::string(::sigabbrev_np(one.param)); });
 
 TEST_F(KoboxTest, CtrlCTwiceEndsAtOnce) {
@@ -77,8 +77,8 @@ TEST_F(KoboxTest, CtrlCTwiceEndsAtOnce) {
 }
 
 TEST_F(KoboxTest, AShellThatIsTerminatedEndsItsMachine) {
-  auto one = invocation({"shell", quiet_module().string(), "--kernel", "6.1-cloud", "--accel",
-                         "tcg"});
+  auto one =
+      invocation({"shell", quiet_module().string(), "--kernel", "6.1-cloud", "--accel", "tcg"});
   one.input = "sleep 100\n";
   auto running = start(one);
   ASSERT_TRUE(holds_within(60s, [&] {

@@ -41,8 +41,11 @@ TEST_F(OutputTest, StandardOutputClosed) {
 }
 
 TEST_F(OutputTest, EveryStreamClosed) {
-  const auto done = in_shell("exec \"$@\" <&- >&- 2>&-");
-  EXPECT_EQ(done.code(), 4) << done;
+  const auto file = folder_ / "report.json";
+  const auto done = in_shell("exec \"$@\" <&- >&- 2>&-", {"--output", file.string()});
+  EXPECT_THAT(slurp(file), HasSubstr("\"verdict\": \"pass\"")) << done;
+  EXPECT_THAT(machines(), IsEmpty());
+  EXPECT_EQ(done.code(), 0) << "nothing was to be written on standard output" << done;
 }
 
 TEST_F(OutputTest, AFullDevice) {
@@ -68,6 +71,12 @@ TEST_F(OutputTest, QuietSaysNothingOfWhatPassed) {
   const auto done = test(quiet_module(), {"--format", "terminal", "-q"});
   EXPECT_EQ(done.code(), 0) << done;
   EXPECT_THAT(done.output, Not(HasSubstr("loads and unloads")));
+  const auto failed = test(project("[[test]]\nname = \"good\"\nrun = \"true\"\n"
+                                   "[[test]]\nname = \"bad\"\nrun = \"false\"\n"),
+                           {"--format", "terminal", "-q"});
+  EXPECT_EQ(failed.code(), 1) << failed;
+  EXPECT_THAT(failed.output, HasSubstr("bad"));
+  EXPECT_THAT(failed.output, Not(HasSubstr("good")));
 }
 
 }  // namespace

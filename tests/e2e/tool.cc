@@ -30,12 +30,10 @@ std::string shortened(const std::string& text) {
 }
 
 CommandLine command_line(const Invocation& invocation) {
-  CommandLine command{.argv = invocation.prefix,
-                      .cwd = invocation.cwd,
-                      .environment = invocation.environment};
+  CommandLine command{
+      .argv = invocation.prefix, .cwd = invocation.cwd, .environment = invocation.environment};
   command.argv.push_back(binary().string());
-  command.argv.insert(command.argv.end(), invocation.arguments.begin(),
-                      invocation.arguments.end());
+  command.argv.insert(command.argv.end(), invocation.arguments.begin(), invocation.arguments.end());
   return command;
 }
 
@@ -54,9 +52,9 @@ Child spawn(const Invocation& invocation, const fs::path& output, const fs::path
   const Fd in(::open(input.c_str(), O_RDONLY | O_CLOEXEC));
   const Fd out = writable(output);
   const Fd err = writable(error);
-  auto child = Child::spawn(command_line(invocation), {.standard_input = in.get(),
-                                                       .standard_output = out.get(),
-                                                       .standard_error = err.get()});
+  auto child = Child::spawn(
+      command_line(invocation),
+      {.standard_input = in.get(), .standard_output = out.get(), .standard_error = err.get()});
   if (child) return std::move(*child);
   fmt::print(stderr, "{}\n", child.error().to_string());
   std::abort();  // there is nothing to test
@@ -149,8 +147,8 @@ std::string listing(const fs::path& folder) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     const auto name = entry.path().lexically_relative(folder).string();
     const auto when = entry.last_write_time().time_since_epoch().count();
-    lines.push_back(fmt::format("{} {} {}\n", name,
-                                entry.is_regular_file() ? entry.file_size() : 0, when));
+    lines.push_back(
+        fmt::format("{} {} {}\n", name, entry.is_regular_file() ? entry.file_size() : 0, when));
   }
   std::ranges::sort(lines);
   return fmt::format("{}", fmt::join(lines, ""));

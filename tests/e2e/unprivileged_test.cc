@@ -24,9 +24,9 @@ class UnprivilegedTest : public KoboxTest {
     copy(binary().parent_path().parent_path() / "libexec/kobox/kobox-agent",
          folder_ / "kobox/libexec/kobox/kobox-agent");
     for (const auto& entry : fs::recursive_directory_iterator(folder_ / "source"))
-      fs::permissions(entry.path(), fs::perms::group_read | fs::perms::others_read |
-                                        (entry.is_directory() ? fs::perms::others_exec
-                                                              : fs::perms::none),
+      fs::permissions(entry.path(),
+                      fs::perms::group_read | fs::perms::others_read |
+                          (entry.is_directory() ? fs::perms::others_exec : fs::perms::none),
                       fs::perm_options::add);
   }
   static void copy(const fs::path& from, const fs::path& to) {
@@ -39,15 +39,15 @@ class UnprivilegedTest : public KoboxTest {
       const auto name = entry.path().filename().string();
       if (!entry.is_directory() || !name.starts_with("6.1.") || !name.ends_with("-cloud-amd64"))
         continue;
-      const auto copied = run_command({.argv = {"cp", "-a", entry.path().string(),
-                                                (home_ / ".cache/kobox/kernels").string()}});
+      const auto copied = run_command(
+          {.argv = {"cp", "-a", entry.path().string(), (home_ / ".cache/kobox/kernels").string()}});
       ASSERT_TRUE(copied && copied->status.success());
     }
   }
   Finished run_as_user(const Arguments& arguments, const std::string& input = "") {
     if (::geteuid() == 0) {
-      const auto owned = run_command({.argv = {"chown", "-R", fmt::format("{0}:{0}", k_nobody),
-                                               home_.string()}});
+      const auto owned =
+          run_command({.argv = {"chown", "-R", fmt::format("{0}:{0}", k_nobody), home_.string()}});
       EXPECT_TRUE(owned && owned->status.success());
     }
     return run(as_user(arguments, input));
@@ -98,8 +98,7 @@ TEST_F(UnprivilegedTest, TestsBuildsAndRunsAShell) {
   EXPECT_EQ(listed.code(), 0) << listed;
   // Nothing outside of the XDG folders.
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(home_))
-    names.push_back(entry.path().filename());
+  for (const auto& entry : fs::directory_iterator(home_)) names.push_back(entry.path().filename());
   EXPECT_THAT(names, testing::UnorderedElementsAre(".cache", ".local"));
 }
 

@@ -2,6 +2,7 @@
 // Puts the fake QEMU of fake_qemu.cc first in PATH, with what it shall do.
 #pragma once
 
+#include <csignal>
 #include <cstdlib>
 #include <string>
 
@@ -16,6 +17,7 @@ class FakeQemu {
   FakeQemu()
       : folder_(TempDir::make(fs::temp_directory_path(), "kobox-fake-qemu").value()),
         path_(std::getenv("PATH")) {
+    std::signal(SIGPIPE, SIG_IGN);  // as kobox does: the machine may end while it is written to
     ::setenv("PATH", (KOBOX_FAKE_QEMU_DIR ":" + path_).c_str(), 1);
     ::setenv("FAKE_QEMU_LOG", log().c_str(), 1);
   }

@@ -8,6 +8,7 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
+#include <csignal>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -32,7 +33,9 @@ class QmpPeer {
       : loop_(loop),
         fd_(fd.get()),
         channel_(std::make_unique<Channel>(loop, std::move(fd),
-                                           [this](std::string_view bytes) { take(bytes); })) {}
+                                           [this](std::string_view bytes) { take(bytes); })) {
+    std::signal(SIGPIPE, SIG_IGN);  // as kobox does
+  }
   ~QmpPeer() {
     for (const auto& one : script_) ADD_FAILURE() << "never asked to " << one.command;
   }
