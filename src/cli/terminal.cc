@@ -49,7 +49,7 @@ Output Output::open_standard() {
   Output output;
   for (const int fd : {0, 1, 2}) {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
-    if (fd == STDOUT_FILENO) output.error_ = EBADF;
+    if (fd == STDOUT_FILENO) output.closed_ = true;
     [[maybe_unused]] const int opened = ::open("/dev/null", O_RDWR);
   }
   output.terminal_ = ::isatty(STDOUT_FILENO) == 1;
@@ -57,6 +57,7 @@ Output Output::open_standard() {
 }
 
 void Output::write(std::string_view text) {
+  if (closed_ && !text.empty()) error_ = EBADF;
   while (!text.empty() && error_ == 0) {
     const auto wrote = ::write(STDOUT_FILENO, text.data(), text.size());
     if (wrote < 0 && errno == EINTR) continue;

@@ -28,6 +28,7 @@ class Output {
 
  private:
   bool terminal_ = false;
+  bool closed_ = false;  // from the start: an error only if something is to be written
   int error_ = 0;
 };
 

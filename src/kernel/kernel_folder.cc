@@ -148,15 +148,17 @@ std::string compiler_of(const std::filesystem::path& headers) {
 }
 
 std::string release_of_headers(const std::filesystem::path& headers) {
-  if (const auto text = read_file(headers / "include/config/kernel.release", 4096))
-    return std::string(trim(*text));
-  const auto text = read_file(headers / "include/generated/utsrelease.h", 65536);
-  if (!text) return "";
+  // What vermagic says comes from utsrelease.h. Debian's kernel.release has the upstream version.
   constexpr std::string_view k_macro = "#define UTS_RELEASE \"";
-  const auto at = text->find(k_macro);
-  if (at == std::string::npos) return "";
-  const auto rest = text->substr(at + k_macro.size());
-  return rest.substr(0, rest.find('"'));
+  if (const auto text = read_file(headers / "include/generated/utsrelease.h", 65536)) {
+    const auto at = text->find(k_macro);
+    if (at != std::string::npos) {
+      const auto rest = text->substr(at + k_macro.size());
+      return rest.substr(0, rest.find('"'));
+    }
+  }
+  const auto text = read_file(headers / "include/config/kernel.release", 4096);
+  return text ? std::string(trim(*text)) : "";
 }
 
 }  // namespace kobox

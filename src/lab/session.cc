@@ -106,8 +106,14 @@ Result<std::variant<Session::Opened, Failure>> Session::open(EventLoop& loop,
   auto& guest = std::get<BootedGuest>(booted);
   session->guest_ = std::move(guest.guest);
   session->decision_ = std::move(guest.decision);
-  KOBOX_CHECK_WHILE("preparing the guest", session->install_files());
-  return Opened{std::move(session)};
+  const auto installed = session->install_files();
+  if (installed) return Opened{std::move(session)};
+  if (is_interrupt(installed.error())) return std::unexpected(installed.error());
+  auto failure = session->machine_failure(installed.error());
+  if (failure.kind == FailureKind::hang) failure.kind = FailureKind::lost;  // no test was running
+  failure.message = "while the guest was prepared: " + installed.error().message();
+  failure.console = session->guest_->console_log().string();
+  return failure;
 }
 
 Result<> Session::install_files() {
@@ -206,6 +212,17 @@ Result<Session::Outcome> Session::run(const TestSpec& test) {
   return outcome;
 }
 
+// " (built for X, this kernel is Y)" where that is why; with CONFIG_MODVERSIONS the kernel itself
+// only speaks of symbol versions.
+std::string Session::vermagic_trouble() const {
+  const auto info = read_modinfo(prepared_.module->ko);
+  if (!info) return "";
+  const auto built_for = info->vermagic.substr(0, info->vermagic.find(' '));
+  if (built_for == prepared_.kernel.release) return "";
+  return fmt::format("; the module was built for {}, this kernel is {}", built_for,
+                     prepared_.kernel.release);
+}
+
 Result<> Session::attempt(const TestSpec& test, Trial& trial) {
   auto& agent = guest_->agent();
   KOBOX_CHECK(set_watchdogs(trial.limit));
@@ -227,6 +244,7 @@ Result<> Session::attempt(const TestSpec& test, Trial& trial) {
                                               "the kernel refused the module or its init "
                                               "returned an error: {}",
                                               answer.error);
+      message += vermagic_trouble();
       if (reason != said.end()) message += fmt::format(" ({})", printable(*reason));
       trial.findings.push_back(
           {.kind = answer.timed_out ? FailureKind::hang : FailureKind::load, .message = message});

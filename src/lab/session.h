@@ -70,6 +70,7 @@ class Session {
     if (prepared.module) blame_.emplace(*prepared.module);
   }
 
+  std::string vermagic_trouble() const;
   Result<> attempt(const TestSpec& test, Trial& trial);
   Result<> unload_and_compare(Trial& trial);
   Result<bool> still_busy(AgentClient::KernelAnswer& answer);

@@ -54,7 +54,12 @@ class KernelRun {
     result_.arch = "x86_64";
   }
 
-  Result<RunResult> go() {
+  struct Done {
+    std::string module;  // its name, "" if it was not built
+    RunResult result;
+  };
+
+  Result<Done> go() {
     auto done = stages();
     progress_.done(selector_);
     if (!done) return std::unexpected(done.error());
@@ -62,7 +67,8 @@ class KernelRun {
     const std::lock_guard lock(observing_);
     if (!announced_) observer_.run_started(index_, result_);
     observer_.run_done(index_, result_);
-    return std::move(result_);
+    return Done{prepared_ ? prepared_->module->name : options_.project.module_name,
+                std::move(result_)};
   }
 
  private:
@@ -237,7 +243,7 @@ Result<Report> run_tests(const TestOptions& options, Progress& progress, TestObs
   KOBOX_TRY(const auto tests, select_tests(options.project, options.filter));
   KOBOX_CHECK(find_qemu());
   const auto count = options.selectors.size();
-  std::vector<std::optional<Result<RunResult>>> results(count);
+  std::vector<std::optional<Result<KernelRun::Done>>> results(count);
   std::mutex observing;
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
@@ -252,11 +258,13 @@ Result<Report> run_tests(const TestOptions& options, Progress& progress, TestObs
   for (auto& worker : workers) worker.join();
 
   Report report;
-  report.module = options.project.module_name;
   for (auto& result : results) {
     if (!*result) return std::unexpected(std::move(*result).error());
-    report.runs.push_back(std::move(**result));
+    report.runs.push_back(std::move((*result)->result));
+    if (report.module.empty()) report.module = (*result)->module;
   }
+  // Nothing was built: the folder's name is what the user knows it by.
+  if (report.module.empty()) report.module = options.project.source.filename().string();
   settle(report);
   return report;
 }

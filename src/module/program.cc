@@ -12,7 +12,7 @@ namespace kobox {
 namespace {
 
 // Static, because the small guest has no C library; threads, because a driver's tests need them.
-const std::vector<std::string> k_flags = {"-static", "-O2", "-s", "-Wall", "-pthread"};
+const std::vector<std::string> k_flags = {"-static", "-O2", "-g", "-Wall", "-pthread"};
 
 constexpr std::size_t k_max_preprocessed = std::size_t{256} << 20;
 
