@@ -82,7 +82,8 @@ TEST_F(KoboxTest, AShellThatIsTerminatedEndsItsMachine) {
   one.input = "sleep 100\n";
   auto running = start(one);
   ASSERT_TRUE(holds_within(60s, [&] {
-    return running.ended() || running.error_so_far().find("is in /kobox/module") != std::string::npos;
+    return running.ended() ||
+           running.error_so_far().find("is in /kobox/module") != std::string::npos;
   }));
   EXPECT_THAT(machines(), SizeIs(1));
   running.signal(SIGTERM);

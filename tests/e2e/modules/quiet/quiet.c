@@ -2,14 +2,9 @@
 /* Does nothing: for tests that are about something else than the module. */
 #include <linux/module.h>
 
-static int __init quiet_init(void)
-{
-	return 0;
-}
+static int __init quiet_init(void) { return 0; }
 
-static void __exit quiet_exit(void)
-{
-}
+static void __exit quiet_exit(void) {}
 
 module_init(quiet_init);
 module_exit(quiet_exit);
