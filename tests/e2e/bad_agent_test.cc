@@ -35,7 +35,7 @@ class BadAgentTest : public KoboxTest, public ::testing::WithParamInterface<BadA
 
 TEST_P(BadAgentTest, IsNotBelieved) {
   const auto place =
-      project("[limits]\nboot = \"12s\"\n", "[[test]]\nname = \"a\"\nrun = \"true\"\n");
+      project("[limits]\nboot = \"30s\"\n", "[[test]]\nname = \"a\"\nrun = \"true\"\n");
   // Its initramfs is not for the shared cache.
   cache_ = folder_ / "cache";
   fs::create_directories(cache_ / "kobox");
@@ -58,7 +58,7 @@ TEST_P(BadAgentTest, IsNotBelieved) {
 }
 
 constexpr const char* k_impossible = "the guest's agent sent a frame of an impossible length";
-constexpr const char* k_no_agent = "did not reach kobox's agent within its boot limit of 12 s";
+constexpr const char* k_no_agent = "did not reach kobox's agent within its boot limit of 30 s";
 
 const BadAgent k_agents[] = {
     {"Silent", "SILENT", {"boot"}, k_no_agent},
