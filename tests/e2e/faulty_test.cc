@@ -26,8 +26,11 @@ std::vector<FaultyCase> all_cases() {
   std::vector<FaultyCase> cases;
   for (const auto& entry : fs::directory_iterator(k_faulty)) {
     if (!entry.is_directory()) continue;
-    for (const auto* kernel : k_kernels)
-      cases.push_back({entry.path().filename().string(), kernel});
+    const auto module = entry.path().filename().string();
+    // 6.1 and 6.1-cloud have the same source: of the variants one of the two is enough.
+    const bool variant = module.find('_') != std::string::npos;
+    for (const std::string kernel : k_kernels)
+      if (!variant || kernel != "6.1") cases.push_back({module, kernel});
   }
   std::ranges::sort(cases, {}, [](const auto& one) { return one.module + " " + one.kernel; });
   return cases;

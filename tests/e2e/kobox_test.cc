@@ -4,17 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 
 namespace kobox::e2e {
 namespace {
 
-// On the console at once, whatever the log level.
-constexpr const char* k_started = "kobox-e2e: the command has begun";
-
-bool console_has(const fs::path& runs, std::string_view text) {
+bool has_begun(const fs::path& runs) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(runs, error))
-    if (slurp(entry.path() / "console.log").find(text) != std::string::npos) return true;
+    if (slurp(entry.path() / "console.log").find("kobox-e2e: begun") != std::string::npos)
+      return true;
   return false;
 }
 
@@ -26,6 +25,10 @@ KoboxTest::KoboxTest()
     : temp_(TempDir::make(fs::temp_directory_path(), "kobox-e2e").value()),
       folder_(temp_.path()),
       state_(folder_ / "state") {}
+
+KoboxTest::~KoboxTest() {
+  for (const auto machine : machines()) ::kill(machine, SIGKILL);
+}
 
 Invocation KoboxTest::invocation(const Arguments& arguments) const {
   return {.arguments = arguments,
@@ -68,20 +71,21 @@ fs::path KoboxTest::module_project(const std::string& name, std::string_view sou
 }
 
 fs::path KoboxTest::sleeper() {
-  return project(
-      fmt::format("[[test]]\nname = \"sleeps\"\ntimeout = \"200s\"\n"
-                  "run = \"echo '<0>{}' > /dev/kmsg; sleep 190\"\n",
-                  k_started));
+  return project(fmt::format(
+      "[[test]]\nname = \"sleeps\"\ntimeout = \"200s\"\nrun = \"{}; sleep 190\"\n", k_say_begun));
 }
 
-Running KoboxTest::start_sleeper(const Invocation& one) {
-  auto running = start(one);
-  const bool begun =
-      holds_within(120s, [&] { return running.ended() || console_has(runs(), k_started); });
+Running KoboxTest::start_sleeper() {
+  auto running = start(test_arguments(sleeper()));
+  wait_until_begun(running);
+  return running;
+}
+
+void KoboxTest::wait_until_begun(Running& running) {
+  const bool begun = holds_within(120s, [&] { return running.ended() || has_begun(runs()); });
   if (!begun || running.ended())
     ADD_FAILURE() << "the command did not begin in the guest: " << running.wait(1s);
   EXPECT_THAT(machines(), SizeIs(1));
-  return running;
 }
 
 }  // namespace kobox::e2e

@@ -23,11 +23,15 @@ using ::testing::SizeIs;
 // A module that does nothing, built once for all tests that are about something else.
 fs::path quiet_module();
 
+// For the guest's shell: makes itself seen on the console.
+inline constexpr const char* k_say_begun = "echo '<0>kobox-e2e: begun' > /dev/kmsg";
+
 class KoboxTest : public ::testing::Test {
  protected:
   using Arguments = std::vector<std::string>;
 
   KoboxTest();
+  ~KoboxTest() override;  // kills machines that should have ended by themselves
 
   // With the private state and, unless it was changed, the shared cache.
   Invocation invocation(const Arguments& arguments) const;
@@ -58,11 +62,12 @@ class KoboxTest : public ::testing::Test {
   bool machines_end_within(Duration limit) const {
     return holds_within(limit, [this] { return machines().empty(); });
   }
-  // Starts a test whose command has begun in the guest and sleeps there. `found` is false, and
-  // the test has failed, if that does not come about.
-  Running start_sleeper(const Invocation& one);
-  Running start_sleeper() { return start_sleeper(invocation(test_arguments(sleeper()))); }
+  // A project whose one test sleeps for minutes.
   fs::path sleeper();
+  // Starts it; returns when its command has begun in the guest.
+  Running start_sleeper();
+  // Waits until the guest has run k_say_begun; if it does not, the test has failed.
+  void wait_until_begun(Running& running);
 
   TempDir temp_;
   fs::path folder_;  // of this test alone
