@@ -87,13 +87,13 @@ Json configure(const Json& request) {
   }
   if (const auto seconds = number(request, "hung_task_s"); seconds > 0)
     set("/proc/sys/kernel/hung_task_timeout_secs", seconds);
-  // From now on everything the kernel says goes to the console too, debug messages included.
-  write_setting("/proc/sys/kernel/printk", "8");
+  if (const auto level = number(request, "console_level"); level > 0)
+    set("/proc/sys/kernel/printk", level);
   if (const auto epoch = number(request, "epoch_us"); epoch > 0) {
     const timespec now = {epoch / 1'000'000, (epoch % 1'000'000) * 1000};
     ::clock_settime(CLOCK_REALTIME, &now);
   }
-  return Json::object();
+  return failure_unless(reseed(text(request, "seed")));
 }
 
 }  // namespace
@@ -183,7 +183,11 @@ Json Agent::answer(const std::string& operation, const Json& request) {
   if (operation == "put") return put_file(request);
   if (operation == "get") return get_file(request);
   if (operation == "sections") return {{"sections", module_sections(text(request, "name"))}};
-  if (operation == "inventory") return {{"entries", inventory()}};
+  if (operation == "mark") {
+    marked_ = inventory();
+    return Json::object();
+  }
+  if (operation == "new") return {{"entries", new_entries(marked_)}};
   return failure(ENOSYS);
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <list>
+#include <string>
+#include <vector>
 
 #include "job.h"
 #include "port.h"
@@ -31,6 +33,7 @@ class Agent {
   int kmsg_;
   int signals_;
   std::list<Job> jobs_;
+  std::vector<std::string> marked_;  // the inventory that was marked
 };
 
 }  // namespace kobox::agent

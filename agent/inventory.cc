@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <functional>
+#include <iterator>
 
 #include "system.h"
 
@@ -51,9 +51,8 @@ void add_proc(Lines& lines) {
 
 // "  1 mem" under "Character devices:" becomes "character device region 1 mem".
 void add_device_regions(Lines& lines) {
-  std::ifstream file("/proc/devices");
   std::string kind;
-  for (std::string line; std::getline(file, line);) {
+  for_each_line(read_text("/proc/devices"), [&](std::string line) {
     if (line.starts_with("Character")) {
       kind = "character device region ";
     } else if (line.starts_with("Block")) {
@@ -61,15 +60,14 @@ void add_device_regions(Lines& lines) {
     } else if (!line.empty()) {
       lines.push_back(kind + line.substr(line.find_first_not_of(' ')));
     }
-  }
+  });
 }
 
 void add_file_lines(Lines& lines, const char* path, const char* prefix) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
+  for_each_line(read_text(path), [&](const std::string& line) {
     const auto start = line.find_first_not_of(' ');
     if (start != std::string::npos) lines.push_back(prefix + line.substr(start));
-  }
+  });
 }
 
 void add_names(Lines& lines, const char* folder, const char* prefix) {
@@ -100,13 +98,19 @@ std::vector<std::string> inventory() {
   return lines;
 }
 
+std::vector<std::string> new_entries(const std::vector<std::string>& before) {
+  const auto now = inventory();
+  std::vector<std::string> fresh;
+  std::ranges::set_difference(now, before, std::back_inserter(fresh));
+  return fresh;
+}
+
 std::map<std::string, unsigned long> module_sections(const std::string& name) {
   std::map<std::string, unsigned long> sections;
   const std::string folder = "/sys/module/" + name + "/sections";
   each_entry(folder, [&](const dirent& entry) {
-    std::ifstream file(folder + "/" + entry.d_name);
-    std::string value;
-    if (std::getline(file, value)) sections[entry.d_name] = std::strtoul(value.c_str(), nullptr, 0);
+    const auto value = read_text(folder + "/" + entry.d_name);
+    if (!value.empty()) sections[entry.d_name] = std::strtoul(value.c_str(), nullptr, 0);
   });
   return sections;
 }

@@ -12,18 +12,10 @@
 #include <cerrno>
 #include <string>
 
+#include "system.h"
+
 namespace kobox::agent {
 namespace {
-
-std::string first_line(const std::string& path) {
-  std::array<char, 128> buffer;
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return "";
-  const auto got = ::read(fd, buffer.data(), buffer.size());
-  ::close(fd);
-  std::string text(buffer.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-  return text.substr(0, text.find('\n'));
-}
 
 // The device node of the port that carries our name, opened, or -1.
 int try_open() {
@@ -33,7 +25,8 @@ int try_open() {
   int fd = -1;
   while (const dirent* entry = ::readdir(folder)) {
     const std::string name = entry->d_name;
-    if (first_line(std::string(k_ports) + "/" + name + "/name") != wire::k_port_name) continue;
+    if (!read_text(std::string(k_ports) + "/" + name + "/name").starts_with(wire::k_port_name))
+      continue;
     fd = ::open(("/dev/" + name).c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0) break;
   }

@@ -2,6 +2,8 @@
 #include "system.h"
 
 #include <fcntl.h>
+#include <linux/random.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
@@ -9,11 +11,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 
 #include "guest/wire.h"
 
@@ -63,13 +65,31 @@ void bring_up() {
   mount_all();
   constexpr const char* k_host_name = "kobox";
   ::sethostname(k_host_name, std::strlen(k_host_name));
-  std::ifstream list(wire::k_driver_list);
-  for (std::string path; std::getline(list, path);) {
+  for_each_line(read_text(wire::k_driver_list), [](const std::string& path) {
     const int error = load_module(path, "");
     if (error != 0 && error != EEXIST) {
       errno = error;
       complain("cannot load " + path);
     }
+  });
+}
+
+std::string read_text(const std::string& path) {
+  std::string text;
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return text;
+  std::array<char, 4096> buffer;
+  for (ssize_t got = 0; (got = ::read(fd, buffer.data(), buffer.size())) > 0;)
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  ::close(fd);
+  return text;
+}
+
+void for_each_line(std::string_view text, const std::function<void(std::string)>& visit) {
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    visit(std::string(text.substr(0, end)));
+    text.remove_prefix(std::min(end + 1, text.size()));
   }
 }
 
@@ -91,6 +111,26 @@ int write_setting(const std::string& path, const std::string& value) {
   if (fd < 0) return errno;
   const auto wrote = ::write(fd, value.data(), value.size());
   const int error = wrote < 0 ? errno : 0;
+  ::close(fd);
+  return error;
+}
+
+int reseed(std::string_view seed) {
+  if (seed.empty()) return 0;
+  // struct rand_pool_info of include/uapi/linux/random.h, with a buffer of fixed size.
+  struct {
+    int entropy_bits;
+    int size;
+    std::array<char, 64> bytes;
+  } pool = {};
+  pool.size = static_cast<int>(std::min(seed.size(), pool.bytes.size()));
+  pool.entropy_bits = 8 * pool.size;
+  std::memcpy(pool.bytes.data(), seed.data(), static_cast<std::size_t>(pool.size));
+  const int fd = ::open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  // The second makes every CPU's generator, and what it has in store, begin anew from the pool.
+  const bool done = ::ioctl(fd, RNDADDENTROPY, &pool) == 0 && ::ioctl(fd, RNDRESEEDCRNG) == 0;
+  const int error = done ? 0 : errno;
   ::close(fd);
   return error;
 }

@@ -2,6 +2,7 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 namespace kobox {
@@ -17,6 +18,18 @@ Result<FdPair> make_socket_pair() {
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, raw) != 0)
     return fail_errno("cannot make a socket pair");
   return FdPair{Fd(raw[0]), Fd(raw[1])};
+}
+
+Result<Fd> make_memory_file(const char* name) {
+  Fd fd(::memfd_create(name, MFD_CLOEXEC));
+  if (!fd) return fail_errno("cannot make a file in memory");
+  return fd;
+}
+
+Result<Fd> reopen(const Fd& fd, int flags) {
+  Fd again(::open(fmt::format("/proc/self/fd/{}", fd.get()).c_str(), flags | O_CLOEXEC));
+  if (!again) return fail_errno("cannot open a file anew");
+  return again;
 }
 
 }  // namespace kobox

@@ -8,9 +8,11 @@
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <thread>
+#include <vector>
 
 #include "base/interrupt.h"
 
@@ -175,8 +177,21 @@ Digest& Digest::add(std::string_view piece) {
 }
 
 Result<> Digest::add_file(const fs::path& path) {
-  KOBOX_TRY(auto bytes, read_file(path));
-  add(bytes);
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat info = {};
+  if (!fd || ::fstat(fd.get(), &info) != 0) return fail_errno("cannot read {}", path.string());
+  auto left = static_cast<std::uint64_t>(info.st_size);
+  auto* state = static_cast<XXH3_state_t*>(state_);
+  XXH3_128bits_update(state, &left, sizeof left);
+  std::vector<char> buffer(std::size_t{256} << 10);
+  while (left > 0) {
+    const auto got = ::read(fd.get(), buffer.data(), std::min<std::uint64_t>(left, buffer.size()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno("cannot read {}", path.string());
+    if (got == 0) return fail(ErrorKind::environment, "{} became shorter", path.string());
+    XXH3_128bits_update(state, buffer.data(), static_cast<std::size_t>(got));
+    left -= static_cast<std::uint64_t>(got);
+  }
   return {};
 }
 

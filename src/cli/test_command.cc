@@ -97,7 +97,7 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
   }
   options.filter = arguments.filter;
   options.jobs = arguments.common.jobs;
-  options.isolation = arguments.fresh_boot ? Isolation::fresh_boot : Isolation::shared_boot;
+  options.isolation = arguments.fresh_boot ? Isolation::fresh_boot : Isolation::forked;
   options.keep = arguments.common.keep ? Keep::everything : Keep::failures;
   options.command = "kobox test " + shell_quote(arguments.common.folder);
   if (!arguments.common.headers.empty())

@@ -53,15 +53,7 @@ void AgentClient::take_message(AgentMessage message) {
     else
       hello_ = std::move(*hello);
   } else if (auto* kmsg = std::get_if<AgentKmsg>(&message)) {
-    for (auto& record : kmsg->records) {
-      log_bytes_ += record.size() + k_record_cost;
-      log_.records.push_back(std::move(record));
-    }
-    while (log_bytes_ > k_max_log_bytes) {
-      log_bytes_ -= log_.records.front().size() + k_record_cost;
-      log_.records.pop_front();
-      ++log_.dropped;
-    }
+    for (auto& record : kmsg->records) add_record(std::move(record));
   } else if (auto* output = std::get_if<AgentOutput>(&message)) {
     const auto terminal = terminals_.find(output->id);
     if (terminal != terminals_.end()) terminal->second(output->data);
@@ -69,6 +61,30 @@ void AgentClient::take_message(AgentMessage message) {
     const auto asked = pending_.find(reply->id);
     if (asked != pending_.end()) asked->second = std::move(*reply);  // others: given up meanwhile
   }
+}
+
+void AgentClient::add_record(std::string record) {
+  log_bytes_ += record.size() + k_record_cost;
+  log_.records.push_back(std::move(record));
+  while (log_bytes_ > k_max_log_bytes) {
+    log_bytes_ -= log_.records.front().size() + k_record_cost;
+    log_.records.pop_front();
+    ++log_.dropped;
+  }
+}
+
+AgentClient::Standing AgentClient::standing() const {
+  return {.hello = *hello_,
+          .unread = std::string(reader_.pending()),
+          .records = {log_.records.begin(), log_.records.end()},
+          .settings = settings_};
+}
+
+void AgentClient::resume(const Standing& standing) {
+  hello_ = standing.hello;
+  reader_.feed(standing.unread);
+  settings_ = standing.settings;
+  for (const auto& record : standing.records) add_record(record);
 }
 
 std::uint64_t AgentClient::post(std::string_view operation, json members) {
@@ -175,9 +191,15 @@ Result<std::map<std::string, std::uint64_t>> AgentClient::sections(std::string_v
   return sections;
 }
 
-Result<std::vector<std::string>> AgentClient::inventory() {
-  KOBOX_TRY(const auto reply, ask("inventory", json::object(), k_answer_limit));
-  if (!reply.ok) return refused("inventory", reply);
+Result<> AgentClient::mark_inventory() {
+  KOBOX_TRY(const auto reply, ask("mark", json::object(), k_answer_limit));
+  if (!reply.ok) return refused("mark", reply);
+  return {};
+}
+
+Result<std::vector<std::string>> AgentClient::new_in_inventory() {
+  KOBOX_TRY(const auto reply, ask("new", json::object(), k_answer_limit));
+  if (!reply.ok) return refused("new", reply);
   std::vector<std::string> entries;
   if (const auto it = reply.members.find("entries"); it != reply.members.end() && it->is_array())
     for (const auto& entry : *it)
@@ -186,13 +208,30 @@ Result<std::vector<std::string>> AgentClient::inventory() {
 }
 
 Result<> AgentClient::configure(const Settings& settings) {
-  KOBOX_TRY(const auto reply, ask("configure",
-                                  {{"watchdog_s", settings.watchdog_s},
-                                   {"hung_task_s", settings.hung_task_s},
-                                   {"epoch_us", settings.epoch_us}},
-                                  k_answer_limit));
+  const auto changed = [](int wanted, int before) { return wanted == before ? 0 : wanted; };
+  KOBOX_TRY(const auto reply,
+            ask("configure",
+                {{"watchdog_s", changed(settings.watchdog_s, settings_.watchdog_s)},
+                 {"hung_task_s", changed(settings.hung_task_s, settings_.hung_task_s)},
+                 {"console_level", changed(settings.console_level, settings_.console_level)},
+                 {"epoch_us", settings.epoch_us},
+                 {"seed", bytes_of(settings.seed)}},
+                k_answer_limit));
   if (!reply.ok) return refused("configure", reply);
+  settings_ = settings;
+  settings_.epoch_us = 0;
+  settings_.seed.clear();
   return {};
+}
+
+AgentClient::Settings AgentClient::watchful(Duration limit) {
+  // A soft lockup is reported after twice the threshold, a hung task within twice its time: both
+  // before the test's own limit, so that a lockup is not mistaken for a hang.
+  const auto third = std::clamp<std::int64_t>(limit.count() / 3000, 1, 10);
+  constexpr int k_everything = 8;  // debug messages included
+  return {.watchdog_s = static_cast<int>(third),
+          .hung_task_s = static_cast<int>(std::max<std::int64_t>(third, 2)),
+          .console_level = k_everything};
 }
 
 std::uint64_t AgentClient::open_terminal(const TerminalRequest& request,

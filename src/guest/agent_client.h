@@ -68,14 +68,21 @@ class AgentClient {
   Result<KernelAnswer> load(std::string_view path, std::string_view params, Duration limit);
   Result<KernelAnswer> unload(std::string_view name, Duration limit);
   Result<std::map<std::string, std::uint64_t>> sections(std::string_view name);
-  Result<std::vector<std::string>> inventory();
+  // Has the agent note what the kernel has registered, and tell what has come since.
+  Result<> mark_inventory();
+  Result<std::vector<std::string>> new_in_inventory();
 
   struct Settings {
-    int watchdog_s = 0;   // kernel.watchdog_thresh; a soft lockup is reported after twice that
-    int hung_task_s = 0;  // kernel.hung_task_timeout_secs
+    int watchdog_s = 0;     // kernel.watchdog_thresh; a soft lockup is reported after twice that
+    int hung_task_s = 0;    // kernel.hung_task_timeout_secs
+    int console_level = 0;  // kernel.printk: which of the kernel's messages its console shows
     std::int64_t epoch_us = 0;  // the time of day to set; 0: leave it
+    std::string seed;           // for the kernel's random numbers; "": leave them
   };
+  // Only what differs from what was configured before goes to the guest.
   Result<> configure(const Settings& settings);
+  // Watchdogs that speak up well within a test's limit, and a console that shows everything.
+  static Settings watchful(Duration limit);
 
   // An interactive command on a terminal. Output goes to on_output while anything waits.
   struct TerminalRequest {
@@ -92,6 +99,17 @@ class AgentClient {
 
   void power_off();
 
+  // How far the conversation has come, for a client that takes it up with a fork of the machine.
+  // Nothing may be under way.
+  struct Standing {
+    AgentHello hello;
+    std::string unread;                // the beginning of a frame whose rest is still to come
+    std::vector<std::string> records;  // the kernel's log
+    Settings settings = {};            // the last that were configured; no epoch, no seed
+  };
+  Standing standing() const;
+  void resume(const Standing& standing);
+
   // Raw /dev/kmsg records since boot, in order. `dropped` counts those that no longer are there:
   // record i of the log has index dropped + i.
   struct KernelLog {
@@ -103,6 +121,7 @@ class AgentClient {
 
  private:
   void take_message(AgentMessage message);
+  void add_record(std::string record);
   std::uint64_t post(std::string_view operation, nlohmann::json members);
   Result<AgentReply> ask(std::string_view operation, nlohmann::json members, Duration limit);
   Result<KernelAnswer> ask_kernel(std::string_view operation, nlohmann::json members,
@@ -116,6 +135,7 @@ class AgentClient {
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, std::optional<AgentReply>> pending_;
   std::map<std::uint64_t, std::function<void(std::string_view)>> terminals_;
+  Settings settings_;
   KernelLog log_;
   std::size_t log_bytes_ = 0;
 };

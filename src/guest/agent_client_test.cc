@@ -179,8 +179,8 @@ TEST_F(AgentClientTest, WhatTheKernelRefusesIsAnAnswer) {
 TEST_F(AgentClientTest, SectionsAndInventory) {
   expect("sections", {{"sections", {{".text", 0xFFFFFFFFC0000000}, {".odd", "x"}, {".neg", -1}}}});
   EXPECT_THAT(client_.sections("m").value(), ElementsAre(Pair(".text", 0xFFFFFFFFC0000000)));
-  expect("inventory", {{"entries", {"/dev/null", 7, "/dev/zero"}}});
-  EXPECT_THAT(client_.inventory().value(), ElementsAre("/dev/null", "/dev/zero"));
+  expect("new", {{"entries", {"/dev/null", 7, "/dev/zero"}}});
+  EXPECT_THAT(client_.new_in_inventory().value(), ElementsAre("/dev/null", "/dev/zero"));
 }
 
 TEST_F(AgentClientTest, PutGoesInChunks) {

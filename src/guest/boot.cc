@@ -97,12 +97,9 @@ std::string kvm_advice(const std::string& obstacle) {
   return fmt::format("--accel kvm: {}; use --accel tcg, or auto to let kobox choose", obstacle);
 }
 
-Result<BootOutcome> boot_kvm(EventLoop& loop, const GuestSpec& spec, const AccelMemory& memory) {
-  if (const auto obstacle = kvm_obstacle())
-    return fail(ErrorKind::environment, "{}", kvm_advice(*obstacle));
-  if (const auto known = memory.recall(); known && known->accel == Accel::tcg)
-    return fail(ErrorKind::environment, "{}", kvm_advice(known->reason));
-  auto outcome = boot_one(loop, spec, {Accel::kvm, "asked for with --accel kvm"});
+// Booted because it was asked for, with nothing known against it.
+Result<BootOutcome> boot_kvm(EventLoop& loop, const GuestSpec& spec, AccelDecision decision) {
+  auto outcome = boot_one(loop, spec, std::move(decision));
   if (!outcome && outcome.error().kind() == ErrorKind::environment)
     return fail(ErrorKind::environment, "{}", kvm_advice(outcome.error().message()));
   if (outcome) {
@@ -114,16 +111,27 @@ Result<BootOutcome> boot_kvm(EventLoop& loop, const GuestSpec& spec, const Accel
 
 }  // namespace
 
+Result<std::optional<AccelDecision>> settled_accel(const Kernel& kernel, AccelWish wish,
+                                                   const std::filesystem::path& cache) {
+  if (wish == AccelWish::tcg) return AccelDecision{Accel::tcg, "asked for with --accel tcg"};
+  const auto obstacle = kvm_obstacle();
+  if (obstacle && wish == AccelWish::automatic) return AccelDecision{Accel::tcg, *obstacle};
+  if (obstacle) return fail(ErrorKind::environment, "{}", kvm_advice(*obstacle));
+  KOBOX_TRY(const auto qemu, find_qemu());
+  auto known = AccelMemory(cache, kernel.identity, qemu).recall();
+  if (wish == AccelWish::automatic) return known;
+  if (known && known->accel == Accel::tcg)
+    return fail(ErrorKind::environment, "{}", kvm_advice(known->reason));
+  return AccelDecision{Accel::kvm, "asked for with --accel kvm"};
+}
+
 Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& spec, AccelWish wish,
                                const std::filesystem::path& cache) {
   KOBOX_TRY(const auto qemu, find_qemu());
-  const AccelMemory memory(cache, spec.kernel.identity, qemu);
-  if (wish == AccelWish::tcg)
-    return boot_one(loop, spec, {Accel::tcg, "asked for with --accel tcg"});
-  if (wish == AccelWish::kvm) return boot_kvm(loop, spec, memory);
-  if (const auto obstacle = kvm_obstacle()) return boot_one(loop, spec, {Accel::tcg, *obstacle});
-  if (const auto known = memory.recall()) return boot_one(loop, spec, *known);
-  return race(loop, spec, memory);
+  KOBOX_TRY(auto decision, settled_accel(spec.kernel, wish, cache));
+  if (!decision) return race(loop, spec, AccelMemory(cache, spec.kernel.identity, qemu));
+  if (wish == AccelWish::kvm) return boot_kvm(loop, spec, std::move(*decision));
+  return boot_one(loop, spec, std::move(*decision));
 }
 
 }  // namespace kobox

@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "guest/guest.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
+
+#include "base/files.h"
+#include "guest/snapshot.h"
+#include "vm/snapshot.h"
 
 namespace kobox {
 namespace {
+
+using namespace std::chrono_literals;
+
+// For QEMU to read a few hundred kilobytes, and to go on.
+constexpr Duration k_wake_limit = 10s;
 
 constexpr std::size_t k_max_console = std::size_t{4} << 20;
 
@@ -16,6 +27,7 @@ std::string kernel_command_line(Accel accel) {
       "nokaslr "          // modules and kernel where their symbols say
       "mitigations=off "  // the guest is thrown away; translation and boot are faster
       "random.trust_cpu=on "
+      "rcupdate.rcu_expedited=1 "    // unloading a module waits for grace periods
       "kfence.sample_interval=100 "  // Debian builds KFENCE in from 6.12, switched off
       "rdinit=/init";
   // The kernel's check of the timer's routing and of the TSC only cost time under emulation.
@@ -36,27 +48,57 @@ MachineSpec machine_spec(const GuestSpec& spec, Accel accel) {
           .agent_port = wire::k_port_name};
 }
 
-Result<std::unique_ptr<Guest>> Guest::start(EventLoop& loop, const GuestSpec& spec, Accel accel) {
-  std::unique_ptr<Guest> guest(new Guest(loop));
-  auto* self = guest.get();
-  const auto machine = machine_spec(spec, accel);
-  self->accel_ = accel;
-  self->console_log_ = machine.console_log;
-  self->agent_ = std::make_unique<AgentClient>(
-      [self](std::string bytes) { self->machine_->agent().send(std::move(bytes)); },
-      [self](const std::function<bool()>& predicate, Deadline deadline) {
-        return self->wait_until(predicate, deadline);
+Result<> Guest::start_machine(const MachineSpec& machine) {
+  agent_ = std::make_unique<AgentClient>(
+      [this](std::string bytes) { machine_->agent().send(std::move(bytes)); },
+      [this](const std::function<bool()>& predicate, Deadline deadline) {
+        return wait_until(predicate, deadline);
       });
-  KOBOX_TRY(self->machine_,
-            Machine::start(
-                loop, machine,
-                [self](std::string_view text) {
-                  self->console_ += text.substr(
-                      0, k_max_console - std::min(k_max_console, self->console_.size()));
-                },
-                [self](std::string_view bytes) { self->agent_->take(bytes); }));
+  KOBOX_TRY(machine_, Machine::start(
+                          loop_, machine,
+                          [this](std::string_view text) {
+                            console_ += text.substr(
+                                0, k_max_console - std::min(k_max_console, console_.size()));
+                          },
+                          [this](std::string_view bytes) { agent_->take(bytes); }));
+  return {};
+}
+
+Result<std::unique_ptr<Guest>> Guest::start(EventLoop& loop, const GuestSpec& spec, Accel accel) {
+  std::unique_ptr<Guest> guest(new Guest(loop, spec, accel));
+  auto machine = machine_spec(spec, accel);
+  if (spec.kind_of_memory == GuestMemory::saveable) {
+    KOBOX_TRY(guest->memory_, make_guest_memory(spec.memory));
+    machine.memory_file = MemoryFile{guest->memory_.get(), MemoryFile::Writes::kept};
+  }
+  KOBOX_CHECK(guest->start_machine(machine));
   return guest;
 }
+
+Result<std::unique_ptr<Guest>> Guest::fork(EventLoop& loop, const GuestSnapshot& snapshot,
+                                           const std::filesystem::path& folder, GuestMemory kind) {
+  auto spec = snapshot.spec;
+  spec.folder = folder;
+  spec.kind_of_memory = kind;
+  std::unique_ptr<Guest> guest(new Guest(loop, spec, snapshot.accel));
+  auto machine = machine_spec(spec, snapshot.accel);
+  machine.start_from = StartFrom::saved_state;
+  machine.memory_file = MemoryFile{snapshot.memory.get(), MemoryFile::Writes::private_};
+  if (kind == GuestMemory::saveable) {
+    KOBOX_TRY(guest->memory_, make_guest_memory(spec.memory));
+    KOBOX_CHECK(copy_sparse(snapshot.memory, guest->memory_));
+    machine.memory_file = MemoryFile{guest->memory_.get(), MemoryFile::Writes::kept};
+  }
+  KOBOX_CHECK(write_file(guest->console_log_, snapshot.console));
+  guest->console_ = snapshot.console;
+  KOBOX_CHECK(guest->start_machine(machine));
+  guest->agent_->resume(snapshot.standing);
+  KOBOX_TRY(const auto state, reopen(snapshot.state, O_RDONLY));
+  KOBOX_CHECK(load_state(loop, *guest->machine_, state, Deadline::after(k_wake_limit)));
+  return guest;
+}
+
+Result<> Guest::run() { return resume(*machine_, Deadline::after(k_wake_limit)); }
 
 Result<> Guest::wait_until(const std::function<bool()>& predicate, Deadline deadline) {
   const auto pointless = [&] { return give_up_ && give_up_(); };

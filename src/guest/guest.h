@@ -17,6 +17,12 @@
 
 namespace kobox {
 
+// What becomes of the guest's memory.
+enum class GuestMemory {
+  ordinary,
+  saveable,  // kept in a file in memory, so that save_guest (guest/snapshot.h) can take it
+};
+
 struct GuestSpec {
   Kernel kernel;
   std::filesystem::path initramfs;
@@ -24,7 +30,10 @@ struct GuestSpec {
   int cpus = 1;
   Duration boot_limit = std::chrono::seconds(60);
   std::filesystem::path folder;  // private; console.log is written there
+  GuestMemory kind_of_memory = GuestMemory::ordinary;
 };
+
+struct GuestSnapshot;
 
 // The machine of a guest spec, as it would be started with this accelerator.
 MachineSpec machine_spec(const GuestSpec& spec, Accel accel);
@@ -33,15 +42,27 @@ class Guest {
  public:
   // Starts the machine; the boot goes on while the loop runs. Errors: see Machine::start.
   static Result<std::unique_ptr<Guest>> start(EventLoop& loop, const GuestSpec& spec, Accel accel);
+  // Starts a fork of a saved guest, which stands still until run(): its memory is the snapshot's,
+  // copy-on-write, or a copy of it when it shall be saveable itself. The console log in `folder`
+  // begins with what the saved guest's console had printed. Errors: as start, and environment if
+  // QEMU cannot load the state.
+  static Result<std::unique_ptr<Guest>> fork(EventLoop& loop, const GuestSnapshot& snapshot,
+                                             const std::filesystem::path& folder, GuestMemory kind);
+  // Lets a fork run.
+  Result<> run();
   Guest(const Guest&) = delete;
   Guest& operator=(const Guest&) = delete;
 
   AgentClient& agent() { return *agent_; }
   Machine& machine() { return *machine_; }
+  EventLoop& loop() { return loop_; }
   Accel accel() const { return accel_; }
   const std::filesystem::path& console_log() const { return console_log_; }
   // What the serial console printed: all of it, up to 4 MiB, then only its first part.
   const std::string& console() const { return console_; }
+  // What it was started from; of a saveable one the file of its memory too.
+  const GuestSpec& spec() const { return spec_; }
+  const Fd& memory() const { return memory_; }
 
   // Waits while everything the machine sends is taken. Errors: timeout, interrupted, tool (the
   // machine ended: its words).
@@ -53,11 +74,18 @@ class Guest {
   Result<> watch_for(Duration duration);
 
  private:
-  explicit Guest(EventLoop& loop) : loop_(loop) {}
+  Guest(EventLoop& loop, GuestSpec spec, Accel accel)
+      : loop_(loop),
+        spec_(std::move(spec)),
+        accel_(accel),
+        console_log_(spec_.folder / "console.log") {}
+  Result<> start_machine(const MachineSpec& machine);
 
   EventLoop& loop_;
-  Accel accel_ = Accel::tcg;
+  GuestSpec spec_;
+  Accel accel_;
   std::filesystem::path console_log_;
+  Fd memory_;
   std::string console_;
   std::function<bool()> give_up_;
   std::unique_ptr<AgentClient> agent_;
@@ -70,6 +98,7 @@ struct BootFailure {
   std::string console;  // all of it, as Guest::console
   std::filesystem::path console_log;
   bool host_at_fault = false;  // QEMU itself failed or was killed
+  bool agent_spoke = false;    // it did get there, but was of no use
 };
 
 struct BootedGuest {
@@ -78,6 +107,12 @@ struct BootedGuest {
 };
 
 using BootOutcome = std::variant<BootedGuest, BootFailure>;
+
+// The accelerator, where the wish, the host and earlier findings in `cache` settle it without a
+// try; nothing where boot_guest would find out by a race. Errors: environment (--accel kvm without
+// a KVM that opens, or one that is known not to boot this kernel).
+Result<std::optional<AccelDecision>> settled_accel(const Kernel& kernel, AccelWish wish,
+                                                   const std::filesystem::path& cache);
 
 // Boots to the agent's hello, with the accelerator that the wish, the host and earlier findings
 // allow. When KVM is possible but nothing is known of it, a KVM and a TCG machine boot the same

@@ -12,7 +12,9 @@
 //   agent → host  {"event":"output","id":9,"data":…}   from a terminal that was opened as 9
 //
 // Operations, and what they take → give:
-//   configure  watchdog_s, hung_task_s, epoch_us → –
+//   configure  watchdog_s, hung_task_s, console_level, epoch_us, seed → –   (0 and "" leave a
+//              setting as it is; seed: random bytes that make the kernel's random numbers differ
+//              from those of a machine with the same memory)
 //   run        command, timeout_ms, max_output → status, signal, timed_out, stdout, stderr,
 //              stdout_dropped, stderr_dropped (bytes over max_output)
 //   put        path, data, mode, append → –
@@ -21,7 +23,8 @@
 //              its own; errno on refusal; signal if the process was killed: an oops)
 //   unload     name, timeout_ms → signal, timed_out           (delete_module(2), O_NONBLOCK)
 //   sections   name → sections {".text": address, …}
-//   inventory  – → entries ["/dev/null", "char device region 1 mem", …]
+//   mark       – → –         (remembers what the kernel has registered)
+//   new        – → entries ["/dev/left_behind", …]   (what is registered now and was not then)
 //   terminal   command, rows, columns, term → status, signal   (when its process ends)
 //   input      terminal, data → –          (no reply)
 //   resize     terminal, rows, columns → – (no reply)
@@ -82,8 +85,8 @@ class FrameReader {
     return payload;
   }
   bool broken() const { return broken_; }
-  // Bytes of an unfinished frame.
-  std::size_t pending() const { return buffer_.size() - start_; }
+  // The bytes of an unfinished frame.
+  std::string_view pending() const { return std::string_view(buffer_).substr(start_); }
 
  private:
   std::string buffer_;

@@ -4,14 +4,19 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/files.h"
+#include "base/text.h"
+#include "guest/template.h"
 #include "kernel/cache.h"
 
 namespace kobox {
 namespace {
 
 using SystemClock = std::chrono::system_clock;
+
+constexpr std::uint64_t k_default_limit = std::uint64_t{10} << 30;  // bytes
 
 std::string kind_name(CacheEntry::Kind kind) {
   switch (kind) {
@@ -42,6 +47,7 @@ bool is_locked(const fs::path& folder) {
 void add_folder_items(std::vector<CacheItem>& items, const fs::path& folder, const char* kind) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().filename() == ".locks") continue;
     items.push_back({.kind = kind,
                      .name = entry.path().filename().string(),
                      .path = entry.path(),
@@ -51,7 +57,19 @@ void add_folder_items(std::vector<CacheItem>& items, const fs::path& folder, con
   }
 }
 
+bool is_remade(const CacheItem& item) {
+  return item.kind == "machine" || item.kind == "build" || item.kind == "program" ||
+         item.kind == "guest" || item.kind == "run" || item.kind == "unpacked kernel";
+}
+
+Result<> remove_machine(const fs::path& folder) {
+  // Who was about to use it finds it gone; who came before us keeps it.
+  KOBOX_TRY(const auto lock, FileLock::try_acquire(folder / "lock", LockMode::exclusive));
+  return lock ? remove_template(folder) : Result<>();
+}
+
 Result<> remove_item(const CacheItem& item, const fs::path& cache) {
+  if (item.kind == "machine") return remove_machine(item.path);
   if (item.kind != "kernel" && item.kind != "unpacked kernel" && item.kind != "package lists")
     return remove_tree(item.path);
   KOBOX_TRY(const auto entries, kernel_cache_entries(cache));
@@ -75,6 +93,7 @@ Result<std::vector<CacheItem>> list_cache(const fs::path& cache, const fs::path&
   add_folder_items(items, cache / "builds", "build");
   add_folder_items(items, cache / "programs", "program");
   add_folder_items(items, cache / "guests", "guest");
+  add_folder_items(items, template_folder(cache), "machine");
   add_folder_items(items, state / "runs", "run");
   std::ranges::sort(items, {}, &CacheItem::last_used);
   return items;
@@ -90,11 +109,20 @@ Result<std::vector<CacheItem>> prune_cache(const fs::path& cache, const fs::path
     const bool old = policy.older_than && SystemClock::now() - item.last_used > *policy.older_than;
     const bool too_much = policy.max_bytes && total > *policy.max_bytes;
     if (item.in_use || !(policy.everything || old || too_much)) continue;
+    if (policy.only_remade && !is_remade(item)) continue;
     KOBOX_CHECK(remove_item(item, cache));
     total -= item.bytes;
     removed.push_back(item);
   }
   return removed;
+}
+
+Result<std::vector<CacheItem>> trim_cache(const fs::path& cache, const fs::path& state) {
+  PrunePolicy policy{.max_bytes = k_default_limit, .only_remade = true};
+  if (const char* limit = std::getenv("KOBOX_CACHE_LIMIT"); limit != nullptr && limit[0] != '\0') {
+    KOBOX_TRY_WHILE("KOBOX_CACHE_LIMIT", policy.max_bytes, parse_size(limit));
+  }
+  return prune_cache(cache, state, policy);
 }
 
 }  // namespace kobox

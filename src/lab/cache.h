@@ -14,7 +14,7 @@
 namespace kobox {
 
 struct CacheItem {
-  std::string kind;  // kernel, unpacked kernel, package lists, guest, build, program, run
+  std::string kind;  // kernel, unpacked kernel, package lists, guest, machine, build, program, run
   std::string name;
   std::filesystem::path path;
   std::uint64_t bytes = 0;  // on disk
@@ -30,11 +30,18 @@ struct PrunePolicy {
   std::optional<std::chrono::seconds> older_than;  // unused for longer than this
   std::optional<std::uint64_t> max_bytes;          // then the longest unused, until all fit
   bool everything = false;
+  bool only_remade = false;  // nothing but what kobox makes again by itself, with no network
 };
 
 // Removes what the policy says and nobody uses; returns what was removed.
 Result<std::vector<CacheItem>> prune_cache(const std::filesystem::path& cache,
                                            const std::filesystem::path& state,
                                            const PrunePolicy& policy);
+
+// What kobox does by itself after it has saved a machine: removes the longest unused of what it can
+// make again, until the cache fits its limit. That is KOBOX_CACHE_LIMIT ("20G"), or 10 GB;
+// ErrorKind usage if it is no size.
+Result<std::vector<CacheItem>> trim_cache(const std::filesystem::path& cache,
+                                          const std::filesystem::path& state);
 
 }  // namespace kobox

@@ -120,5 +120,30 @@ TEST_F(LabCacheTest, ALinkIsRemovedWithoutWhatItLeadsTo) {
   EXPECT_FALSE(fs::exists(fs::symlink_status(cache() / "builds/link")));
 }
 
+TEST_F(LabCacheTest, SavedMachinesAreListedAndPrunedUnlessInUse) {
+  add(cache() / "templates/6.1.0-x.tcg.256M.1cpu.abc", 200h);
+  add(cache() / "templates/6.1.0-y.tcg.256M.1cpu.def", 300h);
+  ASSERT_TRUE(write_file(cache() / "templates/.locks/abc", ""));
+  const auto items = list_cache(cache(), state()).value();
+  ASSERT_EQ(items.size(), 7U);
+  EXPECT_EQ(items[0].kind, "machine");
+  use(cache() / "templates/6.1.0-y.tcg.256M.1cpu.def");
+  EXPECT_THAT(prune({.older_than = 150h}), ElementsAre("6.1.0-x.tcg.256M.1cpu.abc"));
+  EXPECT_FALSE(fs::exists(cache() / "templates/6.1.0-x.tcg.256M.1cpu.abc"));
+  EXPECT_TRUE(fs::exists(cache() / "templates/6.1.0-y.tcg.256M.1cpu.def/deep/file"));
+}
+
+TEST_F(LabCacheTest, TrimsByItselfToTheLimitOfTheEnvironment) {
+  ::setenv("KOBOX_CACHE_LIMIT", "50K", 1);
+  EXPECT_THAT(names(trim_cache(cache(), state()).value()),
+              ElementsAre("build-a", "run-b", "program-c"));
+  ::setenv("KOBOX_CACHE_LIMIT", "a lot", 1);
+  const auto refused = trim_cache(cache(), state());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::usage);
+  ::unsetenv("KOBOX_CACHE_LIMIT");
+  EXPECT_THAT(names(trim_cache(cache(), state()).value()), IsEmpty()) << "10 GB are enough";
+}
+
 }  // namespace
 }  // namespace kobox

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One booted machine with the module's files in it, and tests run in it one after another.
+// One machine for one test: a fork of a saved one, or booted for it.
 //
 // A test is: note what the kernel has registered, load the module, run the command, let late
 // trouble show itself, unload, compare what is registered; then read everything the kernel said.
+// Everything up to the load can be done once and saved, for forks that begin there.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "guest/guest.h"
+#include "guest/snapshot.h"
 #include "lab/blame.h"
 #include "lab/prepare.h"
 #include "lab/project.h"
@@ -19,78 +23,112 @@
 
 namespace kobox {
 
-struct SessionOptions {
-  AccelWish accel = AccelWish::automatic;
-  std::filesystem::path cache;
-  std::filesystem::path folder;     // private folder of this machine: console.log
-  std::optional<Duration> timeout;  // --timeout: instead of the tests' own limits
+// What is known of a guest once the module's files are in it, its agent has marked the inventory
+// and the module is loaded.
+struct LoadedModule {
+  std::size_t log_mark = 0;      // where in the kernel's log the load begins
+  std::size_t console_mark = 0;  // and in the console's text
 };
 
-// How a machine stands after a test.
-enum class MachineState {
-  clean,   // as before the test; the next one may use it
-  spoiled  // tainted, hung, gone, or with something left in it
+// A saved machine with the module loaded.
+struct LoadedSnapshot {
+  GuestSnapshot snapshot;
+  LoadedModule loaded;
 };
 
 class Session {
  public:
-  struct Opened {
-    std::unique_ptr<Session> session;
+  struct Options {
+    AccelWish accel = AccelWish::automatic;
+    std::filesystem::path cache;
+    std::filesystem::path state;
+    std::filesystem::path folder;     // private folder of this machine: console.log
+    std::optional<Duration> timeout;  // --timeout: instead of the tests' own limits
   };
-  // A machine that does not boot is a Failure (kind boot), not an Error.
-  static Result<std::variant<Opened, Failure>> open(EventLoop& loop, const Project& project,
-                                                    const Prepared& prepared,
-                                                    const SessionOptions& options);
+
+  // A machine of its own, booted to its agent; one that does not boot is a Failure, not an Error.
+  static Result<std::variant<std::unique_ptr<Session>, Failure>> boot(EventLoop& loop,
+                                                                      const Project& project,
+                                                                      const Prepared& prepared,
+                                                                      const Options& options);
+  // A fork, ready to run and standing still. Any Error but interrupted means that it is of no use
+  // and that a boot may help.
+  static Result<std::unique_ptr<Session>> fork(EventLoop& loop, const Project& project,
+                                               const Prepared& prepared, const Options& options,
+                                               const GuestSnapshot& snapshot,
+                                               const AccelDecision& decision,
+                                               GuestMemory kind = GuestMemory::ordinary);
+  static Result<std::unique_ptr<Session>> fork(EventLoop& loop, const Project& project,
+                                               const Prepared& prepared, const Options& options,
+                                               const LoadedSnapshot& snapshot,
+                                               const AccelDecision& decision);
 
   const AccelDecision& decision() const { return decision_; }
   Guest& guest() { return *guest_; }
 
+  // How far a test came before its failure.
+  enum class Stage {
+    waking,     // the machine did not answer
+    preparing,  // the module's files, the inventory
+    loading,    // what happens here is the whole run's matter, not the test's
+    testing,
+  };
   struct Outcome {
     TestResult result;
-    // Loading failed: not this test's matter but the whole run's.
-    bool before_test = false;
-    MachineState state = MachineState::clean;
+    Stage stage = Stage::waking;
   };
-  // Errors: only interrupted, internal. Whatever the guest does is an Outcome.
-  Result<Outcome> run(const TestSpec& test);
+  // Runs a test to its verdict. `on_settling` is called once the command is over and the machine
+  // is only watched. Errors: only interrupted, internal. Whatever the guest does is an Outcome.
+  Result<Outcome> run(const TestSpec& test, const std::function<void()>& on_settling);
 
+  // Instead of a test: brings a saveable machine to where tests begin, and saves it there.
+  Result<std::variant<LoadedSnapshot, Outcome>> save_loaded();
+
+  // The parts, for those who use the machine by hand.
+  // Lets a fork run; sets the time of day, fresh random numbers, and the kernel's watchdogs so
+  // that they speak up well within `limit`.
+  Result<> wake(Duration limit);
   // Copies the module into the guest, and has the kernel's modules that it needs loaded.
   Result<> install_files();
-  // Copies the programs of these sources (TestSpec::programs) into the guest, once each.
+  // Copies the programs of these sources (TestSpec::programs) into the guest.
   Result<> install_programs(const std::vector<std::string>& sources);
-  // Sets the guest's time of day and lets its console show everything.
-  Result<> set_clock();
   // Loads the module; what the kernel answered.
   Result<AgentClient::KernelAnswer> load();
 
  private:
   struct Trial;  // one test's way through the machine
-  Session(const Project& project, const Prepared& prepared, const SessionOptions& options)
-      : project_(project), prepared_(prepared), options_(options) {
-    if (prepared.module) blame_.emplace(*prepared.module);
-  }
+  Session(const Project& project, const Prepared& prepared, Options options)
+      : project_(project), prepared_(prepared), options_(std::move(options)) {}
 
-  std::string vermagic_trouble() const;
-  Result<> attempt(const TestSpec& test, Trial& trial);
+  Result<> attempt(const TestSpec& test, Trial& trial, const std::function<void()>& on_settling);
+  Result<> reach_loaded(Trial& trial);
+  Result<> load_for_test(Trial& trial);
   Result<> unload_and_compare(Trial& trial);
   Result<bool> still_busy(AgentClient::KernelAnswer& answer);
-  Result<> set_watchdogs(Duration limit);
+  std::string vermagic_trouble() const;
   // Has the kernel reported something so long ago that waiting for the command is pointless?
   bool report_was_seen(Trial& trial);
   Result<> await_last_words(const Trial& trial);
   std::optional<Failure> kernel_failure(Trial& trial, bool machine_is_gone);
-  Failure machine_failure(const Error& error);
+  Failure machine_failure(const Error& error, Stage stage);
+  Result<> take_trouble(const Result<>& attempted, Trial& trial);
+  Outcome conclude(Trial& trial);
 
   const Project& project_;
   const Prepared& prepared_;
-  SessionOptions options_;
-  std::optional<Blame> blame_;  // none without a module
+  Options options_;
   std::unique_ptr<Guest> guest_;
   AccelDecision decision_;
+  bool is_fork_ = false;
   std::set<std::string> installed_;  // programs
-  Duration watchdogs_for_ = Duration::zero();
-  std::optional<std::vector<std::string>> inventory_;  // as the last clean test left it
+  std::optional<LoadedModule> loaded_;
 };
+
+// The machine that a project's tests on a kernel want.
+GuestSpec guest_spec(const Project& project, const Prepared& prepared,
+                     const std::filesystem::path& folder);
+// In the terms of the report.
+Failure to_failure(const BootFailure& failed);
 
 // The path of the module in the guest.
 std::string guest_module_path(const BuiltModule& module);

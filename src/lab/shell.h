@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "base/progress.h"
+#include "lab/machines.h"
 #include "lab/prepare.h"
 #include "lab/run_folder.h"
 #include "lab/session.h"
@@ -25,8 +26,8 @@ struct ShellOptions {
 // Owns all that the shell's machine needs, in the order in which it must go away.
 class ShellMachine {
  public:
-  // Prepares, boots, and loads the module where the project says so. A module that does not build
-  // or load, or a machine that does not boot, is a Failure.
+  // Prepares, wakes a fork of the saved machine, and loads the module where the project says so. A
+  // module that does not build or load, or a machine that does not boot, is a Failure.
   static Result<std::variant<std::unique_ptr<ShellMachine>, Failure>> open(
       const ShellOptions& options, Progress& progress);
 
@@ -39,11 +40,14 @@ class ShellMachine {
  private:
   ShellMachine(Project project, Prepared prepared, RunFolder folder)
       : project_(std::move(project)), prepared_(std::move(prepared)), folder_(std::move(folder)) {}
+  Result<std::optional<Failure>> get_machine(const ShellOptions& options, Progress& progress);
+  Result<> start_fork();
   Result<std::optional<Failure>> load_module();
 
   Project project_;
   Prepared prepared_;
   RunFolder folder_;
+  std::optional<Machines> machines_;
   EventLoop loop_;
   std::unique_ptr<Session> session_;
 };

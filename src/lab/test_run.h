@@ -8,6 +8,7 @@
 
 #include "base/progress.h"
 #include "base/result.h"
+#include "lab/machines.h"
 #include "lab/prepare.h"
 #include "lab/project.h"
 #include "verdict/verdict.h"
@@ -15,7 +16,6 @@
 
 namespace kobox {
 
-enum class Isolation { shared_boot, fresh_boot };
 enum class Keep { failures, everything };
 
 struct TestOptions {
@@ -24,9 +24,9 @@ struct TestOptions {
   std::vector<std::string> selectors;  // kernels; not empty
   AccelWish accel = AccelWish::automatic;
   std::string filter;  // RE2 regex searched for in test names; "" for all
-  int jobs = 0;        // kernels at once; 0: as cores and memory allow
+  int jobs = 0;        // tests at once, over all kernels; 0: as cores and memory allow
   std::optional<Duration> timeout;
-  Isolation isolation = Isolation::shared_boot;
+  Isolation isolation = Isolation::forked;
   Keep keep = Keep::failures;
   std::string command;  // how kobox was called: "kobox test DIR", for Failure::reproduce
 };

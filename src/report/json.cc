@@ -36,6 +36,7 @@ Json to_json(const TestResult& test) {
   json["seconds"] = rounded(test.seconds);
   json["failure"] = to_json(test.failure);
   if (test.verdict == Verdict::skip) json["skip_reason"] = test.skip_reason;
+  if (!test.note.empty()) json["note"] = test.note;
   return json;
 }
 

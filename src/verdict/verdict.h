@@ -59,6 +59,7 @@ struct TestResult {
   double seconds = 0;
   std::optional<Failure> failure = {};
   std::string skip_reason = {};
+  std::string note = {};  // what else should be known of how it came about
 };
 
 // All tests on one kernel.

@@ -2,8 +2,10 @@
 #include "vm/event_loop.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 
 #include <array>
+#include <cstring>
 
 #include <asio/buffer.hpp>
 #include <asio/write.hpp>
@@ -29,6 +31,12 @@ Result<> EventLoop::wait_until(const std::function<bool()>& predicate, Deadline 
     const auto slice = Deadline::after(std::chrono::milliseconds(500)).sooner(deadline);
     io_.run_one_until(slice.time());
   }
+}
+
+void EventLoop::run_ready() {
+  do {
+    if (io_.stopped()) io_.restart();
+  } while (io_.poll() > 0);
 }
 
 struct Channel::State {
@@ -91,6 +99,27 @@ void Channel::send(std::string bytes) {
   state_->unsent += bytes.size();
   state_->queue.push_back(std::move(bytes));
   if (state_->queue.size() == 1) State::write(state_);
+}
+
+Result<> Channel::send_with_fd(std::string_view bytes, int fd) {
+  if (!state_->queue.empty()) return fail(ErrorKind::internal, "a descriptor cannot be queued");
+  iovec piece = {const_cast<char*>(bytes.data()), bytes.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd)> control = {};
+  msghdr message = {};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  auto* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof fd);
+  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  const auto sent = ::sendmsg(state_->stream.native_handle(), &message, MSG_NOSIGNAL);
+  if (sent != static_cast<ssize_t>(bytes.size()))
+    return fail(ErrorKind::internal, "cannot send a descriptor: {}",
+                sent < 0 ? std::strerror(errno) : "the socket is full");
+  return {};
 }
 
 std::size_t Channel::unsent() const { return state_->unsent; }

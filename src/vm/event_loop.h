@@ -33,6 +33,9 @@ class EventLoop {
   // Runs handlers until the predicate holds. Errors: timeout, interrupted.
   Result<> wait_until(const std::function<bool()>& predicate, Deadline deadline);
 
+  // Takes everything that has already arrived, and waits for nothing.
+  void run_ready();
+
   asio::io_context& io() { return io_; }
 
  private:
@@ -53,6 +56,9 @@ class Channel {
 
   // Queues bytes; they go out while the loop runs. Lost if the peer is gone.
   void send(std::string bytes);
+  // Sends bytes and, with them, a copy of a descriptor (SCM_RIGHTS, unix(7)) at once. For sockets;
+  // ErrorKind::internal if other bytes are still queued or the socket takes no more.
+  Result<> send_with_fd(std::string_view bytes, int fd);
   // Bytes queued and not yet taken by the peer.
   std::size_t unsent() const;
   // The peer has closed, or reading failed.

@@ -68,7 +68,7 @@ CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& s
       "-mon",
       "chardev=monitor,mode=control",
       "-chardev",
-      fmt::format("socket,id=console,fd={},logfile={},logappend=off", k_console_fd,
+      fmt::format("socket,id=console,fd={},logfile={},logappend=on", k_console_fd,
                   option_value(spec.console_log.string())),
       "-serial",
       "chardev:console",
@@ -79,6 +79,18 @@ CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& s
       "-device",
       fmt::format("virtserialport,chardev=agent,name={}", spec.agent_port),
   };
+  const auto add = [&](const char* option, std::string value) {
+    command.argv.insert(command.argv.end(), {option, std::move(value)});
+  };
+  if (spec.memory_file) {
+    // By number, not by name: the file may have been renamed or removed meanwhile, or have no name.
+    add("-object",
+        fmt::format("memory-backend-file,id=memory,size={}M,mem-path=/proc/self/fd/{},share={}",
+                    spec.memory >> 20, k_memory_fd,
+                    spec.memory_file->writes == MemoryFile::Writes::kept ? "on" : "off"));
+    add("-machine", "memory-backend=memory");
+  }
+  if (spec.start_from == StartFrom::saved_state) add("-incoming", "defer");
   return command;
 }
 
@@ -91,12 +103,13 @@ Result<std::unique_ptr<Machine>> Machine::start(EventLoop& loop, const MachineSp
   KOBOX_TRY(auto errors, make_pipe());
   std::unique_ptr<Machine> machine(new Machine(loop));
   auto& m = *machine;
-  KOBOX_TRY(auto child, Child::spawn(qemu_command(qemu, spec),
-                                     {.standard_output = errors.second.get(),
-                                      .standard_error = errors.second.get(),
-                                      .others = {{monitor.second.get(), k_monitor_fd},
-                                                 {agent.second.get(), k_agent_fd},
-                                                 {console.second.get(), k_console_fd}}}));
+  ChildFds fds{.standard_output = errors.second.get(),
+               .standard_error = errors.second.get(),
+               .others = {{monitor.second.get(), k_monitor_fd},
+                          {agent.second.get(), k_agent_fd},
+                          {console.second.get(), k_console_fd}}};
+  if (spec.memory_file) fds.others.emplace_back(spec.memory_file->fd, k_memory_fd);
+  KOBOX_TRY(auto child, Child::spawn(qemu_command(qemu, spec), fds));
   m.qemu_.emplace(std::move(child));
   // Our copies of QEMU's ends are closed on return; the streams end when QEMU does.
   m.exit_watch_ =

@@ -21,6 +21,21 @@
 
 namespace kobox {
 
+// A file that is the machine's memory.
+struct MemoryFile {
+  enum class Writes {
+    kept,     // what the guest writes goes into the file
+    private_  // copy-on-write: the file stays as it is
+  };
+  int fd = -1;  // open for reading and writing, exactly as long as the machine's memory
+  Writes writes = Writes::private_;
+};
+
+enum class StartFrom {
+  power_on,
+  saved_state,  // stands still until load_state() and resume() (vm/snapshot.h)
+};
+
 struct MachineSpec {
   std::filesystem::path kernel;  // what -kernel gets
   std::filesystem::path initramfs;
@@ -28,14 +43,17 @@ struct MachineSpec {
   std::uint64_t memory = 0;  // bytes
   int cpus = 1;
   Accel accel = Accel::tcg;
-  std::filesystem::path console_log;  // QEMU writes the serial console there
+  std::filesystem::path console_log;  // QEMU appends the serial console to it
   std::string agent_port;             // the virtio-serial port's name, as the guest sees it
+  std::optional<MemoryFile> memory_file = {};  // none: memory of QEMU's own
+  StartFrom start_from = StartFrom::power_on;
 };
 
 // Descriptor numbers that QEMU inherits.
 inline constexpr int k_monitor_fd = 3;
 inline constexpr int k_agent_fd = 4;
 inline constexpr int k_console_fd = 5;
+inline constexpr int k_memory_fd = 6;
 
 // The QEMU binary; ErrorKind::environment says which package has it.
 Result<std::filesystem::path> find_qemu();

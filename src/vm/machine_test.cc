@@ -42,7 +42,7 @@ TEST(QemuCommand, UnderTcg) {
       "-kernel /cache/vmlinux -initrd /cache/guest.cpio "
       "-append 'console=ttyS0 quiet rdinit=/init' "
       "-chardev socket,id=monitor,fd=3 -mon chardev=monitor,mode=control "
-      "-chardev socket,id=console,fd=5,logfile=/run/console.log,logappend=off "
+      "-chardev socket,id=console,fd=5,logfile=/run/console.log,logappend=on "
       "-serial chardev:console -chardev socket,id=agent,fd=4 "
       "-device virtio-serial-pci,max_ports=2 "
       "-device virtserialport,chardev=agent,name=org.kobox.agent.0");
@@ -64,7 +64,7 @@ TEST(QemuCommand, CommasInPathsAreDoubledOnlyWhereTheySeparate) {
   spec.initramfs = "/cache/x,y/guest.cpio";
   const auto argv = qemu_command("qemu", spec).argv;
   EXPECT_THAT(argv, ::testing::Contains("socket,id=console,fd=5,logfile=/state/a,,b,,,,c/"
-                                        "console.log,logappend=off"));
+                                        "console.log,logappend=on"));
   EXPECT_THAT(argv, ::testing::Contains("/cache/x,y/vmlinux"));
   EXPECT_THAT(argv, ::testing::Contains("/cache/x,y/guest.cpio"));
 }

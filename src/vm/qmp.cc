@@ -24,6 +24,11 @@ std::unexpected<Error> not_qmp(std::string_view line) {
   return fail(ErrorKind::protocol, "QEMU's monitor said something that is not QMP: {:.200}", line);
 }
 
+std::string command_line(std::string_view command, json arguments, std::uint64_t id) {
+  const json message = {{"execute", command}, {"arguments", std::move(arguments)}, {"id", id}};
+  return message.dump() + "\n";
+}
+
 std::string greeting_version(const json& greeting) {
   const auto number = [&](const char* part) -> std::uint64_t {
     const auto pointer = json::json_pointer("/version/qemu/" + std::string(part));
@@ -106,8 +111,19 @@ Result<> QmpClient::negotiate(Deadline deadline) {
 
 Result<json> QmpClient::execute(std::string_view command, json arguments, Deadline deadline) {
   const auto id = next_id_++;
-  const json message = {{"execute", command}, {"arguments", std::move(arguments)}, {"id", id}};
-  channel_.send(message.dump() + "\n");
+  channel_.send(command_line(command, std::move(arguments), id));
+  return await_answer(id, command, deadline);
+}
+
+Result<> QmpClient::give_fd(std::string_view name, int fd, Deadline deadline) {
+  const auto id = next_id_++;
+  KOBOX_CHECK(channel_.send_with_fd(command_line("getfd", {{"fdname", name}}, id), fd));
+  KOBOX_CHECK(await_answer(id, "getfd", deadline));
+  return {};
+}
+
+Result<json> QmpClient::await_answer(std::uint64_t id, std::string_view command,
+                                     Deadline deadline) {
   auto waited =
       loop_.wait_until([&] { return answers_.contains(id) || broken_ || ended(); }, deadline);
   const auto doing = fmt::format("QMP command {}", command);

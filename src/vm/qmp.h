@@ -57,12 +57,17 @@ class QmpClient {
   Result<nlohmann::json> execute(std::string_view command, nlohmann::json arguments,
                                  Deadline deadline);
 
+  // Hands QEMU a copy of an open descriptor, under a name that a later command uses ("fd:NAME").
+  Result<> give_fd(std::string_view name, int fd, Deadline deadline);
+
   const std::vector<QmpEvent>& events() const { return events_; }
   bool ended() const { return channel_.ended(); }
 
  private:
   void take(std::string_view bytes);
   void take_line(std::string_view line);
+  Result<nlohmann::json> await_answer(std::uint64_t id, std::string_view command,
+                                      Deadline deadline);
 
   EventLoop& loop_;
   std::string partial_;

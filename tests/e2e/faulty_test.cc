@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Every module of modules/faulty on every kernel: is its fault told as its head says?
+// Every module of modules/faulty on every kernel, in a fork of a saved machine and in one that
+// boots: is its fault told as its head says?
 #include <fmt/format.h>
 
 #include <optional>
@@ -16,10 +17,11 @@ const fs::path k_faulty = source_folder() / "modules/faulty";
 struct FaultyCase {
   std::string module;  // the folder's name
   std::string kernel;
+  bool fresh_boot;
 };
 
 void PrintTo(const FaultyCase& one, std::ostream* stream) {
-  *stream << one.module << " on " << one.kernel;
+  *stream << one.module << " on " << one.kernel << (one.fresh_boot ? ", fresh boot" : "");
 }
 
 std::vector<FaultyCase> all_cases() {
@@ -30,8 +32,12 @@ std::vector<FaultyCase> all_cases() {
     // 6.1 and 6.1-cloud have the same source: of the variants one of the two is enough.
     const bool variant = module.find('_') != std::string::npos;
     for (const std::string kernel : k_kernels)
-      if (!variant || kernel != "6.1") cases.push_back({module, kernel});
+      for (const bool fresh_boot : {false, true})
+        if (!variant || kernel != "6.1") cases.push_back({module, kernel, fresh_boot});
   }
+  std::erase_if(cases, [](const auto& one) {  // they do not come to a machine
+    return one.fresh_boot && one.module.starts_with("build");
+  });
   std::ranges::sort(cases, {}, [](const auto& one) { return one.module + " " + one.kernel; });
   return cases;
 }
@@ -107,10 +113,12 @@ class FaultyTest : public KoboxTest, public ::testing::WithParamInterface<Faulty
 };
 
 TEST_P(FaultyTest, IsToldAsItsHeadSays) {
-  const auto& [module, kernel] = GetParam();
+  const auto& [module, kernel, fresh_boot] = GetParam();
   const auto expected = expectations(module);
   ASSERT_FALSE(expected.kind.empty()) << "no EXPECT-KIND in its source";
-  const auto done = test(k_faulty / module, {"--kernel", kernel});
+  Arguments more = {"--kernel", kernel};
+  if (fresh_boot) more.push_back("--fresh-boot");
+  const auto done = test(k_faulty / module, more);
   const auto report = done.report();
   const bool only_newer = module == "kfence" && kernel != "6.12-cloud";
   if (only_newer) {
@@ -141,13 +149,15 @@ TEST_P(FaultyTest, IsToldAsItsHeadSays) {
       continue;
     }
     EXPECT_EQ(one["verdict"], "fail") << done;
+    EXPECT_FALSE(one.contains("note")) << "its fork did not wake" << done;
     check(one["failure"], one["name"], expected);
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Modules, FaultyTest, ::testing::ValuesIn(all_cases()),
                          [](const auto& one) {
-                           const auto name = one.param.module + "_on_" + one.param.kernel;
+                           const auto name = one.param.module + "_on_" + one.param.kernel +
+                                             (one.param.fresh_boot ? "_booted" : "");
                            return std::regex_replace(name, std::regex("[^0-9a-z_]"), "_");
                          });
 

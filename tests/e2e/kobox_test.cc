@@ -11,8 +11,11 @@ namespace {
 
 bool has_begun(const fs::path& runs) {
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(runs, error))
-    if (slurp(entry.path() / "console.log").find("kobox-e2e: begun") != std::string::npos)
+  // Tests' folders come and go meanwhile.
+  for (fs::recursive_directory_iterator at(runs, error), end; !error && at != end;
+       at.increment(error))
+    if (at->path().filename() == "console.log" &&
+        slurp(at->path()).find("kobox-e2e: begun") != std::string::npos)
       return true;
   return false;
 }

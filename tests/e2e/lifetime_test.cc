@@ -94,7 +94,7 @@ TEST_F(KoboxTest, AKeptRunStaysAndIsNamed) {
   ASSERT_FALSE(fs::is_empty(runs())) << done;
   const auto kept = fs::directory_iterator(runs())->path();
   EXPECT_THAT(done.error, HasSubstr("kept " + kept.string()));
-  EXPECT_TRUE(fs::exists(kept / "console.log"));
+  EXPECT_TRUE(fs::exists(kept / "001/console.log")) << "of the first test";
 }
 
 }  // namespace

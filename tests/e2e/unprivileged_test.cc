@@ -103,6 +103,7 @@ TEST_F(UnprivilegedTest, TestsBuildsAndRunsAShell) {
 }
 
 TEST_F(UnprivilegedTest, ACacheThatIsSomebodyElses) {
+  fs::remove_all(home_ / ".cache/kobox");
   fs::permissions(home_ / ".cache", fs::perms::owner_read | fs::perms::owner_exec |
                                         fs::perms::others_read | fs::perms::others_exec);
   const auto done = run(as_user({"test", source("tests/e2e/modules/quiet").string(), "--kernel",

@@ -8,16 +8,22 @@
 //   console TEXT     written to the console, with a newline
 //   stderr TEXT      written to standard error, with a newline
 //   monitor TEXT     written to the monitor, with a newline
+//   answer [JSON]    QMP: takes a command and answers JSON ({})
+//   take-fd TEXT     QMP: takes getfd with its descriptor, writes TEXT into that, answers
+//   migration STATUS QMP: the event MIGRATION
 //   shutdown REASON  QMP: the event SHUTDOWN
 //   hang             waits until it is killed
 //   kill N           sends itself a signal
 //   exit N           ends
 //
 // Each start adds its accelerator as a line to the file FAKE_QEMU_LOG, if that is set.
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -70,6 +76,33 @@ void hello(int protocol) {
   write_all(k_agent, kobox::wire::frame(payload));
 }
 
+void answer(const std::string& command, const std::string& value) {
+  const auto request = Json::parse(command, nullptr, false);
+  if (!request.is_object()) std::exit(90);
+  const Json reply = {{"id", request.value("id", Json())},
+                      {"return", value.empty() ? Json::object() : Json::parse(value)}};
+  write_all(k_monitor, reply.dump() + "\r\n");
+}
+
+void take_fd(const std::string& text) {
+  std::array<char, 1024> line;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;
+  iovec piece = {line.data(), line.size()};
+  msghdr message = {};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const auto got = ::recvmsg(k_monitor, &message, 0);
+  const auto* header = CMSG_FIRSTHDR(&message);
+  if (got <= 0 || header == nullptr || header->cmsg_type != SCM_RIGHTS) std::exit(94);
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  write_all(fd, text);
+  ::close(fd);
+  answer({line.data(), static_cast<std::size_t>(got)}, "");
+}
+
 void step(const std::string& verb, const std::string& rest) {
   if (verb == "greet") return greet(true);
   if (verb == "refuse") return greet(false);
@@ -77,6 +110,11 @@ void step(const std::string& verb, const std::string& rest) {
   if (verb == "console") return write_all(k_console, rest + "\r\n");
   if (verb == "stderr") return write_all(STDERR_FILENO, rest + "\n");
   if (verb == "monitor") return write_all(k_monitor, rest + "\n");
+  if (verb == "answer") return answer(read_line(k_monitor), rest);
+  if (verb == "take-fd") return take_fd(rest);
+  if (verb == "migration")
+    return write_all(k_monitor,
+                     Json{{"event", "MIGRATION"}, {"data", {{"status", rest}}}}.dump() + "\n");
   if (verb == "shutdown")
     return write_all(
         k_monitor,

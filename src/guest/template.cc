@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "guest/template.h"
+
+#include <unistd.h>
+
+#include "base/text.h"
+#include "guest/template_folder.h"
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Changes when what is saved, or how, changes.
+constexpr const char* k_format = "kobox template 1";
+constexpr const char* k_making = ".making";
+// For others to finish a boot of theirs.
+constexpr Duration k_lock_limit = 5min;
+constexpr Duration k_usual_test_limit = 10s;
+// After it the kernel's deferred work (RCU callbacks, load balancing) is done.
+constexpr Duration k_loose_ends = 300ms;
+
+// Of a KVM guest the host's own CPU and kernel are part.
+std::string host_cpu() {
+  std::string text = read_file("/proc/sys/kernel/osrelease").value_or("");
+  const auto info = read_file("/proc/cpuinfo").value_or("");
+  for (const auto line : lines_of(info)) {
+    if (line.empty()) break;  // the first CPU stands for all
+    const auto key = trim(line.substr(0, line.find(':')));
+    // What changes from moment to moment is no part of it.
+    if (key != "cpu MHz" && key != "bogomips") text += line;
+  }
+  return text;
+}
+
+// What a template was made from, but for the accelerator, which may be found out only then.
+Result<std::string> base_key(const GuestSpec& spec) {
+  KOBOX_TRY(const auto qemu, find_qemu());
+  Digest digest;
+  digest.add(k_format).add(spec.kernel.identity);
+  KOBOX_CHECK(digest.add_file(qemu));
+  auto machine = machine_spec(spec, Accel::tcg);
+  machine.console_log.clear();
+  // The initramfs has its contents' digest as its name.
+  digest.add(qemu_command(qemu, machine).to_string());
+  machine.accel = Accel::kvm;
+  digest.add(qemu_command(qemu, machine).to_string());
+  return digest.hex();
+}
+
+std::string full_key(const std::string& base, Accel accel) {
+  Digest digest;
+  digest.add(base).add(to_string(accel));
+  if (accel == Accel::kvm) digest.add(host_cpu());
+  return digest.hex();
+}
+
+bool is_interrupt(const Error& error) {
+  return error.kind() == ErrorKind::interrupted || error.kind() == ErrorKind::internal;
+}
+
+// What every fork would have to do is done beforehand, the boot's own loose ends included.
+Result<GuestSnapshot> settle_and_save(EventLoop& loop, Guest& guest) {
+  KOBOX_CHECK(guest.agent().configure(AgentClient::watchful(k_usual_test_limit)));
+  KOBOX_CHECK(guest.watch_for(k_loose_ends));
+  return save_guest(loop, guest);
+}
+
+class Store {
+ public:
+  Store(const GuestSpec& spec, const fs::path& cache, std::string base,
+        const std::function<void(const std::string&)>& notice)
+      : spec_(spec), root_(template_folder(cache)), base_(std::move(base)), notice_(notice) {}
+
+  // Nothing: there is none that can be used.
+  Result<std::shared_ptr<Template>> open(const AccelDecision& decision) const {
+    const auto folder = folder_of(decision.accel);
+    std::error_code error;
+    if (!fs::exists(folder / "manifest", error)) return nullptr;
+    KOBOX_TRY(auto lock,
+              FileLock::acquire(folder / "lock", LockMode::shared, Deadline::after(k_lock_limit)));
+    if (!fs::exists(folder / "manifest", error)) return nullptr;  // pruned meanwhile
+    auto snapshot =
+        read_template_folder(folder, full_key(base_, decision.accel), spec_, decision.accel);
+    if (!snapshot) {
+      notice_(fmt::format("the saved machine {} cannot be used and is made anew: {}",
+                          folder.filename().string(), snapshot.error().message()));
+      KOBOX_CHECK(remove_template(folder));
+      return nullptr;
+    }
+    fs::last_write_time(folder, fs::file_time_type::clock::now(), error);  // for cache prune
+    return std::make_shared<Template>(Template{.snapshot = std::move(*snapshot),
+                                               .decision = decision,
+                                               .folder = folder,
+                                               .fresh = false,
+                                               .in_use = std::move(lock)});
+  }
+
+  // Waits for whoever makes the same.
+  Result<FileLock> lock() const {
+    return FileLock::acquire(root_ / ".locks" / base_, LockMode::exclusive,
+                             Deadline::after(k_lock_limit));
+  }
+
+  Result<std::variant<AccelDecision, BootFailure>> make(EventLoop& loop, AccelWish wish,
+                                                        const fs::path& cache) const {
+    auto spec = spec_;
+    spec.kind_of_memory = GuestMemory::saveable;
+    KOBOX_TRY(auto outcome, boot_guest(loop, spec, wish, cache));
+    if (auto* failure = std::get_if<BootFailure>(&outcome)) return std::move(*failure);
+    auto& booted = std::get<BootedGuest>(outcome);
+    auto saved = settle_and_save(loop, *booted.guest);
+    if (!saved && is_interrupt(saved.error())) return std::unexpected(saved.error());
+    if (!saved)
+      return BootFailure{.message = "while the guest was prepared: " + saved.error().message(),
+                         .console = booted.guest->console(),
+                         .console_log = booted.guest->console_log(),
+                         .agent_spoke = true};
+    const auto& snapshot = *saved;
+    const auto accel = booted.decision.accel;
+    booted.guest.reset();
+    KOBOX_TRY(auto making, new_folder());
+    auto written = write_template_folder(making.folder.path(), full_key(base_, accel), snapshot);
+    if (!written)
+      return std::unexpected(std::move(written).error().while_doing(
+          "saving a booted machine in the cache, which --fresh-boot does without"));
+    KOBOX_CHECK(remove_template(folder_of(accel)));  // what could not be used
+    KOBOX_CHECK(rename_path(making.folder.path(), folder_of(accel)));
+    making.folder.keep();
+    return std::move(booted.decision);
+  }
+
+ private:
+  struct Making {
+    TempDir folder;
+    FileLock lock;
+  };
+  fs::path folder_of(Accel accel) const {
+    return root_ / fmt::format("{}.{}.{}M.{}cpu.{}", spec_.kernel.release, to_string(accel),
+                               spec_.memory >> 20, spec_.cpus, full_key(base_, accel));
+  }
+  // A folder to work in; what others left of theirs when they were killed goes away.
+  Result<Making> new_folder() const {
+    KOBOX_TRY(const auto sweeping, FileLock::acquire(root_ / ".locks/sweep", LockMode::exclusive,
+                                                     Deadline::after(k_lock_limit)));
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(root_, error)) {
+      if (!entry.path().filename().string().starts_with(k_making)) continue;
+      const auto lock = FileLock::try_acquire(entry.path() / "lock", LockMode::exclusive);
+      if (lock && *lock) KOBOX_CHECK(remove_tree(entry.path()));
+    }
+    KOBOX_TRY(auto folder, TempDir::make(root_, k_making));
+    KOBOX_TRY(auto lock, FileLock::acquire(folder.path() / "lock", LockMode::exclusive,
+                                           Deadline::after(k_lock_limit)));
+    return Making{std::move(folder), std::move(lock)};
+  }
+
+  const GuestSpec& spec_;
+  fs::path root_;
+  std::string base_;
+  const std::function<void(const std::string&)>& notice_;
+};
+
+}  // namespace
+
+Result<TemplateOutcome> ensure_template(EventLoop& loop, const GuestSpec& spec, AccelWish wish,
+                                        const fs::path& cache,
+                                        const std::function<void(const std::string&)>& notice) {
+  KOBOX_TRY(auto base, base_key(spec));
+  const Store store(spec, cache, std::move(base), notice);
+  const auto find = [&]() -> Result<std::shared_ptr<Template>> {
+    KOBOX_TRY(const auto decision, settled_accel(spec.kernel, wish, cache));
+    if (!decision) return nullptr;
+    return store.open(*decision);
+  };
+  KOBOX_TRY(auto found, find());
+  if (found) return found;
+  KOBOX_TRY(const auto lock, store.lock());
+  KOBOX_TRY(found, find());  // somebody may have made it while we waited
+  if (found) return found;
+  KOBOX_TRY(auto made, store.make(loop, wish, cache));
+  if (auto* failure = std::get_if<BootFailure>(&made)) return std::move(*failure);
+  KOBOX_TRY(found, store.open(std::get<AccelDecision>(made)));
+  if (!found) return fail(ErrorKind::environment, "a booted machine was saved and is gone again");
+  found->fresh = true;
+  return found;
+}
+
+void distrust(const Template& one) { forget_check(one.folder); }
+
+fs::path template_folder(const fs::path& cache) { return cache / "templates"; }
+
+Result<> remove_template(const fs::path& folder) {
+  // In one step, so that nobody opens half of it.
+  const auto doomed = folder.parent_path() /
+                      fmt::format("{}-{}-{}", k_making, ::getpid(), folder.filename().string());
+  std::error_code error;
+  fs::rename(folder, doomed, error);
+  return remove_tree(error ? folder : doomed);
+}
+
+}  // namespace kobox

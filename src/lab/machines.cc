@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lab/machines.h"
+
+#include "base/text.h"
+#include "lab/cache.h"
+
+namespace kobox {
+
+Session::Options Machines::options_in(const std::filesystem::path& folder) const {
+  auto options = options_;
+  options.folder = folder;
+  return options;
+}
+
+std::optional<AccelDecision> Machines::decision() const {
+  if (template_) return template_->decision;
+  return std::nullopt;
+}
+
+Result<std::optional<Failure>> Machines::make_ready() {
+  if (isolation_ == Isolation::fresh_boot) return std::optional<Failure>();
+  EventLoop loop;
+  KOBOX_TRY(
+      auto outcome,
+      ensure_template(loop, guest_spec(project_, prepared_, options_.folder), options_.accel,
+                      options_.cache, [&](const std::string& notice) { progress_.note(notice); }));
+  if (const auto* failed = std::get_if<BootFailure>(&outcome)) return to_failure(*failed);
+  template_ = std::get<std::shared_ptr<const Template>>(std::move(outcome));
+  if (template_->fresh) {
+    KOBOX_TRY(const auto removed, trim_cache(options_.cache, options_.state));
+    for (const auto& item : removed)
+      progress_.detail(fmt::format("the cache is full: removed {} {} ({})", item.kind, item.name,
+                                   format_bytes(item.bytes)));
+  }
+  return std::optional<Failure>();
+}
+
+Result<std::optional<Failure>> Machines::load_once() {
+  EventLoop loop;
+  auto session = Session::fork(loop, project_, prepared_, options_, template_->snapshot,
+                               template_->decision, GuestMemory::saveable);
+  if (!session) {
+    if (session.error().kind() == ErrorKind::interrupted) return std::unexpected(session.error());
+    distrust_forks();
+    return std::optional<Failure>();
+  }
+  auto saved = (*session)->save_loaded();
+  if (!saved) {
+    if (saved.error().kind() == ErrorKind::interrupted) return std::unexpected(saved.error());
+    progress_.detail(saved.error().to_string());
+    return std::optional<Failure>();
+  }
+  if (auto* outcome = std::get_if<Session::Outcome>(&*saved)) {
+    if (outcome->stage != Session::Stage::waking) return std::move(outcome->result.failure);
+    distrust_forks();
+    return std::optional<Failure>();
+  }
+  loaded_ = std::get<LoadedSnapshot>(std::move(*saved));
+  return std::optional<Failure>();
+}
+
+Result<std::unique_ptr<Session>> Machines::fork(EventLoop& loop,
+                                                const std::filesystem::path& folder) {
+  const auto options = options_in(folder);
+  if (loaded_)
+    return Session::fork(loop, project_, prepared_, options, *loaded_, template_->decision);
+  return Session::fork(loop, project_, prepared_, options, template_->snapshot,
+                       template_->decision);
+}
+
+Result<Machines::Opened> Machines::boot(EventLoop& loop, const std::filesystem::path& folder) {
+  return Session::boot(loop, project_, prepared_, options_in(folder));
+}
+
+void Machines::distrust_forks() {
+  ++failed_forks_;
+  distrust(*template_);
+}
+
+}  // namespace kobox

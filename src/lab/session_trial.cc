@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A test's way through its machine, and what is made of it.
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <iterator>
+
+#include "base/text.h"
+#include "lab/judge.h"
+#include "lab/session.h"
+#include "verdict/kernel_log.h"
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+
+// How long the module stays loaded after the command has ended: trouble that a timer or a
+// workqueue makes just then is still this test's.
+constexpr Duration k_settle = 120ms;
+// The same after the unload, for what the module left running.
+constexpr Duration k_settle_unloaded = 30ms;
+constexpr Duration k_unload_limit = 10s;
+// A process of the test that was just killed may hold the module for a moment more.
+constexpr Duration k_release_limit = 1s;
+// After a report of the kernel's a command has so long to end: an oops mostly kills it at once, a
+// lockup never lets it go.
+constexpr Duration k_after_report = 2s;
+constexpr std::size_t k_max_failure_log = 200;  // lines
+
+bool is_interrupt(const Error& error) {
+  return error.kind() == ErrorKind::interrupted || error.kind() == ErrorKind::internal;
+}
+
+// What the kernel itself logged from a record on; what user space wrote into /dev/kmsg is left out.
+std::vector<std::string> kernel_lines(const AgentClient::KernelLog& log, std::size_t from) {
+  std::vector<std::string> lines;
+  for (auto i = from; i < log.end(); ++i) {
+    if (i < log.dropped) continue;
+    auto line = parse_kmsg_record(log.records[i - log.dropped]);
+    if (line && line->facility == 0) lines.push_back(std::move(line->text));
+  }
+  return lines;
+}
+
+Failure leak(const std::vector<std::string>& left) {
+  constexpr std::size_t k_named = 5;
+  std::vector<std::string> named(
+      left.begin(), left.begin() + static_cast<std::ptrdiff_t>(std::min(k_named, left.size())));
+  for (auto& entry : named) entry = printable(entry);
+  auto message = fmt::format("after the unload this was left: {}", join(named, ", "));
+  if (left.size() > k_named) message += fmt::format(" and {} more", left.size() - k_named);
+  return {.kind = FailureKind::leak, .message = message, .log = left};
+}
+
+}  // namespace
+
+struct Session::Trial {
+  Duration limit;
+  Stage stage = Stage::waking;
+  std::size_t log_mark = 0;
+  std::optional<AgentClient::RunReply> reply;
+  std::vector<Failure> findings;
+  std::optional<Error> trouble;  // the conversation with the guest broke down
+  // The console as it comes, read for reports.
+  ReportReader console;
+  std::size_t console_read = 0;
+  std::optional<Deadline> patience;  // set when a report was seen
+};
+
+Result<Session::Outcome> Session::run(const TestSpec& test,
+                                      const std::function<void()>& on_settling) {
+  const auto started = std::chrono::steady_clock::now();
+  Trial trial{.limit = options_.timeout.value_or(test.timeout.value_or(project_.test_limit))};
+  guest_->give_up_when([&] { return report_was_seen(trial); });
+  const auto attempted = attempt(test, trial, on_settling);
+  guest_->give_up_when({});
+  KOBOX_CHECK(take_trouble(attempted, trial));
+  if (trial.reply) {
+    const auto lines = kernel_lines(guest_->agent().kernel_log(), trial.log_mark);
+    if (auto failure = judge(test, *trial.reply, lines, trial.limit))
+      trial.findings.push_back(*failure);
+  }
+  auto outcome = conclude(trial);
+  outcome.result.name = test.name;
+  outcome.result.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  return outcome;
+}
+
+Result<std::variant<LoadedSnapshot, Session::Outcome>> Session::save_loaded() {
+  Trial trial{.limit = options_.timeout.value_or(project_.test_limit)};
+  guest_->give_up_when([&] { return report_was_seen(trial); });
+  const auto attempted = reach_loaded(trial);
+  guest_->give_up_when({});
+  KOBOX_CHECK(take_trouble(attempted, trial));
+  if (trial.stage != Stage::testing) return conclude(trial);
+  KOBOX_TRY(auto snapshot, save_guest(guest_->loop(), *guest_));
+  return LoadedSnapshot{.snapshot = std::move(snapshot), .loaded = std::move(*loaded_)};
+}
+
+// The conversation with the guest broke down, maybe.
+Result<> Session::take_trouble(const Result<>& attempted, Trial& trial) {
+  if (attempted) return {};
+  if (is_interrupt(attempted.error())) return std::unexpected(attempted.error());
+  trial.trouble = attempted.error();
+  return await_last_words(trial);
+}
+
+Session::Outcome Session::conclude(Trial& trial) {
+  if (auto failure = kernel_failure(trial, trial.trouble.has_value()))
+    trial.findings.push_back(*failure);
+  if (trial.trouble) trial.findings.push_back(machine_failure(*trial.trouble, trial.stage));
+  Outcome outcome{.result = {}, .stage = trial.stage};
+  if (trial.findings.empty()) return outcome;
+  auto worst = std::ranges::max_element(
+      trial.findings, [](const auto& a, const auto& b) { return more_telling(b.kind, a.kind); });
+  outcome.result.verdict = verdict_of(worst->kind);
+  if (worst->kind == FailureKind::lost && guest_->machine().end() &&
+      guest_->machine().end()->cause == MachineEnd::Cause::killed)
+    outcome.result.verdict = Verdict::error;
+  if (worst->log.empty()) worst->log = kernel_lines(guest_->agent().kernel_log(), trial.log_mark);
+  if (worst->log.size() > k_max_failure_log)
+    worst->log.erase(worst->log.begin(),
+                     worst->log.end() - static_cast<std::ptrdiff_t>(k_max_failure_log));
+  worst->console = guest_->console_log().string();
+  outcome.result.failure = std::move(*worst);
+  return outcome;
+}
+
+// " (built for X, this kernel is Y)" where that is why; with CONFIG_MODVERSIONS the kernel itself
+// only speaks of symbol versions.
+std::string Session::vermagic_trouble() const {
+  const auto info = read_modinfo(prepared_.module->ko);
+  if (!info) return "";
+  const auto built_for = info->vermagic.substr(0, info->vermagic.find(' '));
+  if (built_for == prepared_.kernel.release) return "";
+  return fmt::format("; the module was built for {}, this kernel is {}", built_for,
+                     prepared_.kernel.release);
+}
+
+Result<> Session::attempt(const TestSpec& test, Trial& trial,
+                          const std::function<void()>& on_settling) {
+  auto& agent = guest_->agent();
+  KOBOX_CHECK(reach_loaded(trial));
+  if (trial.stage != Stage::testing) return {};
+  if (!test.run.empty()) {
+    KOBOX_CHECK(install_programs(test.programs));
+    KOBOX_TRY(trial.reply, agent.run({.command = test.run, .timeout = trial.limit}));
+    on_settling();
+    KOBOX_CHECK(guest_->watch_for(k_settle));
+    if (trial.reply->timed_out) return {};  // what holds the command may hold the module too
+  }
+  report_was_seen(trial);
+  if (trial.patience) return {};  // a broken kernel is not asked for more
+  if (guest_->machine().end()) return fail(ErrorKind::tool, "{}", guest_->machine().end()->message);
+  return unload_and_compare(trial);
+}
+
+// Wakes the machine and loads the module, where the machine was not saved with it: up to
+// Stage::testing, unless there are findings or reports of the kernel's.
+Result<> Session::reach_loaded(Trial& trial) {
+  auto& agent = guest_->agent();
+  trial.log_mark = loaded_ ? loaded_->log_mark : agent.kernel_log().end();
+  trial.console_read = loaded_ ? loaded_->console_mark : guest_->console().size();
+  KOBOX_CHECK(wake(trial.limit));
+  trial.stage = Stage::preparing;
+  if (!loaded_) {
+    KOBOX_CHECK(install_files());
+    LoadedModule loaded;
+    KOBOX_CHECK(agent.mark_inventory());
+    loaded.log_mark = trial.log_mark = agent.kernel_log().end();
+    loaded.console_mark = guest_->console().size();
+    loaded_ = std::move(loaded);
+    trial.stage = Stage::loading;
+    if (project_.load) KOBOX_CHECK(load_for_test(trial));
+    if (!trial.findings.empty()) return {};
+    // A report that the load made is told once, not by every test.
+    if (kernel_failure(trial, /*machine_is_gone=*/false)) return {};
+  }
+  trial.stage = Stage::testing;
+  return {};
+}
+
+Result<> Session::load_for_test(Trial& trial) {
+  KOBOX_TRY(const auto answer, load());
+  if (answer.done()) return {};
+  const auto said = kernel_lines(guest_->agent().kernel_log(), trial.log_mark);
+  const auto reason = std::ranges::find_if(said, [&](const std::string& line) {
+    return line.starts_with(prepared_.module->name + ":");
+  });
+  auto message = answer.killed      ? std::string("the kernel faulted while it loaded the module")
+                 : answer.timed_out ? "its init did not return within 20 s"
+                                    : fmt::format(
+                                          "the kernel refused the module or its init "
+                                          "returned an error: {}",
+                                          answer.error);
+  message += vermagic_trouble();
+  if (reason != said.end()) message += fmt::format(" ({})", printable(*reason));
+  trial.findings.push_back(
+      {.kind = answer.timed_out ? FailureKind::hang : FailureKind::load, .message = message});
+  return guest_->watch_for(k_settle_unloaded);
+}
+
+// Asks again while a reference to the module is held, for a moment.
+Result<bool> Session::still_busy(AgentClient::KernelAnswer& answer) {
+  const auto deadline = Deadline::after(k_release_limit);
+  while (answer.error_number == EAGAIN && !deadline.passed()) {
+    KOBOX_CHECK(guest_->watch_for(20ms));
+    KOBOX_TRY(answer, guest_->agent().unload(prepared_.module->name, k_unload_limit));
+  }
+  return answer.error_number == EAGAIN;
+}
+
+Result<> Session::unload_and_compare(Trial& trial) {
+  auto& agent = guest_->agent();
+  KOBOX_TRY(auto answer, agent.unload(prepared_.module->name, k_unload_limit));
+  KOBOX_TRY(const bool busy, still_busy(answer));
+  if (busy) {
+    trial.findings.push_back(
+        {.kind = FailureKind::leak,
+         .message = "a reference to the module is still held after the test, which forbids its "
+                    "unloading"});
+    return {};
+  }
+  if (answer.killed || answer.timed_out) {
+    trial.findings.push_back({.kind = FailureKind::unload,
+                              .message = answer.killed
+                                             ? "the kernel faulted while it unloaded the module"
+                                             : "the module's exit did not return within 10 s"});
+    return guest_->watch_for(k_settle_unloaded);
+  }
+  if (answer.error_number != 0 && answer.error_number != ENOENT) {
+    trial.findings.push_back(
+        {.kind = FailureKind::unload,
+         .message = fmt::format("the kernel refuses to remove the module: {}{}", answer.error,
+                                answer.error_number == EBUSY ? "; has it no exit function?" : "")});
+    return {};
+  }
+  KOBOX_CHECK(guest_->watch_for(k_settle_unloaded));
+  KOBOX_TRY(const auto left, agent.new_in_inventory());
+  if (!left.empty()) trial.findings.push_back(leak(left));
+  return {};
+}
+
+bool Session::report_was_seen(Trial& trial) {
+  trial.console.feed(std::string_view(guest_->console()).substr(trial.console_read));
+  trial.console_read = guest_->console().size();
+  if (!trial.patience && !trial.console.reports().empty())
+    trial.patience = Deadline::after(k_after_report);
+  return trial.patience && trial.patience->passed();
+}
+
+Result<> Session::await_last_words(const Trial& trial) {
+  // A machine that does not answer may still report a stall; its watchdogs had their time while
+  // the agent was waited for.
+  if (trial.trouble->kind() == ErrorKind::timeout && !trial.patience) return guest_->watch_for(1s);
+  return {};
+}
+
+std::optional<Failure> Session::kernel_failure(Trial& trial, bool machine_is_gone) {
+  ReportReader from_log;
+  for (const auto& line : kernel_lines(guest_->agent().kernel_log(), trial.log_mark))
+    from_log.feed_line(line);
+  from_log.finish();
+  const auto* report = from_log.most_telling();
+  const KernelReport* seen = nullptr;
+  if (machine_is_gone) {
+    // The agent could not pass on the last of the log; the console has it.
+    report_was_seen(trial);
+    trial.console.finish();
+    seen = trial.console.most_telling();
+  }
+  if (seen != nullptr && (report == nullptr || !more_telling(report->kind, seen->kind)))
+    report = seen;
+  if (report == nullptr) return std::nullopt;
+  return Blame(*prepared_.module).from_report(*report);
+}
+
+Failure Session::machine_failure(const Error& error, Stage stage) {
+  const auto& end = guest_->machine().end();
+  if (!end && stage <= Stage::preparing)  // no test was running
+    return {.kind = FailureKind::lost,
+            .message = "while the guest was prepared: " + error.message()};
+  if (!end) {
+    if (error.kind() == ErrorKind::timeout)
+      return {.kind = FailureKind::hang,
+              .message = "the machine stopped answering and its kernel said nothing"};
+    return {.kind = FailureKind::lost, .message = error.to_string()};
+  }
+  switch (end->cause) {
+    case MachineEnd::Cause::powered_off:
+      return {.kind = FailureKind::lost, .message = end->message};
+    case MachineEnd::Cause::reset:
+      return {.kind = FailureKind::panic, .message = end->message};
+    case MachineEnd::Cause::killed:
+      return {.kind = FailureKind::lost, .message = end->message};
+    case MachineEnd::Cause::failed:
+      break;
+  }
+  return {.kind = FailureKind::environment, .message = end->message};
+}
+
+}  // namespace kobox

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Every test in its own fork of a saved machine: nothing passes from one to the next, nothing is
+// the same in two that must differ, and no saved machine is believed that should not be.
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <ctime>
+#include <regex>
+#include <set>
+
+#include "base/text.h"
+#include "kobox_test.h"
+
+namespace kobox::e2e {
+namespace {
+
+constexpr const char* k_two_tests =
+    "[[test]]\nname = \"a\"\nrun = \"true\"\n[[test]]\nname = \"b\"\nrun = \"true\"\n";
+
+class ForkTest : public KoboxTest {
+ protected:
+  // A cache with kernels, builds and initramfs, but no saved machine yet.
+  void use_own_templates() {
+    cache_ = folder_ / "cache";
+    fs::create_directories(cache_ / "kobox");
+    for (const auto* name : {"kernels", "builds", "guests", "programs"}) {
+      fs::create_directories(shared_cache() / "kobox" / name);
+      fs::create_directory_symlink(shared_cache() / "kobox" / name, cache_ / "kobox" / name);
+    }
+  }
+  // What lies there, but for the locks.
+  std::vector<fs::path> templates() const {
+    std::vector<fs::path> found;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(cache_ / "kobox/templates", error))
+      if (entry.path().filename() != ".locks") found.push_back(entry.path());
+    return found;
+  }
+  fs::path only_template() const {
+    const auto found = templates();
+    EXPECT_THAT(found, SizeIs(1));
+    return found.empty() ? fs::path() : found.front();
+  }
+  Finished two_tests() { return test(project(k_two_tests), {"-v", "--offline"}); }
+  // What the tests wrote to the console after "said ", one set entry each.
+  std::set<std::string> said_by(const std::string& command, int tests) {
+    std::string toml;
+    for (int i = 0; i < tests; ++i)
+      toml += fmt::format(
+          "[[test]]\nname = \"t{}\"\nrun = '''echo \"<0>said $({})\" > /dev/kmsg'''\n", i, command);
+    const auto done = test(project(toml), {"--keep"});
+    EXPECT_EQ(done.code(), 0) << done;
+    std::set<std::string> said;
+    for (const auto& entry : fs::recursive_directory_iterator(runs())) {
+      if (!entry.is_regular_file()) continue;
+      const auto text = slurp(entry.path());
+      const std::regex pattern("said ([^\r\n]+)");
+      for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it)
+        said.insert((*it)[1]);
+    }
+    return said;
+  }
+};
+
+TEST_F(ForkTest, WhatOneTestLeavesNoOtherSees) {
+  const auto done = test(project(R"TOML(
+[[test]]
+name = "leaves things"
+run = "echo left > /tmp/left; mkdir /root/left; hostname left; sysctl -qw kernel.pid_max=4444"
+[[test]]
+name = "sees nothing of it"
+run = "test ! -e /tmp/left; test ! -e /root/left && test $(hostname) = kobox && test $(cat /proc/sys/kernel/pid_max) != 4444"
+[[test]]
+name = "brings the kernel down"
+run = "echo c > /proc/sysrq-trigger"
+[[test]]
+name = "finds it whole"
+run = "test $(cat /proc/sys/kernel/tainted) = $((1 << 12 | 1 << 13))"
+)TOML"));
+  EXPECT_EQ(done.code(), 1) << done;
+  const auto tests = done.report()["runs"][0]["tests"];
+  ASSERT_EQ(tests.size(), 4U) << done;
+  EXPECT_EQ(tests[0]["verdict"], "pass") << done;
+  EXPECT_EQ(tests[1]["verdict"], "pass") << done;
+  EXPECT_EQ(tests[2]["verdict"], "fail") << done;
+  EXPECT_EQ(tests[3]["verdict"], "pass") << done;
+}
+
+TEST_F(ForkTest, EveryForkHasItsOwnRandomNumbers) {
+  EXPECT_THAT(said_by("head -c 16 /dev/urandom | od -An -tx1", 5), SizeIs(5));
+}
+
+TEST_F(ForkTest, EveryForkHasItsOwnAddresses) {
+  EXPECT_THAT(said_by("grep stack /proc/self/maps", 5), SizeIs(5));
+}
+
+TEST_F(ForkTest, ItIsTheRightTimeOfDay) {
+  const auto before = std::time(nullptr);
+  const auto said = said_by("date +%s", 2);
+  const auto after = std::time(nullptr);
+  ASSERT_FALSE(said.empty());
+  for (const auto& time : said) {
+    EXPECT_GE(std::stoll(time), before);
+    EXPECT_LE(std::stoll(time), after);
+  }
+}
+
+TEST_F(ForkTest, ResultsComeInTheFilesOrderWhateverEndsFirst) {
+  const auto done = test(project("[[test]]\nname = \"slow\"\nrun = \"sleep 3\"\n"
+                                 "[[test]]\nname = \"fast\"\nrun = \"true\"\n"
+                                 "[[test]]\nname = \"faster\"\nrun = \"true\"\n"),
+                         {"--jobs", "3"});
+  EXPECT_EQ(done.code(), 0) << done;
+  const auto tests = done.report()["runs"][0]["tests"];
+  ASSERT_EQ(tests.size(), 3U);
+  EXPECT_EQ(tests[0]["name"], "slow");
+  EXPECT_EQ(tests[1]["name"], "fast");
+  EXPECT_EQ(tests[2]["name"], "faster");
+}
+
+TEST_F(ForkTest, TheLoadIsDoneAndToldOnce) {
+  const auto place =
+      module_project("loud", R"(#include <linux/module.h>
+static int __init loud_init(void) { WARN(1, "as it loads"); return 0; }
+static void __exit loud_exit(void) { }
+module_init(loud_init);
+module_exit(loud_exit);
+MODULE_LICENSE("GPL");
+)",
+                     std::string(k_two_tests) + "[[test]]\nname = \"c\"\nrun = \"true\"\n");
+  for (const auto& more : {Arguments{}, Arguments{"--fresh-boot"}}) {
+    const auto done = test(place, more);
+    EXPECT_EQ(done.code(), 1) << done;
+    const auto run = done.report()["runs"][0];
+    EXPECT_EQ(run["failure"]["kind"], "warning") << done;
+    EXPECT_EQ(run["failure"]["function"], "loud_init") << done;
+    EXPECT_EQ(run["failure"]["line"], 2) << done;
+    EXPECT_TRUE(run["tests"].empty()) << done;
+  }
+}
+
+TEST_F(ForkTest, ASavedMachineIsMadeOnceAndUsedAgain) {
+  use_own_templates();
+  const auto first = two_tests();
+  EXPECT_EQ(first.code(), 0) << first;
+  EXPECT_THAT(first.error, HasSubstr("booted and saved a machine"));
+  const auto saved = only_template();
+  const auto second = two_tests();
+  EXPECT_EQ(second.code(), 0) << second;
+  EXPECT_THAT(second.error, HasSubstr("found a saved machine"));
+  EXPECT_EQ(only_template(), saved);
+  // Another machine is another template.
+  const auto larger = test(project("[limits]\nmemory = \"300M\"\n", k_two_tests), {"-v"});
+  EXPECT_EQ(larger.code(), 0) << larger;
+  EXPECT_THAT(templates(), SizeIs(2));
+}
+
+TEST_F(ForkTest, TwoThatWantTheSameMakeItOnce) {
+  use_own_templates();
+  const auto arguments = test_arguments(project(k_two_tests), {"-v", "--offline"});
+  auto one = start(arguments);
+  auto other = start(arguments);
+  const auto first = one.wait();
+  const auto second = other.wait();
+  EXPECT_EQ(first.code(), 0) << first;
+  EXPECT_EQ(second.code(), 0) << second;
+  const auto made = [](const Finished& done) {
+    return done.error.find("booted and saved a machine") != std::string::npos ? 1 : 0;
+  };
+  EXPECT_EQ(made(first) + made(second), 1) << first << second;
+  EXPECT_THAT(templates(), SizeIs(1));
+}
+
+// Killed while it boots; while it writes (the folder in the making is there); right after.
+TEST_F(ForkTest, KilledWhileItSavesNothingHalfIsUsed) {
+  use_own_templates();
+  const auto arguments = test_arguments(project(k_two_tests), {"-v", "--offline"});
+  for (const Duration delay : {0ms, 10ms, 20ms, 40ms, 80ms}) {
+    auto killed = start(arguments);
+    const auto has_begun = [&] { return killed.ended() || !templates().empty(); };
+    EXPECT_TRUE(holds_within(60s, has_begun));
+    const auto start = std::chrono::steady_clock::now();
+    holds_within(delay, [&] { return std::chrono::steady_clock::now() - start >= delay; });
+    killed.signal(SIGKILL);
+    killed.wait();
+    EXPECT_TRUE(machines_end_within(10s));
+    for (const auto& folder : templates())
+      EXPECT_TRUE(folder.filename().string().starts_with(".making") ||
+                  fs::exists(folder / "checked"))
+          << folder;
+    if (delay != 0ms) continue;
+    const auto next = two_tests();
+    EXPECT_EQ(next.code(), 0) << next;
+    EXPECT_FALSE(only_template().filename().string().starts_with(".")) << "rubbish is left";
+    fs::remove_all(cache_ / "kobox/templates");
+  }
+  const auto last = two_tests();
+  EXPECT_EQ(last.code(), 0) << last;
+  EXPECT_THAT(last.error, Not(HasSubstr("cannot be used"))) << last;
+  only_template();
+}
+
+TEST_F(ForkTest, ADamagedOneIsNoticedSaidAndReplaced) {
+  use_own_templates();
+  EXPECT_EQ(two_tests().code(), 0);
+  const auto damage = [&](const char* part, const std::string& shell, const char* said) {
+    SCOPED_TRACE(shell);
+    const auto file = only_template() / part;
+    const auto done = run_command({.argv = {"sh", "-c", shell, "sh", file.string()}});
+    ASSERT_TRUE(done && done->status.success());
+    const auto next = two_tests();
+    EXPECT_EQ(next.code(), 0) << next;
+    EXPECT_THAT(next.error, HasSubstr("cannot be used and is made anew")) << next;
+    EXPECT_THAT(next.error, HasSubstr(said)) << next;
+    EXPECT_THAT(next.error, HasSubstr("booted and saved a machine")) << next;
+    EXPECT_THAT(two_tests().error, HasSubstr("found a saved machine"));
+  };
+  damage("memory", "printf X | dd of=\"$1\" bs=1 seek=50000000 conv=notrunc status=none",
+         "its memory is not what was saved");
+  damage("memory", "truncate -s 100M \"$1\"", "its memory was cut off");
+  damage("state", "truncate -s 1000 \"$1\"", "its state is not what was saved");
+  damage("manifest", "echo hello > \"$1\"", "its manifest is damaged");
+  damage("manifest", "rm \"$1\"; mkdir \"$1\"", "manifest");
+}
+
+// A QEMU that boots, but does not wake what it has saved.
+TEST_F(ForkTest, AForkThatDoesNotWakeIsReplacedByABootAndTheReportSaysSo) {
+  use_own_templates();
+  const auto fake = folder_ / "bin/qemu-system-x86_64";
+  spit(fake, fmt::format("#!/bin/sh\ncase \"$*\" in *-incoming*) echo 'it does not wake' >&2; "
+                         "exit 1;; esac\nexec {} \"$@\"\n",
+                         find_program("qemu-system-x86_64")->string()));
+  ASSERT_EQ(::chmod(fake.c_str(), 0755), 0);
+  auto one = invocation(test_arguments(project(k_two_tests), {"--jobs", "1", "--offline"}));
+  one.environment.emplace_back(
+      "PATH", fmt::format("{}:{}", fake.parent_path().string(), std::getenv("PATH")));
+  const auto done = run(one);
+  EXPECT_EQ(done.code(), 0) << done;
+  const auto tests = done.report()["runs"][0]["tests"];
+  ASSERT_EQ(tests.size(), 2U) << done;
+  for (const auto& test : tests) {
+    EXPECT_EQ(test["verdict"], "pass") << done;
+    ASSERT_TRUE(test.contains("note")) << done;
+    EXPECT_THAT(test["note"].get<std::string>(), HasSubstr("fresh boot"));
+    EXPECT_THAT(test["note"].get<std::string>(), HasSubstr("it does not wake"));
+  }
+  EXPECT_FALSE(fs::exists(only_template() / "checked")) << "it is believed as before";
+}
+
+TEST_F(ForkTest, NoneInUseIsPruned) {
+  use_own_templates();
+  auto sleeping = start_sleeper();
+  const auto saved = only_template();
+  // The kernels are everybody's; only what this test made may go.
+  for (const auto* name : {"kernels", "builds", "guests", "programs"})
+    fs::remove(cache_ / "kobox" / name);
+  const auto listed = run({"cache", "list"});
+  EXPECT_THAT(listed.output, ContainsRegex("machine +[0-9.]+ MB [^\n]*-cloud-amd64.tcg.256M.1cpu"
+                                           "[^\n]*\\(in use\\)"));
+  EXPECT_EQ(run({"cache", "prune", "--all"}).code(), 0);
+  EXPECT_TRUE(fs::exists(saved / "memory"));
+  sleeping.signal(SIGTERM);
+  sleeping.wait();
+  EXPECT_EQ(run({"cache", "prune", "--all"}).code(), 0);
+  EXPECT_THAT(templates(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace kobox::e2e
