@@ -27,7 +27,9 @@ std::string kernel_command_line(Accel accel) {
       "nokaslr "          // modules and kernel where their symbols say
       "mitigations=off "  // the guest is thrown away; translation and boot are faster
       "random.trust_cpu=on "
-      "rcupdate.rcu_expedited=1 "    // unloading a module waits for grace periods
+      "rcupdate.rcu_expedited=1 "  // unloading a module waits for grace periods
+      // What no module's test sees, but every system call would run through.
+      "psi=0 lsm= audit=0 cgroup_disable=memory "
       "kfence.sample_interval=100 "  // Debian builds KFENCE in from 6.12, switched off
       "rdinit=/init";
   // The kernel's check of the timer's routing and of the TSC only cost time under emulation.

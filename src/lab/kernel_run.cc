@@ -198,22 +198,20 @@ class KernelRun {
   Result<std::optional<Session::Outcome>> in_fork(const TestSpec& test, const fs::path& folder,
                                                   std::string& note) {
     EventLoop loop;
-    std::string why;
     auto session = machines_->fork(loop, folder);
-    if (session) {
+    // Others may still run their commands while it wakes.
+    const auto awake = session ? (*session)->wake((*session)->limit_of(test))
+                               : Result<>(std::unexpected(session.error()));
+    if (awake) {
       auto slot = shared_.working.take();
       if (interrupted()) return fail_interrupted();
-      KOBOX_TRY(auto outcome, (*session)->run(test, [&] { slot.release(); }));
-      if (outcome.stage != Session::Stage::waking || !outcome.result.failure) return outcome;
-      why = outcome.result.failure->message;
-    } else if (session.error().kind() == ErrorKind::interrupted) {
-      return std::unexpected(session.error());
-    } else {
-      why = session.error().message();
+      return (*session)->run(test, [&] { slot.release(); });
     }
+    if (awake.error().kind() == ErrorKind::interrupted) return std::unexpected(awake.error());
     machines_->distrust_forks();
-    note = fmt::format(
-        "run from a fresh boot, because its fork of the saved machine did not wake: {}", why);
+    note =
+        fmt::format("run from a fresh boot, because its fork of the saved machine did not wake: {}",
+                    awake.error().message());
     return std::optional<Session::Outcome>();
   }
 

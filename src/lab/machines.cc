@@ -39,8 +39,10 @@ Result<std::optional<Failure>> Machines::load_once() {
   EventLoop loop;
   auto session = Session::fork(loop, project_, prepared_, options_, template_->snapshot,
                                template_->decision, GuestMemory::saveable);
-  if (!session) {
-    if (session.error().kind() == ErrorKind::interrupted) return std::unexpected(session.error());
+  const auto awake = session ? (*session)->wake(options_.timeout.value_or(project_.test_limit))
+                             : Result<>(std::unexpected(session.error()));
+  if (!awake) {
+    if (awake.error().kind() == ErrorKind::interrupted) return std::unexpected(awake.error());
     distrust_forks();
     return std::optional<Failure>();
   }
@@ -50,11 +52,8 @@ Result<std::optional<Failure>> Machines::load_once() {
     progress_.detail(saved.error().to_string());
     return std::optional<Failure>();
   }
-  if (auto* outcome = std::get_if<Session::Outcome>(&*saved)) {
-    if (outcome->stage != Session::Stage::waking) return std::move(outcome->result.failure);
-    distrust_forks();
-    return std::optional<Failure>();
-  }
+  if (auto* outcome = std::get_if<Session::Outcome>(&*saved))
+    return std::move(outcome->result.failure);
   loaded_ = std::get<LoadedSnapshot>(std::move(*saved));
   return std::optional<Failure>();
 }

@@ -104,7 +104,13 @@ Result<> Session::wake(Duration limit) {
     settings.seed = random_seed();
     KOBOX_CHECK(guest_->run());
   }
-  return guest_->agent().configure(settings);
+  KOBOX_CHECK(guest_->agent().configure(settings));
+  awake_ = true;
+  return {};
+}
+
+Duration Session::limit_of(const TestSpec& test) const {
+  return options_.timeout.value_or(test.timeout.value_or(project_.test_limit));
 }
 
 Result<> Session::install_files() {

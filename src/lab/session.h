@@ -68,14 +68,13 @@ class Session {
 
   // How far a test came before its failure.
   enum class Stage {
-    waking,     // the machine did not answer
-    preparing,  // the module's files, the inventory
+    preparing,  // waking, the module's files, the inventory
     loading,    // what happens here is the whole run's matter, not the test's
     testing,
   };
   struct Outcome {
     TestResult result;
-    Stage stage = Stage::waking;
+    Stage stage = Stage::preparing;
   };
   // Runs a test to its verdict. `on_settling` is called once the command is over and the machine
   // is only watched. Errors: only interrupted, internal. Whatever the guest does is an Outcome.
@@ -84,10 +83,13 @@ class Session {
   // Instead of a test: brings a saveable machine to where tests begin, and saves it there.
   Result<std::variant<LoadedSnapshot, Outcome>> save_loaded();
 
-  // The parts, for those who use the machine by hand.
   // Lets a fork run; sets the time of day, fresh random numbers, and the kernel's watchdogs so
-  // that they speak up well within `limit`.
+  // that they speak up well within `limit`. run() does it where it was not done.
   Result<> wake(Duration limit);
+  // How long a test's command may take.
+  Duration limit_of(const TestSpec& test) const;
+
+  // The parts, for those who use the machine by hand.
   // Copies the module into the guest, and has the kernel's modules that it needs loaded.
   Result<> install_files();
   // Copies the programs of these sources (TestSpec::programs) into the guest.
@@ -120,6 +122,7 @@ class Session {
   std::unique_ptr<Guest> guest_;
   AccelDecision decision_;
   bool is_fork_ = false;
+  bool awake_ = false;
   std::set<std::string> installed_;  // programs
   std::optional<LoadedModule> loaded_;
 };

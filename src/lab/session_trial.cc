@@ -57,7 +57,7 @@ Failure leak(const std::vector<std::string>& left) {
 
 struct Session::Trial {
   Duration limit;
-  Stage stage = Stage::waking;
+  Stage stage = Stage::preparing;
   std::size_t log_mark = 0;
   std::optional<AgentClient::RunReply> reply;
   std::vector<Failure> findings;
@@ -71,7 +71,7 @@ struct Session::Trial {
 Result<Session::Outcome> Session::run(const TestSpec& test,
                                       const std::function<void()>& on_settling) {
   const auto started = std::chrono::steady_clock::now();
-  Trial trial{.limit = options_.timeout.value_or(test.timeout.value_or(project_.test_limit))};
+  Trial trial{.limit = limit_of(test)};
   guest_->give_up_when([&] { return report_was_seen(trial); });
   const auto attempted = attempt(test, trial, on_settling);
   guest_->give_up_when({});
@@ -163,8 +163,7 @@ Result<> Session::reach_loaded(Trial& trial) {
   auto& agent = guest_->agent();
   trial.log_mark = loaded_ ? loaded_->log_mark : agent.kernel_log().end();
   trial.console_read = loaded_ ? loaded_->console_mark : guest_->console().size();
-  KOBOX_CHECK(wake(trial.limit));
-  trial.stage = Stage::preparing;
+  if (!awake_) KOBOX_CHECK(wake(trial.limit));
   if (!loaded_) {
     KOBOX_CHECK(install_files());
     LoadedModule loaded;

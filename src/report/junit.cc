@@ -73,6 +73,8 @@ void add_testcase(pugi::xml_node suite, const TestResult& test, std::string_view
     set(node.append_child("skipped"), "message", one_line(test.skip_reason));
   else if (test.verdict != Verdict::pass)
     add_failure(node, test.verdict, test.failure.value_or(Failure{}));
+  if (!test.note.empty())
+    node.append_child("system-err").text().set(xml_text(test.note + "\n").c_str());
 }
 
 void add_suite(pugi::xml_node root, const std::string& module, const RunResult& run) {

@@ -48,6 +48,7 @@ void add_run(std::string& out, const RunResult& run) {
   out += fmt::format("  1..{}\n", tests.size());
   for (std::size_t i = 0; i < tests.size(); ++i) {
     if (tests[i].failure) add_failure(out, *tests[i].failure);
+    add_diagnostics(out, tests[i].note);
     auto line = fmt::format("  {} {} {}{}", result(tests[i].verdict), i + 1,
                             ktap_name(tests[i].name), directive(tests[i]));
     out += std::string(line.substr(0, line.find_last_not_of(' ') + 1)) + "\n";

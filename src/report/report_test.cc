@@ -53,7 +53,9 @@ RunResult mixed_run() {
   run.tests = {
       {.name = "greets its first reader", .seconds = 0.21},
       {.name = "takes a message", .verdict = Verdict::fail, .seconds = 0.3475, .failure = oops()},
-      {.name = "eight writers against eight readers", .seconds = 12.25},
+      {.name = "eight writers against eight readers",
+       .seconds = 12.25,
+       .note = "run from a fresh boot"},
       {.name = "stress", .verdict = Verdict::skip, .skip_reason = "kernels = \">=6.12\""},
       {.name = "waits for ever",
        .verdict = Verdict::fail,

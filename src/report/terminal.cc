@@ -108,7 +108,10 @@ std::string render_test_line(const TestResult& test, Color color) {
                   paint(fmt::format("{:>10}", time), Style::dim, color), one_line(test.name));
   if (test.verdict == Verdict::skip && !test.skip_reason.empty())
     text += paint(" (" + one_line(test.skip_reason) + ")", Style::dim, color);
-  return text + "\n";
+  text += "\n";
+  if (!test.note.empty())
+    text += paint("                    " + one_line(test.note), Style::dim, color) + "\n";
+  return text;
 }
 
 std::string render_failure(const std::string& title, const Failure& failure, Color color) {
