@@ -117,6 +117,24 @@ TEST_F(BadDiskTest, ACacheThatMayNotBeWritten) {
   EXPECT_THAT(done.error, HasSubstr("/disk/cache/kobox/")) << done;
 }
 
+TEST_F(BadDiskTest, NoSpaceToSaveAMachine) {
+  const auto done = script(
+      "mount -t tmpfs -o size=20m none $disk; mkdir -p $disk/cache/kobox\n"
+      "for one in kernels builds guests programs; do mkdir -p $shared/kobox/$one\n"
+      "  ln -s $shared/kobox/$one $disk/cache/kobox/$one; done\n"
+      "run() { \"$kobox\" test $quiet --kernel 6.1-cloud --accel tcg --offline \"$@\" "
+      "> /dev/null; }\n"
+      "code=0; run || code=$?; echo code $code\n"
+      "find $disk/cache/kobox/templates -mindepth 1 -not -path '*/.locks*'\n"
+      "code=0; run --fresh-boot || code=$?; echo code $code");
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_EQ(done.output, "code 4\ncode 0\n")
+      << "something is left, or a boot needs the space" << done;
+  EXPECT_THAT(done.error, HasSubstr("No space left on device"));
+  EXPECT_THAT(done.error, HasSubstr("/disk/cache/kobox/templates/"));
+  EXPECT_THAT(done.error, HasSubstr("--fresh-boot does without"));
+}
+
 TEST_F(BadDiskTest, NoSpaceForTheReport) {
   const auto done = script(
       "mount -t tmpfs -o size=4k none $disk; export XDG_CACHE_HOME=$shared\n"
