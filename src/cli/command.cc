@@ -32,7 +32,7 @@ void add_machine_options(CLI::App& app, CommonOptions& options) {
   app.add_option("--accel", options.accel, "auto, kvm or tcg")->type_name("NAME");
   app.add_option("--guest", options.guest, "initramfs (disk guests are not there yet)")
       ->type_name("KIND");
-  app.add_option("--jobs", options.jobs, "Machines at once (default: as cores and memory allow)")
+  app.add_option("--jobs", options.jobs, "Tests at once (default: as cores and memory allow)")
       ->type_name("N")
       ->check(CLI::Range(1, 256));
   app.add_option("--timeout", options.timeout,
