@@ -57,11 +57,6 @@ void add_folder_items(std::vector<CacheItem>& items, const fs::path& folder, con
   }
 }
 
-bool is_remade(const CacheItem& item) {
-  return item.kind == "machine" || item.kind == "build" || item.kind == "program" ||
-         item.kind == "guest" || item.kind == "run" || item.kind == "unpacked kernel";
-}
-
 Result<> remove_machine(const fs::path& folder) {
   // Who was about to use it finds it gone; who came before us keeps it.
   KOBOX_TRY(const auto lock, FileLock::try_acquire(folder / "lock", LockMode::exclusive));
@@ -101,7 +96,9 @@ Result<std::vector<CacheItem>> list_cache(const fs::path& cache, const fs::path&
 
 Result<std::vector<CacheItem>> prune_cache(const fs::path& cache, const fs::path& state,
                                            const PrunePolicy& policy) {
-  KOBOX_TRY(const auto items, list_cache(cache, state));
+  KOBOX_TRY(auto items, list_cache(cache, state));
+  if (policy.only_machines)
+    std::erase_if(items, [](const CacheItem& item) { return item.kind != "machine"; });
   std::uint64_t total = 0;
   for (const auto& item : items) total += item.bytes;
   std::vector<CacheItem> removed;
@@ -109,7 +106,6 @@ Result<std::vector<CacheItem>> prune_cache(const fs::path& cache, const fs::path
     const bool old = policy.older_than && SystemClock::now() - item.last_used > *policy.older_than;
     const bool too_much = policy.max_bytes && total > *policy.max_bytes;
     if (item.in_use || !(policy.everything || old || too_much)) continue;
-    if (policy.only_remade && !is_remade(item)) continue;
     KOBOX_CHECK(remove_item(item, cache));
     total -= item.bytes;
     removed.push_back(item);
@@ -118,7 +114,7 @@ Result<std::vector<CacheItem>> prune_cache(const fs::path& cache, const fs::path
 }
 
 Result<std::vector<CacheItem>> trim_cache(const fs::path& cache, const fs::path& state) {
-  PrunePolicy policy{.max_bytes = k_default_limit, .only_remade = true};
+  PrunePolicy policy{.max_bytes = k_default_limit, .only_machines = true};
   if (const char* limit = std::getenv("KOBOX_CACHE_LIMIT"); limit != nullptr && limit[0] != '\0') {
     KOBOX_TRY_WHILE("KOBOX_CACHE_LIMIT", policy.max_bytes, parse_size(limit));
   }

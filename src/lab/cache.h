@@ -30,7 +30,7 @@ struct PrunePolicy {
   std::optional<std::chrono::seconds> older_than;  // unused for longer than this
   std::optional<std::uint64_t> max_bytes;          // then the longest unused, until all fit
   bool everything = false;
-  bool only_remade = false;  // nothing but what kobox makes again by itself, with no network
+  bool only_machines = false;  // looks at nothing but saved machines
 };
 
 // Removes what the policy says and nobody uses; returns what was removed.
@@ -38,9 +38,10 @@ Result<std::vector<CacheItem>> prune_cache(const std::filesystem::path& cache,
                                            const std::filesystem::path& state,
                                            const PrunePolicy& policy);
 
-// What kobox does by itself after it has saved a machine: removes the longest unused of what it can
-// make again, until the cache fits its limit. That is KOBOX_CACHE_LIMIT ("20G"), or 10 GB;
-// ErrorKind usage if it is no size.
+// What kobox does by itself after it has saved a machine: removes the longest unused of the saved
+// machines until they fit their limit. That is KOBOX_CACHE_LIMIT ("20G"), or 10 GB; ErrorKind
+// usage if it is no size. Other things in the cache hold no lock and may be needed by a run that
+// has only just looked for them; they are small.
 Result<std::vector<CacheItem>> trim_cache(const std::filesystem::path& cache,
                                           const std::filesystem::path& state);
 

@@ -133,10 +133,12 @@ TEST_F(LabCacheTest, SavedMachinesAreListedAndPrunedUnlessInUse) {
   EXPECT_TRUE(fs::exists(cache() / "templates/6.1.0-y.tcg.256M.1cpu.def/deep/file"));
 }
 
-TEST_F(LabCacheTest, TrimsByItselfToTheLimitOfTheEnvironment) {
-  ::setenv("KOBOX_CACHE_LIMIT", "50K", 1);
-  EXPECT_THAT(names(trim_cache(cache(), state()).value()),
-              ElementsAre("build-a", "run-b", "program-c"));
+TEST_F(LabCacheTest, TrimsSavedMachinesByItselfAndNothingElse) {
+  for (const int hours : {300, 200, 100})
+    add(cache() / fmt::format("templates/{}-hours", hours), std::chrono::hours(hours));
+  ::setenv("KOBOX_CACHE_LIMIT", "70K", 1);
+  EXPECT_THAT(names(trim_cache(cache(), state()).value()), ElementsAre("300-hours"));
+  EXPECT_EQ(left().size(), 7U);
   ::setenv("KOBOX_CACHE_LIMIT", "a lot", 1);
   const auto refused = trim_cache(cache(), state());
   ASSERT_FALSE(refused);

@@ -29,8 +29,8 @@ Result<std::optional<Failure>> Machines::make_ready() {
   if (template_->fresh) {
     KOBOX_TRY(const auto removed, trim_cache(options_.cache, options_.state));
     for (const auto& item : removed)
-      progress_.detail(fmt::format("the cache is full: removed {} {} ({})", item.kind, item.name,
-                                   format_bytes(item.bytes)));
+      progress_.detail(fmt::format("saved machines are over their limit: removed {} ({})",
+                                   item.name, format_bytes(item.bytes)));
   }
   return std::optional<Failure>();
 }
