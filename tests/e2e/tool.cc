@@ -9,7 +9,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <thread>
 
 namespace kobox::e2e {
@@ -120,19 +119,19 @@ bool holds_within(Duration limit, const std::function<bool()>& condition) {
 std::vector<pid_t> processes_with(std::string_view text) {
   std::vector<pid_t> found;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator("/proc", error)) {
-    const auto name = entry.path().filename().string();
+  for (auto at = fs::directory_iterator("/proc", error); !error && at != fs::directory_iterator();
+       at.increment(error)) {
+    const auto name = at->path().filename().string();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     // Empty for a zombie: it has ended.
-    if (slurp(entry.path() / "cmdline").find(text) != std::string::npos)
+    if (slurp(at->path() / "cmdline").find(text) != std::string::npos)
       found.push_back(std::stoi(name));
   }
   return found;
 }
 
 std::string slurp(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
+  return read_file(file).value_or("");  // a process that ends while it is read throws elsewhere
 }
 
 void spit(const fs::path& file, std::string_view text) {
