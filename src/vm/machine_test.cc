@@ -33,19 +33,20 @@ MachineSpec some_spec(const fs::path& folder) {
 }
 
 TEST(QemuCommand, UnderTcg) {
-  EXPECT_EQ(
-      qemu_command("/usr/bin/qemu-system-x86_64", some_spec("/run")).to_string(),
-      "/usr/bin/qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none "
-      "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny "
-      "-machine pc,usb=off,vmport=off,hpet=off,graphics=off,mem-merge=off,dump-guest-core=off "
-      "-accel tcg,thread=multi -cpu max -smp 1 -m 256M "
-      "-kernel /cache/vmlinux -initrd /cache/guest.cpio "
-      "-append 'console=ttyS0 quiet rdinit=/init' "
-      "-chardev socket,id=monitor,fd=3 -mon chardev=monitor,mode=control "
-      "-chardev socket,id=console,fd=5,logfile=/run/console.log,logappend=on "
-      "-serial chardev:console -chardev socket,id=agent,fd=4 "
-      "-device virtio-serial-pci,max_ports=2 "
-      "-device virtserialport,chardev=agent,name=org.kobox.agent.0");
+  EXPECT_EQ(qemu_command("/usr/bin/qemu-system-x86_64", some_spec("/run")).to_string(),
+            "/usr/bin/qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none "
+            "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny "
+            "-machine "
+            "q35,usb=off,sata=off,smbus=off,vmport=off,hpet=off,graphics=off,mem-merge=off,dump-"
+            "guest-core=off "
+            "-accel tcg,thread=multi -cpu max -smp 1 -m 256M "
+            "-kernel /cache/vmlinux -initrd /cache/guest.cpio "
+            "-append 'console=ttyS0 quiet rdinit=/init' "
+            "-chardev socket,id=monitor,fd=3 -mon chardev=monitor,mode=control "
+            "-chardev socket,id=console,fd=5,logfile=/run/console.log,logappend=on "
+            "-serial chardev:console -chardev socket,id=agent,fd=4 "
+            "-device virtio-serial-pci,max_ports=2 "
+            "-device virtserialport,chardev=agent,name=org.kobox.agent.0");
 }
 
 TEST(QemuCommand, UnderKvm) {
