@@ -1,74 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Needs gcc and ld: the module is made here, as kbuild makes a .ko (relocatable, linked -r).
 #include "lab/blame.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/child.h"
-#include "base/files.h"
-#include "base/text.h"
+#include "lab/driver_fixture.h"
 
 namespace kobox {
 namespace {
 
 using ::testing::ElementsAre;
 
-// Line 3 faults, in a function that is inlined; line 8 calls.
-constexpr std::string_view k_source = R"(extern int sink(int);
-static inline __attribute__((always_inline)) void store(int x) {
-  *(volatile int *)8 = x;
-}
-int __attribute__((noinline)) dev_write(int x) { store(x); return sink(x) + 1; }
-int __attribute__((noinline)) dev_ioctl(int x) {
-  sink(x + 7);
-  dev_write(x);
-  return sink(x) + 2;
-}
-)";
-
-class BlameTest : public ::testing::Test {
+class BlameTest : public DriverTest {
  protected:
-  static void SetUpTestSuite() {
-    folder_ = new TempDir(TempDir::make(fs::temp_directory_path(), "kobox-blame-test").value());
-    ASSERT_TRUE(write_file(copy() / "driver.c", k_source));
-    ASSERT_TRUE(write_file(folder_->path() / "user/driver.c", k_source));
-    run("gcc -g -O2 -fno-pie -fcf-protection=none -ffunction-sections -fno-ipa-ra -c -o driver.o " +
-        (copy() / "driver.c").string());
-    run("ld -r -o my-driver.ko driver.o");
-  }
-  static void TearDownTestSuite() { delete std::exchange(folder_, nullptr); }
-
-  static std::string run(const std::string& command) {
-    auto done =
-        run_command({.argv = {"sh", "-c", command}, .cwd = folder_->path()}, {}, Streams::merged);
-    EXPECT_TRUE(done && done->status.success()) << command << "\n" << (done ? done->output : "");
-    return done ? done->output : "";
-  }
-  static fs::path copy() { return folder_->path() / "cache/builds/0123/src"; }
-  static BuiltModule module() {
-    return {.name = "my_driver",
-            .ko = folder_->path() / "my-driver.ko",
-            .source = folder_->path() / "user",
-            .copy = copy()};
-  }
-  // Offsets of the instructions of a function that hold this text, by objdump; of those after
-  // them too.
-  static std::vector<std::uint64_t> offsets(const std::string& function, const std::string& text) {
-    std::vector<std::uint64_t> found;
-    bool after = false;
-    const auto output = run("objdump -d --disassemble=" + function + " my-driver.ko");
-    for (const auto line : lines_of(output)) {
-      const auto colon = line.find(":\t");
-      if (colon == std::string_view::npos) continue;
-      const bool here = line.find(text) != std::string_view::npos;
-      if (here || after)
-        found.push_back(std::stoull(std::string(trim(line.substr(0, colon))), nullptr, 16));
-      after = here;
-    }
-    EXPECT_FALSE(found.empty()) << output;
-    return found.empty() ? std::vector<std::uint64_t>{0, 0} : found;
-  }
   static TraceFrame frame(const std::string& function, std::uint64_t offset) {
     return {.function = function, .offset = offset, .size = 0, .module = "my_driver"};
   }
@@ -79,8 +23,6 @@ class BlameTest : public ::testing::Test {
             .trace = std::move(trace),
             .lines = {"first", "second"}};
   }
-
-  static inline TempDir* folder_ = nullptr;
 };
 
 TEST_F(BlameTest, TheFaultingInstructionItself) {

@@ -74,6 +74,24 @@ void skip_address(std::string_view& text) {
   text = rest;
 }
 
+// The first so many symbols with an offset; 0: all.
+std::vector<PlacedFrame> search(std::string_view line, std::size_t max) {
+  std::vector<PlacedFrame> found;
+  std::size_t floor = 0;  // nothing before it belongs to a later symbol, so each byte is read once
+  for (auto plus = line.find("+0x"); plus != std::string_view::npos;
+       plus = line.find("+0x", plus + 1)) {
+    auto start = plus;
+    while (start > floor && is_symbol_char(line[start - 1])) --start;
+    floor = plus + 1;
+    auto rest = line.substr(start);
+    if (auto frame = take_frame(rest)) {
+      found.push_back({std::move(*frame), line.size() - rest.size()});
+      if (found.size() == max) break;
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 std::optional<TraceFrame> parse_trace_line(std::string_view line) {
@@ -100,17 +118,12 @@ std::optional<TraceFrame> parse_rip_line(std::string_view line) {
   return take_frame(line);
 }
 
+std::vector<PlacedFrame> find_frames(std::string_view line) { return search(line, 0); }
+
 std::optional<TraceFrame> find_frame(std::string_view line) {
-  std::size_t floor = 0;  // nothing before it belongs to a later symbol, so each byte is read once
-  for (auto plus = line.find("+0x"); plus != std::string_view::npos;
-       plus = line.find("+0x", plus + 1)) {
-    auto start = plus;
-    while (start > floor && is_symbol_char(line[start - 1])) --start;
-    floor = plus + 1;
-    auto rest = line.substr(start);
-    if (auto frame = take_frame(rest)) return frame;
-  }
-  return {};
+  auto found = search(line, 1);
+  if (found.empty()) return {};
+  return std::move(found.front().frame);
 }
 
 }  // namespace kobox

@@ -3,10 +3,12 @@
 // register dumps. Input is untrusted; whatever is not exactly of the form is nothing.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kobox {
 
@@ -28,5 +30,12 @@ std::optional<TraceFrame> parse_trace_line(std::string_view line);
 std::optional<TraceFrame> parse_rip_line(std::string_view line);
 // The first symbol with an offset anywhere in a line, as in "WARNING: … at a.c:3 f+0x1/0x2 [m]".
 std::optional<TraceFrame> find_frame(std::string_view line);
+
+struct PlacedFrame {
+  TraceFrame frame;
+  std::size_t end = 0;  // where the line goes on after it
+};
+// All of them, in the line's order.
+std::vector<PlacedFrame> find_frames(std::string_view line);
 
 }  // namespace kobox
