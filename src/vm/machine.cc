@@ -70,9 +70,12 @@ CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& s
       fmt::format("socket,id=monitor,fd={}", k_monitor_fd),
       "-mon",
       "chardev=monitor,mode=control",
+      // A pipe, not a socket: the console comes byte by byte, and some 280 writes of one byte fill
+      // a socket. What then has to be tried again QEMU would write into the log twice
+      // (qemu_chr_write_buffer in chardev/char.c).
       "-chardev",
-      fmt::format("socket,id=console,fd={},logfile={},logappend=on", k_console_fd,
-                  option_value(spec.console_log.string())),
+      fmt::format("file,id=console,path=/proc/self/fd/{},append=on,logfile={},logappend=on",
+                  k_console_fd, option_value(spec.console_log.string())),
       "-serial",
       "chardev:console",
       "-chardev",
@@ -102,7 +105,7 @@ Result<std::unique_ptr<Machine>> Machine::start(EventLoop& loop, const MachineSp
   KOBOX_TRY(const auto qemu, find_qemu());
   KOBOX_TRY(auto monitor, make_socket_pair());
   KOBOX_TRY(auto agent, make_socket_pair());
-  KOBOX_TRY(auto console, make_socket_pair());
+  KOBOX_TRY(auto console, make_pipe());
   KOBOX_TRY(auto errors, make_pipe());
   std::unique_ptr<Machine> machine(new Machine(loop));
   auto& m = *machine;

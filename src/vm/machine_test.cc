@@ -43,7 +43,8 @@ TEST(QemuCommand, UnderTcg) {
             "-kernel /cache/vmlinux -initrd /cache/guest.cpio "
             "-append 'console=ttyS0 quiet rdinit=/init' "
             "-chardev socket,id=monitor,fd=3 -mon chardev=monitor,mode=control "
-            "-chardev socket,id=console,fd=5,logfile=/run/console.log,logappend=on "
+            "-chardev "
+            "file,id=console,path=/proc/self/fd/5,append=on,logfile=/run/console.log,logappend=on "
             "-serial chardev:console -chardev socket,id=agent,fd=4 "
             "-device virtio-serial-pci,max_ports=2 "
             "-device virtserialport,chardev=agent,name=org.kobox.agent.0");
