@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Where results go: a file, a closed standard output, a reader that leaves, a disk that is full.
-#include <fmt/format.h>
-
 #include "kobox_test.h"
 
 namespace kobox::e2e {
@@ -27,19 +25,14 @@ TEST_F(OutputTest, AFileGetsTheResultsAndStandardOutputNothing) {
   EXPECT_EQ(report["verdict"], "pass");
 }
 
+// A kernel that prints with interrupts off gives a reader no time to keep up.
 TEST_F(OutputTest, TheConsoleIsKeptWholeAndNothingOfItTwice) {
-  const auto done =
-      test(project("[[test]]\nname = \"talks\"\n"
-                   "run = \"for i in $(seq 1000 3000); do echo line $i; done >/dev/console; sleep "
-                   "1; false\"\n"));
-  const auto failure = failure_of(done.report());
-  ASSERT_TRUE(failure.is_object()) << done;
+  const auto failure = failure_of(
+      test(source_folder() / "modules/faulty/oops_interrupt", {"--kernel", "6.12-cloud"}).report());
+  ASSERT_TRUE(failure.is_object());
   const auto console = slurp(failure["console"].get<std::string>());
-  std::string expected;
-  for (int i = 1000; i <= 3000; ++i) expected += fmt::format("line {}\r\n", i);
-  const auto begin = console.find("line 1000");
-  ASSERT_NE(begin, std::string::npos) << console;
-  EXPECT_EQ(console.substr(begin, expected.size()), expected);
+  EXPECT_GT(failure["log"].size(), 20U);
+  for (const auto& line : failure["log"]) EXPECT_THAT(console, HasSubstr(line.get<std::string>()));
 }
 
 TEST_F(OutputTest, AFileThatCannotBeWritten) {
