@@ -39,8 +39,18 @@ bool arrived_or_over(Guest& guest) {
   return guest.agent().ready() || guest.agent().broken() || guest.machine().end();
 }
 
+// Of several processors under TCG one may run a translation of code that another has patched
+// meanwhile: QEMU before 8.1 locks a page only after it was translated. The kernel then meets a
+// breakpoint of its own patching (text_poke_bp in arch/x86/kernel/alternative.c) that it has
+// already taken away.
+bool fell_to_stale_translation(const BootOutcome& outcome, const GuestSpec& spec, Accel accel) {
+  const auto* failure = std::get_if<BootFailure>(&outcome);
+  return failure != nullptr && accel == Accel::tcg && spec.cpus > 1 &&
+         failure->console.find("int3: ") != std::string::npos;
+}
+
 // One machine, one accelerator.
-Result<BootOutcome> boot_one(EventLoop& loop, const GuestSpec& spec, AccelDecision decision) {
+Result<BootOutcome> boot_once(EventLoop& loop, const GuestSpec& spec, AccelDecision decision) {
   KOBOX_TRY(auto guest, Guest::start(loop, spec, decision.accel));
   auto waited =
       loop.wait_until([&] { return arrived_or_over(*guest); }, Deadline::after(spec.boot_limit));
@@ -51,6 +61,14 @@ Result<BootOutcome> boot_one(EventLoop& loop, const GuestSpec& spec, AccelDecisi
                       : waited                ? Error(ErrorKind::tool, "the machine ended")
                                               : waited.error();
   return describe_failure(*guest, error, spec);
+}
+
+// Once more if the emulator was at fault.
+Result<BootOutcome> boot_one(EventLoop& loop, const GuestSpec& spec, AccelDecision decision) {
+  KOBOX_TRY(auto outcome, boot_once(loop, spec, decision));
+  if (!fell_to_stale_translation(outcome, spec, decision.accel)) return outcome;
+  decision.reason += "; a first boot fell to an error of the emulator's";
+  return boot_once(loop, spec, std::move(decision));
 }
 
 // Both at once: the first that boots this kernel is the one that works.
