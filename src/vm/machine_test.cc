@@ -65,8 +65,9 @@ TEST(QemuCommand, CommasInPathsAreDoubledOnlyWhereTheySeparate) {
   spec.kernel = "/cache/x,y/vmlinux";
   spec.initramfs = "/cache/x,y/guest.cpio";
   const auto argv = qemu_command("qemu", spec).argv;
-  EXPECT_THAT(argv, ::testing::Contains("socket,id=console,fd=5,logfile=/state/a,,b,,,,c/"
-                                        "console.log,logappend=on"));
+  EXPECT_THAT(argv, ::testing::Contains(
+                        "file,id=console,path=/proc/self/fd/5,append=on,logfile=/state/a,,b,,,,c/"
+                        "console.log,logappend=on"));
   EXPECT_THAT(argv, ::testing::Contains("/cache/x,y/vmlinux"));
   EXPECT_THAT(argv, ::testing::Contains("/cache/x,y/guest.cpio"));
 }
@@ -215,9 +216,9 @@ TEST_F(MachineTest, AKillAfterTheGuestsShutdownIsStillAKill) {
 }
 
 TEST_F(MachineTest, TheLastWordsOfTheConsoleAreTaken) {
-  // More than one read takes, less than a socket holds.
+  // More than one read takes, less than a pipe holds.
   std::string steps = "greet";
-  for (int i = 0; i < 12; ++i) steps += ";console " + std::string(7000, 'x');
+  for (int i = 0; i < 8; ++i) steps += ";console " + std::string(7000, 'x');
   qemu_.tcg_does(steps + ";console Kernel panic - not syncing;shutdown guest-reset;exit 0");
   auto machine = start();
   ASSERT_TRUE(machine) << machine.error().to_string();
