@@ -19,6 +19,7 @@
 #include "lab/blame.h"
 #include "lab/prepare.h"
 #include "lab/project.h"
+#include "verdict/kernel_report.h"
 #include "verdict/verdict.h"
 
 namespace kobox {
@@ -110,7 +111,10 @@ class Session {
   std::string vermagic_trouble() const;
   // Has the kernel reported something so long ago that waiting for the command is pointless?
   bool report_was_seen(Trial& trial);
+  Result<> hear_report_out(Trial& trial);
   Result<> await_last_words(const Trial& trial);
+  // What the kernel itself reported in its log from a record on.
+  std::optional<KernelReport> most_telling_in_log(std::size_t from) const;
   std::optional<Failure> kernel_failure(Trial& trial, bool machine_is_gone);
   Failure machine_failure(const Error& error, Stage stage);
   Result<> take_trouble(const Result<>& attempted, Trial& trial);

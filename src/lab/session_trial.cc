@@ -66,6 +66,7 @@ struct Session::Trial {
   ReportReader console;
   std::size_t console_read = 0;
   std::optional<Deadline> patience;  // set when a report was seen
+  bool heard_out = false;            // it was waited for in the kernel's log
 };
 
 Result<Session::Outcome> Session::run(const TestSpec& test,
@@ -73,7 +74,8 @@ Result<Session::Outcome> Session::run(const TestSpec& test,
   const auto started = std::chrono::steady_clock::now();
   Trial trial{.limit = limit_of(test)};
   guest_->give_up_when([&] { return report_was_seen(trial); });
-  const auto attempted = attempt(test, trial, on_settling);
+  auto attempted = attempt(test, trial, on_settling);
+  if (attempted) attempted = hear_report_out(trial);
   guest_->give_up_when({});
   KOBOX_CHECK(take_trouble(attempted, trial));
   if (trial.reply) {
@@ -151,8 +153,8 @@ Result<> Session::attempt(const TestSpec& test, Trial& trial,
     KOBOX_CHECK(guest_->watch_for(k_settle));
     if (trial.reply->timed_out) return {};  // what holds the command may hold the module too
   }
-  report_was_seen(trial);
-  if (trial.patience) return {};  // a broken kernel is not asked for more
+  KOBOX_CHECK(hear_report_out(trial));
+  if (most_telling_in_log(trial.log_mark)) return {};  // a broken kernel is not asked for more
   if (guest_->machine().end()) return fail(ErrorKind::tool, "{}", guest_->machine().end()->message);
   return unload_and_compare(trial);
 }
@@ -247,7 +249,24 @@ bool Session::report_was_seen(Trial& trial) {
   trial.console_read = guest_->console().size();
   if (!trial.patience && !trial.console.reports().empty())
     trial.patience = Deadline::after(k_after_report);
-  return trial.patience && trial.patience->passed();
+  return trial.patience && !trial.heard_out && trial.patience->passed();
+}
+
+// The console is ahead of the kernel's log, which the agent passes on once it gets a processor
+// again: a report that began there is waited for here. What never comes was written into /dev/kmsg
+// by user space, or the agent is beyond answering, which the next request finds out.
+Result<> Session::hear_report_out(Trial& trial) {
+  report_was_seen(trial);
+  if (!trial.patience || trial.heard_out) return {};
+  trial.heard_out = true;
+  const auto heard = guest_->wait_until(
+      [&] {
+        const auto report = most_telling_in_log(trial.log_mark);
+        return report && report->complete;
+      },
+      Deadline::after(k_after_report));
+  if (heard || heard.error().kind() == ErrorKind::timeout) return {};
+  return heard;
 }
 
 Result<> Session::await_last_words(const Trial& trial) {
@@ -257,12 +276,20 @@ Result<> Session::await_last_words(const Trial& trial) {
   return {};
 }
 
+std::optional<KernelReport> Session::most_telling_in_log(std::size_t from) const {
+  ReportReader reader;
+  for (const auto& line : kernel_lines(guest_->agent().kernel_log(), from)) reader.feed_line(line);
+  const bool complete = reader.most_telling() != nullptr && reader.most_telling()->complete;
+  reader.finish();
+  if (reader.most_telling() == nullptr) return std::nullopt;
+  auto report = *reader.most_telling();
+  report.complete = complete;
+  return report;
+}
+
 std::optional<Failure> Session::kernel_failure(Trial& trial, bool machine_is_gone) {
-  ReportReader from_log;
-  for (const auto& line : kernel_lines(guest_->agent().kernel_log(), trial.log_mark))
-    from_log.feed_line(line);
-  from_log.finish();
-  const auto* report = from_log.most_telling();
+  const auto in_log = most_telling_in_log(trial.log_mark);
+  const KernelReport* report = in_log ? &*in_log : nullptr;
   const KernelReport* seen = nullptr;
   if (machine_is_gone) {
     // The agent could not pass on the last of the log; the console has it.

@@ -186,6 +186,52 @@ TEST_P(ReproduceTest, TheCommandThatAFailureNamesRepeatsIt) {
 INSTANTIATE_TEST_SUITE_P(Kinds, ReproduceTest, ::testing::Values("assertion", "build", "load"),
                          [](const auto& one) { return std::string(one.param); });
 
+constexpr const char* k_fault_when_told = R"(
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/workqueue.h>
+static int *nowhere;
+static void fault(struct work_struct *work) { WRITE_ONCE(*nowhere, 1); }
+static DECLARE_DELAYED_WORK(work, fault);
+static ssize_t device_write(struct file *file, const char __user *text, size_t len, loff_t *at)
+{
+	unsigned int ms;
+	int err = kstrtouint_from_user(text, len, 10, &ms);
+	if (err)
+		return err;
+	schedule_delayed_work(&work, msecs_to_jiffies(ms));
+	return len;
+}
+static const struct file_operations ops = { .owner = THIS_MODULE, .write = device_write };
+static struct miscdevice device = { .minor = MISC_DYNAMIC_MINOR, .name = "late", .fops = &ops };
+static int __init late_init(void) { return misc_register(&device); }
+static void __exit late_exit(void)
+{
+	misc_deregister(&device);
+	flush_delayed_work(&work);
+}
+module_init(late_init);
+module_exit(late_exit);
+MODULE_LICENSE("GPL");
+)";
+
+// The end of the watch after a test may come while the kernel is printing: the console has the
+// report's first line, the kernel's log in the agent's hands nothing of it yet.
+TEST_F(KoboxTest, AFaultIsNotMissedWhereverTheWatchAfterTheTestEnds) {
+  std::string tests;
+  for (int ms = 84; ms <= 128; ms += 4)
+    tests += fmt::format("[[test]]\nname = \"{0} ms\"\nrun = \"echo {0} > /dev/late\"\n", ms);
+  const auto done = test(module_project("late", k_fault_when_told, tests));
+  EXPECT_EQ(done.code(), 1) << done;
+  const auto all = done.report()["runs"][0]["tests"];
+  ASSERT_EQ(all.size(), 12U) << done;
+  for (const auto& one : all) {
+    EXPECT_EQ(one["verdict"], "fail") << one["name"] << done;
+    EXPECT_EQ(one["failure"]["kind"], "oops") << one["name"] << done;
+  }
+}
+
 TEST_F(KoboxTest, TheTerminalShowsWhatHappenedWhereAndHowToRepeatIt) {
   const auto done =
       run({"test", (k_faulty / "oops").string(), "--kernel", "6.1-cloud", "--accel", "tcg"});
