@@ -57,6 +57,7 @@ std::vector<std::string> selectors_of(const CommonOptions& options, const Projec
 
 void add_build_command(CLI::App& app, Action& action);
 void add_cache_command(CLI::App& app, Action& action);
+void add_debug_command(CLI::App& app, Action& action);
 void add_decode_command(CLI::App& app, Action& action);
 void add_doctor_command(CLI::App& app, Action& action);
 void add_kernel_command(CLI::App& app, Action& action);

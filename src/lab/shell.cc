@@ -15,7 +15,7 @@ Result<std::variant<std::unique_ptr<ShellMachine>, Failure>> ShellMachine::open(
       new ShellMachine(options.project, std::get<Prepared>(std::move(outcome)), std::move(folder)));
   KOBOX_TRY(auto failure, shell->get_machine(options, progress));
   if (!failure) {
-    KOBOX_TRY(failure, shell->load_module());
+    KOBOX_TRY(failure, shell->load_module(options.load));
   }
   progress.done(options.selector);
   if (!failure) return shell;
@@ -54,10 +54,11 @@ Result<> ShellMachine::start_fork() {
   return session_->wake(project_.test_limit);
 }
 
-Result<std::optional<Failure>> ShellMachine::load_module() {
+Result<std::optional<Failure>> ShellMachine::load_module(ShellOptions::Load load) {
   KOBOX_CHECK(session_->install_files());
   for (const auto& test : project_.tests) KOBOX_CHECK(session_->install_programs(test.programs));
-  if (!prepared_.module || !project_.load) return std::optional<Failure>();
+  if (!prepared_.module || !project_.load || load == ShellOptions::Load::later)
+    return std::optional<Failure>();
   KOBOX_TRY(const auto answer, session_->load());
   if (answer.done()) return std::optional<Failure>();
   return Failure{.kind = FailureKind::load,

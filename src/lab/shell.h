@@ -21,6 +21,11 @@ struct ShellOptions {
   std::string selector;
   AccelWish accel = AccelWish::automatic;
   bool keep = false;
+  enum class Load {
+    now,    // where the project says so
+    later,  // the files are in the guest, that is all
+  };
+  Load load = Load::now;
 };
 
 // Owns all that the shell's machine needs, in the order in which it must go away.
@@ -42,7 +47,7 @@ class ShellMachine {
       : project_(std::move(project)), prepared_(std::move(prepared)), folder_(std::move(folder)) {}
   Result<std::optional<Failure>> get_machine(const ShellOptions& options, Progress& progress);
   Result<> start_fork();
-  Result<std::optional<Failure>> load_module();
+  Result<std::optional<Failure>> load_module(ShellOptions::Load load);
 
   Project project_;
   Prepared prepared_;

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// kobox debug
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/dry_run.h"
+#include "cli/exit_code.h"
+#include "cli/foreground.h"
+#include "lab/debug.h"
+#include "report/render.h"
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration k_batch_limit = 60s;
+
+struct DebugChoices {
+  CommonOptions common;
+  std::vector<std::string> breakpoints;
+  std::vector<std::string> gdb_arguments;
+  std::string test;
+  std::string run;
+  std::string batch;
+  int port = 0;
+};
+
+// The test whose command is run: its name, or the only one whose name contains the words.
+Result<TestSpec> find_test(const Project& project, const std::string& words) {
+  std::vector<const TestSpec*> found;
+  for (const auto& test : project.tests) {
+    if (test.name == words) return test;
+    if (test.name.find(words) != std::string::npos) found.push_back(&test);
+  }
+  if (found.size() == 1) return *found.front();
+  std::vector<std::string> names;
+  for (const auto& test : project.tests) names.push_back(test.name);
+  if (found.empty())
+    return fail(ErrorKind::usage, "there is no test '{}' in kobox.toml{}; it has: {}", words,
+                did_you_mean(words, names), join(names, ", "));
+  return fail(ErrorKind::usage,
+              "'{}' could be {} tests, '{}' and '{}' among them; give the whole "
+              "name",
+              words, found.size(), found[0]->name, found[1]->name);
+}
+
+Result<DebugOptions> options_of(const DebugChoices& choices) {
+  const auto& common = choices.common;
+  DebugOptions options;
+  auto& shell = options.shell;
+  KOBOX_TRY(shell.lab, lab_options(common));
+  KOBOX_TRY(shell.project, load_project(common.folder));
+  KOBOX_TRY(shell.accel, parse_accel(common.accel));
+  if (common.kernels.size() > 1)
+    return fail(ErrorKind::usage, "a debugger works on one kernel; give --kernel once");
+  if (!choices.test.empty() && !choices.run.empty())
+    return fail(ErrorKind::usage, "--test and --run exclude each other: give one command");
+  if (!choices.batch.empty() && ::access(choices.batch.c_str(), R_OK) != 0)
+    return fail(ErrorKind::usage, "cannot read the GDB script {}", choices.batch);
+  shell.selector = selectors_of(common, shell.project).front();
+  shell.keep = common.keep;
+  options.breakpoints = choices.breakpoints;
+  options.command = choices.run;
+  if (choices.port != 0) options.port = static_cast<std::uint16_t>(choices.port);
+  if (choices.test.empty()) return options;
+  KOBOX_TRY(const auto test, find_test(shell.project, choices.test));
+  options.command = test.run;
+  return options;
+}
+
+// GDB, with the machine behind it, until GDB ends.
+Result<int> run_gdb(DebugMachine& machine, const DebugChoices& choices, Deadline deadline,
+                    Output& output) {
+  const bool batch = !choices.batch.empty();
+  auto arguments = choices.gdb_arguments;
+  if (batch) arguments.insert(arguments.end(), {"-batch", "-x", choices.batch});
+  machine.start_work([&](std::string_view text) { output.write(text); });
+  KOBOX_TRY(auto gdb,
+            Child::spawn(machine.gdb(arguments), {.standard_input = batch ? -1 : STDIN_FILENO,
+                                                  .standard_output = STDOUT_FILENO,
+                                                  .standard_error = STDERR_FILENO}));
+  auto& loop = machine.machine().loop();
+  bool ended = false;
+  const ReadableOnce watch(loop, gdb.pidfd(), [&] { ended = true; });
+  const Foreground foreground(loop, gdb.pid());
+  const auto waited = loop.wait_until([&] { return ended; }, deadline);
+  if (!waited && waited.error().kind() == ErrorKind::timeout)
+    return fail(ErrorKind::timeout,
+                "the GDB script did not end in its time; --timeout gives it more");
+  if (!waited) return std::unexpected(waited.error());
+  loop.run_ready();  // what the guest printed last
+  const auto status = gdb.poll().value_or(ExitStatus{});
+  if (const auto& end = machine.machine().machine().end(); end)
+    print_error(fmt::format("under the debugger the machine ended: {}", end->message));
+  if (status.signal != 0) return fail(ErrorKind::tool, "gdb {}", status.to_string());
+  return status.code;
+}
+
+Result<int> run_debug_command(const DebugChoices& choices, Console& console) {
+  const auto& common = choices.common;
+  KOBOX_TRY(const auto wish, color_of(common));
+  KOBOX_TRY(const auto timeout, timeout_of(common));
+  KOBOX_TRY(const auto options, options_of(choices));
+  std::unique_ptr<DebugMachine> machine;
+  {
+    StatusLine status(console.output, loudness_of(common));
+    if (common.dry_run) {
+      const auto& shell = options.shell;
+      KOBOX_CHECK(print_dry_run(shell.lab, shell.project, {shell.selector}, shell.accel, status));
+      return k_exit_passed;
+    }
+    KOBOX_TRY(auto opened, DebugMachine::open(options, status));
+    if (const auto* failure = std::get_if<Failure>(&opened)) {
+      const auto color = use_color(wish, console.output.is_terminal()) ? Color::on : Color::off;
+      status.print(render_failure(options.shell.selector, *failure, color));
+      return failure->kind == FailureKind::build ? k_exit_build : k_exit_environment;
+    }
+    machine = std::move(std::get<std::unique_ptr<DebugMachine>>(opened));
+    const auto& shell = machine->machine();
+    status.note(fmt::format("{} under {}; the machine stands still; 'continue' loads the module",
+                            shell.prepared().kernel.release, to_string(shell.decision().accel)));
+    if (options.port) status.note(fmt::format("GDB's server is on {}", machine->server()));
+  }
+  const auto deadline = !choices.batch.empty() ? Deadline::after(timeout.value_or(k_batch_limit))
+                        : timeout              ? Deadline::after(*timeout)
+                                               : Deadline::never();
+  return run_gdb(*machine, choices, deadline, console.output);
+}
+
+}  // namespace
+
+void add_debug_command(CLI::App& app, Action& action) {
+  auto choices = std::make_shared<DebugChoices>();
+  auto& command =
+      *app.add_subcommand("debug", "GDB inside the module, from before its init function runs");
+  add_folder(command, choices->common);
+  command.add_option("--break", choices->breakpoints,
+                     "Stop here: a function, or file:line (repeatable)");
+  command.add_option("--test", choices->test, "Run this test's command when GDB continues");
+  command.add_option("--run", choices->run, "Run this command when GDB continues");
+  command.add_option("--batch", choices->batch,
+                     "Run GDB's commands from a file; its status is kobox's");
+  command.add_option("--port", choices->port, "Serve GDB on this port of 127.0.0.1")
+      ->check(CLI::Range(1, 65535));
+  command.add_option("--gdb-arg", choices->gdb_arguments, "An argument for GDB (repeatable)")
+      ->allow_extra_args(false);
+  add_kernel_options(command, choices->common);
+  add_machine_options(command, choices->common);
+  add_output_options(command, choices->common);
+  command.callback([choices, &action] {
+    action = [choices](Console& console) { return run_debug_command(*choices, console); };
+  });
+}
+
+}  // namespace kobox

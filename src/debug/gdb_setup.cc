@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "debug/gdb_setup.h"
+
+#include <elf.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstddef>
+#include <cstring>
+
+#include <nlohmann/json.hpp>
+
+#include "base/child.h"
+#include "base/files.h"
+#include "debug/module_layout.h"
+#include "debug/module_tracker.h"
+#include "kernel/elf_image.h"
+#include "module/ko_file.h"
+
+namespace kobox {
+namespace {
+
+using nlohmann::json;
+
+// For each loaded section a symbol that lies in it: its number and its value in the file.
+json section_symbols(const ElfImage& ko) {
+  auto found = json::object();
+  const auto* table = ko.find(".symtab");
+  if (table == nullptr) return found;
+  const auto& sections = ko.sections();
+  for (std::size_t i = 1; (i + 1) * sizeof(Elf64_Sym) <= table->bytes.size(); ++i) {
+    Elf64_Sym symbol;
+    std::memcpy(&symbol, table->bytes.data() + i * sizeof symbol, sizeof symbol);
+    if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx > sections.size()) continue;
+    const auto& section = sections[symbol.st_shndx - 1U];
+    if ((section.flags & SHF_ALLOC) == 0 || section.size == 0 || found.contains(section.name))
+      continue;
+    found[section.name] = {i, symbol.st_value};
+  }
+  return found;
+}
+
+// The module's file as GDB understands it. A linker script may leave addresses in the section headers
+// of a relocatable file (6.12's scripts/module.lds.S does), where they mean nothing. GDB then takes
+// all sections to be laid out already, at zero, and shows every function as if it lay in .text
+// (default_symfile_offsets in gdb/symfile.c).
+Result<> copy_without_addresses(const fs::path& ko, const fs::path& to) {
+  KOBOX_TRY(auto bytes, read_file(ko));
+  Elf64_Ehdr header;
+  if (bytes.size() < sizeof header)
+    return fail(ErrorKind::environment, "{} is no ELF file", ko.string());
+  std::memcpy(&header, bytes.data(), sizeof header);
+  for (std::size_t i = 0; i < header.e_shnum; ++i) {
+    const auto at = header.e_shoff + i * sizeof(Elf64_Shdr) + offsetof(Elf64_Shdr, sh_addr);
+    if (at > bytes.size() || bytes.size() - at < sizeof(Elf64_Addr)) break;
+    std::memset(bytes.data() + at, 0, sizeof(Elf64_Addr));
+  }
+  return write_file(to, bytes);
+}
+
+// GDB's "quoted" file names: a backslash stands before what would end them.
+std::string quoted(const fs::path& path) {
+  std::string text = "\"";
+  for (const char c : path.string()) {
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text + '"';
+}
+
+// What module_tracker.py wants to know. `ko`: the module's file for GDB.
+Result<std::string> module_facts(const Kernel& kernel, const BuiltModule& module,
+                                 const fs::path& loaded_ko, const fs::path& ko_for_gdb) {
+  KOBOX_TRY(const auto vmlinux, ElfImage::open(kernel.vmlinux));
+  KOBOX_TRY(const auto layout, read_module_layout(vmlinux));
+  KOBOX_TRY(const auto ko, ElfImage::open(loaded_ko));
+  const json facts = {{"ko", ko_for_gdb.string()},
+                      {"name", module.name},
+                      {"symbols", section_symbols(ko)},
+                      {"layout",
+                       {{"module_name", layout.name},
+                        {"module_kallsyms", layout.kallsyms},
+                        {"kallsyms_symtab", layout.symtab}}}};
+  return facts.dump();
+}
+
+}  // namespace
+
+Result<fs::path> find_gdb() {
+  for (const char* name : {"gdb", "gdb-multiarch"})
+    if (auto found = find_program(name)) return *found;
+  return fail(ErrorKind::environment,
+              "gdb is not installed or not in PATH; on Debian: apt-get install gdb");
+}
+
+std::string qualified_location(const std::string& location, const BuiltModule& module) {
+  const bool is_name = !location.empty() && std::ranges::all_of(location, [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+  });
+  if (!is_name || std::isdigit(static_cast<unsigned char>(location[0])) != 0) return location;
+  const auto lines = KoLines::open(module.ko, module.copy);
+  if (!lines) return location;
+  const auto places = lines->locate(location, 0, 0, KoLines::Address::exact);
+  if (places.empty() || places.back().file.empty()) return location;
+  return fmt::format("{}:{}", places.back().file, location);
+}
+
+Result<fs::path> write_gdb_setup(const fs::path& folder, const GdbSetup& setup,
+                                 const Kernel& kernel, const BuiltModule* module,
+                                 const fs::path& loaded_ko) {
+  std::string script = "set breakpoint pending on\nset architecture i386:x86-64\n";
+  script +=
+      fmt::format("symbol-file {}{}\n", quoted(setup.kernel_symbols),
+                  setup.kernel_offset != 0 ? fmt::format(" -o {:#x}", setup.kernel_offset) : "");
+  if (module != nullptr)
+    script +=
+        fmt::format("set substitute-path {} {}\n", quoted(module->copy), quoted(module->source));
+  script += fmt::format("target remote {}\n", setup.server);
+  if (module != nullptr) {
+    const auto ko = folder / module->ko.filename();
+    KOBOX_CHECK(copy_without_addresses(module->ko, ko));
+    KOBOX_TRY(const auto facts, module_facts(kernel, *module, loaded_ko, ko));
+    const auto tracker = folder / "module_tracker.py";
+    KOBOX_CHECK(write_file(tracker, k_module_tracker));
+    // JSON without true, false and null is Python too.
+    script += fmt::format("python kobox = {}\nsource {}\n", facts, tracker.string());
+  }
+  for (const auto& location : setup.breakpoints) script += fmt::format("break {}\n", location);
+  const auto path = folder / "setup.gdb";
+  KOBOX_CHECK(write_file(path, script));
+  return path;
+}
+
+}  // namespace kobox
