@@ -12,8 +12,8 @@
 
 #include "base/child.h"
 #include "base/files.h"
+#include "debug/gdb_session.h"
 #include "debug/module_layout.h"
-#include "debug/module_tracker.h"
 #include "kernel/elf_image.h"
 #include "module/ko_file.h"
 
@@ -40,10 +40,10 @@ json section_symbols(const ElfImage& ko) {
   return found;
 }
 
-// The module's file as GDB understands it. A linker script may leave addresses in the section headers
-// of a relocatable file (6.12's scripts/module.lds.S does), where they mean nothing. GDB then takes
-// all sections to be laid out already, at zero, and shows every function as if it lay in .text
-// (default_symfile_offsets in gdb/symfile.c).
+// The module's file as GDB understands it. A linker script may leave addresses in the section
+// headers of a relocatable file (6.12's scripts/module.lds.S does), where they mean nothing. GDB
+// then takes all sections to be laid out already, at zero, and shows every function as if it lay in
+// .text (default_symfile_offsets in gdb/symfile.c).
 Result<> copy_without_addresses(const fs::path& ko, const fs::path& to) {
   KOBOX_TRY(auto bytes, read_file(ko));
   Elf64_Ehdr header;
@@ -58,30 +58,20 @@ Result<> copy_without_addresses(const fs::path& ko, const fs::path& to) {
   return write_file(to, bytes);
 }
 
-// GDB's "quoted" file names: a backslash stands before what would end them.
-std::string quoted(const fs::path& path) {
-  std::string text = "\"";
-  for (const char c : path.string()) {
-    if (c == '"' || c == '\\') text += '\\';
-    text += c;
-  }
-  return text + '"';
-}
-
-// What module_tracker.py wants to know. `ko`: the module's file for GDB.
-Result<std::string> module_facts(const Kernel& kernel, const BuiltModule& module,
-                                 const fs::path& loaded_ko, const fs::path& ko_for_gdb) {
+// What gdb_session.py wants to know of a module. `ko`: the module's file for GDB.
+Result<json> module_facts(const Kernel& kernel, const BuiltModule& module,
+                          const fs::path& loaded_ko, const fs::path& ko) {
   KOBOX_TRY(const auto vmlinux, ElfImage::open(kernel.vmlinux));
   KOBOX_TRY(const auto layout, read_module_layout(vmlinux));
-  KOBOX_TRY(const auto ko, ElfImage::open(loaded_ko));
-  const json facts = {{"ko", ko_for_gdb.string()},
-                      {"name", module.name},
-                      {"symbols", section_symbols(ko)},
-                      {"layout",
-                       {{"module_name", layout.name},
-                        {"module_kallsyms", layout.kallsyms},
-                        {"kallsyms_symtab", layout.symtab}}}};
-  return facts.dump();
+  KOBOX_TRY(const auto loaded, ElfImage::open(loaded_ko));
+  return json{{"sources", {module.copy.string(), module.source.string()}},
+              {"ko", ko.string()},
+              {"name", module.name},
+              {"symbols", section_symbols(loaded)},
+              {"layout",
+               {{"module_name", layout.name},
+                {"module_kallsyms", layout.kallsyms},
+                {"kallsyms_symtab", layout.symtab}}}};
 }
 
 }  // namespace
@@ -108,26 +98,22 @@ std::string qualified_location(const std::string& location, const BuiltModule& m
 Result<fs::path> write_gdb_setup(const fs::path& folder, const GdbSetup& setup,
                                  const Kernel& kernel, const BuiltModule* module,
                                  const fs::path& loaded_ko) {
-  std::string script = "set breakpoint pending on\nset architecture i386:x86-64\n";
-  script +=
-      fmt::format("symbol-file {}{}\n", quoted(setup.kernel_symbols),
-                  setup.kernel_offset != 0 ? fmt::format(" -o {:#x}", setup.kernel_offset) : "");
-  if (module != nullptr)
-    script +=
-        fmt::format("set substitute-path {} {}\n", quoted(module->copy), quoted(module->source));
-  script += fmt::format("target remote {}\n", setup.server);
+  json facts = {{"kernel", setup.kernel_symbols.string()},
+                {"offset", setup.kernel_offset},
+                {"server", setup.server},
+                {"breakpoints", setup.breakpoints}};
   if (module != nullptr) {
     const auto ko = folder / module->ko.filename();
     KOBOX_CHECK(copy_without_addresses(module->ko, ko));
-    KOBOX_TRY(const auto facts, module_facts(kernel, *module, loaded_ko, ko));
-    const auto tracker = folder / "module_tracker.py";
-    KOBOX_CHECK(write_file(tracker, k_module_tracker));
-    // JSON without true, false and null is Python too.
-    script += fmt::format("python kobox = {}\nsource {}\n", facts, tracker.string());
+    KOBOX_TRY(const auto more, module_facts(kernel, *module, loaded_ko, ko));
+    facts.update(more);
   }
-  for (const auto& location : setup.breakpoints) script += fmt::format("break {}\n", location);
+  const auto session = folder / "gdb_session.py";
+  KOBOX_CHECK(write_file(session, k_gdb_session));
   const auto path = folder / "setup.gdb";
-  KOBOX_CHECK(write_file(path, script));
+  // JSON without true, false and null is Python too.
+  KOBOX_CHECK(write_file(
+      path, fmt::format("python kobox = {}\nsource {}\n", facts.dump(), session.string())));
   return path;
 }
 
