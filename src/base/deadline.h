@@ -31,6 +31,7 @@ class Deadline {
     if (is_never()) return -1;
     return static_cast<int>(std::min<Duration::rep>(remaining().count(), 1 << 30));
   }
+  Deadline later_by(Duration more) const { return is_never() ? *this : Deadline(when_ + more); }
   Deadline sooner(Deadline other) const { return when_ < other.when_ ? *this : other; }
 
  private:

@@ -82,7 +82,7 @@ Result<int> run_gdb(DebugMachine& machine, const DebugChoices& choices, Deadline
   if (batch) arguments.insert(arguments.end(), {"-batch", "-x", choices.batch});
   machine.start_work([&](std::string_view text) { output.write(text); });
   KOBOX_TRY(auto gdb,
-            Child::spawn(machine.gdb(arguments), {.standard_input = batch ? -1 : STDIN_FILENO,
+            Child::spawn(machine.target().gdb(arguments), {.standard_input = batch ? -1 : STDIN_FILENO,
                                                   .standard_output = STDOUT_FILENO,
                                                   .standard_error = STDERR_FILENO}));
   auto& loop = machine.machine().loop();
@@ -125,7 +125,7 @@ Result<int> run_debug_command(const DebugChoices& choices, Console& console) {
     const auto& shell = machine->machine();
     status.note(fmt::format("{} under {}; the machine stands still; 'continue' loads the module",
                             shell.prepared().kernel.release, to_string(shell.decision().accel)));
-    if (options.port) status.note(fmt::format("GDB's server is on {}", machine->server()));
+    if (options.port) status.note(fmt::format("GDB's server is on {}", machine->target().server()));
   }
   const auto deadline = !choices.batch.empty() ? Deadline::after(timeout.value_or(k_batch_limit))
                         : timeout              ? Deadline::after(*timeout)

@@ -26,6 +26,10 @@ import struct
 SYMBOL_BYTES = 24  # sizeof(Elf64_Sym)
 VALUE_AT = 8  # offsetof(Elf64_Sym, st_value)
 NAME_BYTES = 56  # MODULE_NAME_LEN
+# Where GDB believes the sections to be that the kernel has freed: at addresses that no x86-64
+# processor can have, for at 0 they would lend their names to null pointers.
+PARKED = 0x900000000000
+PARKED_BYTES = 1 << 32  # for each
 
 
 def quietly(command):
@@ -45,6 +49,10 @@ def read_pointer(address):
     return struct.unpack("<Q", read_memory(address, 8))[0]
 
 
+def visible_breakpoints():
+    return [one for one in gdb.breakpoints() or () if one.visible]
+
+
 class Tracker:
     """The module's symbols, from the moment the kernel has placed it until it goes away."""
 
@@ -52,6 +60,7 @@ class Tracker:
         self.facts = facts
         self.sections = {}
         self.shown = None  # an address in the symbols that GDB has
+        self.asleep = set()  # numbers of breakpoints in parked sections
 
     def is_ours(self, module):
         name = read_memory(module + self.facts["layout"]["module_name"], NAME_BYTES)
@@ -88,15 +97,27 @@ class Tracker:
 
     def placed(self, module):
         self.show(self.sections_of(module))
-        for breakpoint in gdb.breakpoints() or ():
-            if breakpoint.pending and breakpoint.visible:
+        for breakpoint in visible_breakpoints():
+            if breakpoint.number in self.asleep:
+                for location in breakpoint.locations:
+                    location.enabled = True
+            if breakpoint.pending:
                 gdb.write(
                     "kobox: breakpoint %d: neither %s nor the kernel has a place '%s'\n"
                     % (breakpoint.number, self.facts["name"], breakpoint.location)
                 )
 
     def initialised(self, _module):
-        self.show({k: v for k, v in self.sections.items() if not k.startswith(".init")})
+        sections = dict(self.sections)
+        for i, name in enumerate(name for name in sections if name.startswith(".init")):
+            sections[name] = PARKED + i * PARKED_BYTES
+        self.show(sections)
+        self.asleep = set()
+        for breakpoint in visible_breakpoints():
+            for location in breakpoint.locations:
+                if PARKED <= location.address < PARKED + len(sections) * PARKED_BYTES:
+                    location.enabled = False  # where nothing is nothing can be inserted
+                    self.asleep.add(breakpoint.number)
 
     def unloaded(self, _module):
         self.hide()

@@ -102,10 +102,30 @@ Result<std::unique_ptr<Guest>> Guest::fork(EventLoop& loop, const GuestSnapshot&
 
 Result<> Guest::run() { return resume(*machine_, Deadline::after(k_wake_limit)); }
 
+// A loop's wait, which is made longer by what the machine stands still.
+Result<> Guest::wait_while_it_runs(const std::function<bool()>& predicate, Deadline deadline) {
+  const auto& standstill = machine_->monitor().standstill();
+  const auto before = standstill.past();
+  for (;;) {
+    const bool stopped = debugged_ && standstill.stopped();
+    const auto end = stopped     ? Deadline::never()
+                     : debugged_ ? deadline.later_by(standstill.past() - before)
+                                 : deadline;
+    bool turned = false;
+    KOBOX_CHECK(loop_.wait_until(
+        [&] {
+          turned = debugged_ && standstill.stopped() != stopped;
+          return predicate() || turned;
+        },
+        end));
+    if (!turned) return {};
+  }
+}
+
 Result<> Guest::wait_until(const std::function<bool()>& predicate, Deadline deadline) {
   const auto pointless = [&] { return give_up_ && give_up_(); };
-  KOBOX_CHECK(
-      loop_.wait_until([&] { return predicate() || machine_->end() || pointless(); }, deadline));
+  KOBOX_CHECK(wait_while_it_runs(
+      [&] { return predicate() || machine_->end() || pointless(); }, deadline));
   if (predicate()) return {};
   if (machine_->end()) return fail(ErrorKind::tool, "{}", machine_->end()->message);
   return fail(ErrorKind::timeout, "the guest was given up");
@@ -113,7 +133,7 @@ Result<> Guest::wait_until(const std::function<bool()>& predicate, Deadline dead
 
 Result<> Guest::watch_for(Duration duration) {
   auto waited =
-      loop_.wait_until([&] { return machine_->end().has_value(); }, Deadline::after(duration));
+      wait_while_it_runs([&] { return machine_->end().has_value(); }, Deadline::after(duration));
   if (!waited && waited.error().kind() != ErrorKind::timeout)
     return std::unexpected(waited.error());
   return {};

@@ -70,6 +70,9 @@ class Guest {
   // A condition under which every wait for the guest ends early, with an error (tool): what is
   // waited for has become pointless. An empty function takes it away.
   void give_up_when(std::function<bool()> condition) { give_up_ = std::move(condition); }
+  // A debugger may stop the machine, and will have it go on: until it is gone, the time that the
+  // machine stands still does not count in any wait for the guest.
+  void let_debugger_stop(bool may) { debugged_ = may; }
   // Lets the machine go on for so long; it may end meanwhile, which is no error here.
   Result<> watch_for(Duration duration);
 
@@ -80,6 +83,7 @@ class Guest {
         accel_(accel),
         console_log_(spec_.folder / "console.log") {}
   Result<> start_machine(const MachineSpec& machine);
+  Result<> wait_while_it_runs(const std::function<bool()>& predicate, Deadline deadline);
 
   EventLoop& loop_;
   GuestSpec spec_;
@@ -88,6 +92,7 @@ class Guest {
   Fd memory_;
   std::string console_;
   std::function<bool()> give_up_;
+  bool debugged_ = false;
   std::unique_ptr<AgentClient> agent_;
   std::unique_ptr<Machine> machine_;  // last: its sinks use the members above
 };

@@ -11,9 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "base/child.h"
-#include "base/files.h"
-#include "debug/symbol_file.h"
+#include "lab/gdb_target.h"
 #include "lab/shell.h"
 
 namespace kobox {
@@ -34,11 +32,7 @@ class DebugMachine {
   static Result<std::variant<std::unique_ptr<DebugMachine>, Failure>> open(
       const DebugOptions& options, Progress& progress);
 
-  // What to run; `arguments` go behind kobox's own, and are the last word.
-  CommandLine gdb(const std::vector<std::string>& arguments) const;
-  // For other debuggers: what gdb sources, and what it connects to.
-  const std::filesystem::path& setup_script() const { return setup_; }
-  const std::string& server() const { return server_; }
+  const GdbTarget& target() const { return *target_; }
 
   // Queues what the guest shall do once it may go on. Its output goes to the sink while the loop
   // runs.
@@ -49,18 +43,12 @@ class DebugMachine {
   ShellMachine& machine() { return *machine_; }
 
  private:
-  DebugMachine(const DebugOptions& options, std::unique_ptr<ShellMachine> machine, TempDir folder)
-      : options_(options), machine_(std::move(machine)), folder_(std::move(folder)) {}
-  Result<> set_up();
-  Result<std::uint64_t> kernel_offset();
+  DebugMachine(const DebugOptions& options, std::unique_ptr<ShellMachine> machine)
+      : options_(options), machine_(std::move(machine)) {}
 
   DebugOptions options_;
   std::unique_ptr<ShellMachine> machine_;
-  TempDir folder_;  // private, with a name that is short enough for a socket
-  std::filesystem::path gdb_;
-  std::optional<SymbolFile> symbols_;
-  std::filesystem::path setup_;
-  std::string server_;
+  std::optional<GdbTarget> target_;
   std::uint64_t terminal_ = 0;
 };
 

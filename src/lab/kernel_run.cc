@@ -198,7 +198,10 @@ class KernelRun {
   Result<std::optional<Session::Outcome>> in_fork(const TestSpec& test, const fs::path& folder,
                                                   std::string& note) {
     EventLoop loop;
-    auto session = machines_->fork(loop, folder);
+    // A breakpoint may be in the init function.
+    auto session = machines_->fork(loop, folder,
+                                   test.breakpoints.empty() ? Machines::Begin::loaded
+                                                            : Machines::Begin::before_load);
     // Others may still run their commands while it wakes.
     const auto awake = session ? (*session)->wake((*session)->limit_of(test))
                                : Result<>(std::unexpected(session.error()));
@@ -273,8 +276,6 @@ class KernelRun {
   }
 
   std::string skip_reason(const TestSpec& test) const {
-    if (!test.breakpoints.empty())
-      return "its breakpoints need a debugger, which kobox does not have yet";
     if (test.kernels.empty()) return "";
     const auto fits = release_satisfies(result_.kernel, test.kernels);
     if (fits && *fits) return "";

@@ -59,9 +59,10 @@ Result<std::optional<Failure>> Machines::load_once() {
 }
 
 Result<std::unique_ptr<Session>> Machines::fork(EventLoop& loop,
-                                                const std::filesystem::path& folder) {
+                                                const std::filesystem::path& folder,
+                                                Begin begin) {
   const auto options = options_in(folder);
-  if (loaded_)
+  if (loaded_ && begin == Begin::loaded)
     return Session::fork(loop, project_, prepared_, options, *loaded_, template_->decision);
   return Session::fork(loop, project_, prepared_, options, template_->snapshot,
                        template_->decision);

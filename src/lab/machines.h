@@ -48,8 +48,13 @@ class Machines {
   std::optional<AccelDecision> decision() const;
 
   using Opened = std::variant<std::unique_ptr<Session>, Failure>;
+  enum class Begin {
+    loaded,  // with the module loaded, if load_once() was of use
+    before_load,
+  };
   // A fork that cannot be started is an Error.
-  Result<std::unique_ptr<Session>> fork(EventLoop& loop, const std::filesystem::path& folder);
+  Result<std::unique_ptr<Session>> fork(EventLoop& loop, const std::filesystem::path& folder,
+                                        Begin begin);
   Result<Opened> boot(EventLoop& loop, const std::filesystem::path& folder);
   // A fork did not wake.
   void distrust_forks();

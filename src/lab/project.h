@@ -24,7 +24,8 @@ struct BreakpointSpec {
   std::string at;                                           // function or file:line
   std::string hits;                                         // "", "1", ">=1"
   std::vector<std::pair<std::string, std::string>> expect;  // GDB expression, what GDB prints
-  std::vector<std::string> backtrace;
+  std::vector<std::string> backtrace;                       // functions, in this order
+  std::vector<std::string> step;  // functions and file:line that stepping comes by, in this order
 };
 
 struct TestSpec {

@@ -330,7 +330,7 @@ constexpr Case k_bad_tests[] = {
     {"[[test.breakpoint]]\nat = \"f\"\nbacktrace = [\"x.c:3\"]",
      "kobox.toml:6:14: 'x.c:3' is no function's name"},
     {"[[test.breakpoint]]\nat = \"f\"\nhits = 0\nbacktrace = [\"f\"]",
-     "kobox.toml:4:1: a breakpoint with 'hits = 0' has no hit to look at with 'expect' or "
+     "kobox.toml:4:1: a breakpoint with 'hits = 0' has no hit to look at with 'expect', "
      "'backtrace'"},
     {"[[test]]\nname = \"good\"\nrun = \"true\"",
      "kobox.toml:5:8: a second test is named 'good'; the first is in line 2"},

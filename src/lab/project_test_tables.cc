@@ -122,7 +122,7 @@ bool is_code_place(const std::string& text) {
 }
 
 Result<BreakpointSpec> read_breakpoint(const TomlTable& table) {
-  KOBOX_CHECK(table.only({"at", "hits", "expect", "backtrace"}));
+  KOBOX_CHECK(table.only({"at", "hits", "expect", "backtrace", "step"}));
   BreakpointSpec breakpoint;
   KOBOX_TRY(auto at, table.string("at", "a function or file:line"));
   if (!at) return table.error(table.place(), "[[test.breakpoint]] needs 'at'");
@@ -148,10 +148,20 @@ Result<BreakpointSpec> read_breakpoint(const TomlTable& table) {
       breakpoint.backtrace.push_back(function);
     }
   }
-  if (breakpoint.hits == "0" && (!breakpoint.expect.empty() || !breakpoint.backtrace.empty()))
+  KOBOX_TRY(auto step, table.strings("step", "an array of functions' names and file:line"));
+  if (step) {
+    for (const auto& [stop, place] : step->value) {
+      if (!is_code_place(stop))
+        return table.error(place,
+                           fmt::format("'{}' is neither a function nor file:line", printable(stop)));
+      breakpoint.step.push_back(stop);
+    }
+  }
+  if (breakpoint.hits == "0" &&
+      !(breakpoint.expect.empty() && breakpoint.backtrace.empty() && breakpoint.step.empty()))
     return table.error(table.place(),
-                       "a breakpoint with 'hits = 0' has no hit to look at with 'expect' or "
-                       "'backtrace'");
+                       "a breakpoint with 'hits = 0' has no hit to look at with 'expect', "
+                       "'backtrace' or 'step'");
   return breakpoint;
 }
 

@@ -105,6 +105,8 @@ class Session {
 
   Result<> attempt(const TestSpec& test, Trial& trial, const std::function<void()>& on_settling);
   Result<> reach_loaded(Trial& trial);
+  bool attach_debugger(Trial& trial);
+  Result<> end_debugger(const Result<>& attempted, Trial& trial);
   Result<> load_for_test(Trial& trial);
   Result<> unload_and_compare(Trial& trial);
   Result<bool> still_busy(AgentClient::KernelAnswer& answer);

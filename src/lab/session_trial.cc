@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "base/text.h"
+#include "lab/breakpoint_watch.h"
 #include "lab/judge.h"
 #include "lab/session.h"
 #include "verdict/kernel_log.h"
@@ -26,6 +27,8 @@ constexpr Duration k_release_limit = 1s;
 // After a report of the kernel's a command has so long to end: an oops mostly kills it at once, a
 // lockup never lets it go.
 constexpr Duration k_after_report = 2s;
+// More than a test's own limit, for what the machine stands still at breakpoints.
+constexpr Duration k_debugger_limit = 90s;
 constexpr std::size_t k_max_failure_log = 200;  // lines
 
 bool is_interrupt(const Error& error) {
@@ -57,6 +60,7 @@ Failure leak(const std::vector<std::string>& left) {
 
 struct Session::Trial {
   Duration limit;
+  const TestSpec* test = nullptr;  // none where a machine is only brought to where tests begin
   Stage stage = Stage::preparing;
   std::size_t log_mark = 0;
   std::optional<AgentClient::RunReply> reply;
@@ -67,15 +71,19 @@ struct Session::Trial {
   std::size_t console_read = 0;
   std::optional<Deadline> patience;  // set when a report was seen
   bool heard_out = false;            // it was waited for in the kernel's log
+  std::unique_ptr<BreakpointWatch> debugger;
+
+  bool debugger_broke() const { return debugger && debugger->broken(); }
 };
 
 Result<Session::Outcome> Session::run(const TestSpec& test,
                                       const std::function<void()>& on_settling) {
   const auto started = std::chrono::steady_clock::now();
-  Trial trial{.limit = limit_of(test)};
-  guest_->give_up_when([&] { return report_was_seen(trial); });
+  Trial trial{.limit = limit_of(test), .test = &test};
+  guest_->give_up_when([&] { return report_was_seen(trial) || trial.debugger_broke(); });
   auto attempted = attempt(test, trial, on_settling);
   if (attempted) attempted = hear_report_out(trial);
+  attempted = end_debugger(attempted, trial);
   guest_->give_up_when({});
   KOBOX_CHECK(take_trouble(attempted, trial));
   if (trial.reply) {
@@ -145,7 +153,7 @@ Result<> Session::attempt(const TestSpec& test, Trial& trial,
                           const std::function<void()>& on_settling) {
   auto& agent = guest_->agent();
   KOBOX_CHECK(reach_loaded(trial));
-  if (trial.stage != Stage::testing) return {};
+  if (trial.stage != Stage::testing || !trial.findings.empty()) return {};
   if (!test.run.empty()) {
     KOBOX_CHECK(install_programs(test.programs));
     KOBOX_TRY(trial.reply, agent.run({.command = test.run, .timeout = trial.limit}));
@@ -173,6 +181,7 @@ Result<> Session::reach_loaded(Trial& trial) {
     loaded.log_mark = trial.log_mark = agent.kernel_log().end();
     loaded.console_mark = guest_->console().size();
     loaded_ = std::move(loaded);
+    if (!attach_debugger(trial)) return {};
     trial.stage = Stage::loading;
     if (project_.load) KOBOX_CHECK(load_for_test(trial));
     if (!trial.findings.empty()) return {};
@@ -180,6 +189,35 @@ Result<> Session::reach_loaded(Trial& trial) {
     if (kernel_failure(trial, /*machine_is_gone=*/false)) return {};
   }
   trial.stage = Stage::testing;
+  return {};
+}
+
+// False if the test wants a debugger that cannot be had.
+bool Session::attach_debugger(Trial& trial) {
+  if (trial.test == nullptr || trial.test->breakpoints.empty()) return true;
+  auto watch = BreakpointWatch::start(*guest_, prepared_, options_.cache, *trial.test,
+                                      trial.limit + k_debugger_limit);
+  if (watch) {
+    trial.debugger = std::move(*watch);
+    return true;
+  }
+  trial.stage = Stage::testing;
+  trial.findings.push_back({.kind = FailureKind::environment,
+                            .message = "the breakpoints cannot be set: " +
+                                       watch.error().message()});
+  return false;
+}
+
+// What the breakpoints saw. A debugger that broke is the one thing to tell of: the machine may have
+// stood still for ever.
+Result<> Session::end_debugger(const Result<>& attempted, Trial& trial) {
+  if (!trial.debugger) return attempted;
+  const bool broke = trial.debugger_broke() && !guest_->machine().end();
+  if (auto failure = trial.debugger->finish()) trial.findings.push_back(std::move(*failure));
+  guest_->let_debugger_stop(false);
+  if (!broke || (!attempted && is_interrupt(attempted.error()))) return attempted;
+  trial.stage = Stage::testing;
+  trial.reply.reset();
   return {};
 }
 

@@ -50,7 +50,7 @@ Result<std::optional<Failure>> ShellMachine::get_machine(const ShellOptions& opt
 }
 
 Result<> ShellMachine::start_fork() {
-  KOBOX_TRY(session_, machines_->fork(loop_, folder_.path()));
+  KOBOX_TRY(session_, machines_->fork(loop_, folder_.path(), Machines::Begin::loaded));
   return session_->wake(project_.test_limit);
 }
 

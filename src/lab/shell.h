@@ -37,6 +37,7 @@ class ShellMachine {
       const ShellOptions& options, Progress& progress);
 
   EventLoop& loop() { return loop_; }
+  Guest& guest() { return session_->guest(); }
   AgentClient& agent() { return session_->guest().agent(); }
   Machine& machine() { return session_->guest().machine(); }
   const Prepared& prepared() const { return prepared_; }

@@ -64,6 +64,12 @@ Result<QmpMessage> parse_qmp(std::string_view line) {
   return not_qmp(line);
 }
 
+void Standstill::resume() {
+  if (!since_) return;
+  past_ += std::chrono::duration_cast<Duration>(Deadline::Clock::now() - *since_);
+  since_.reset();
+}
+
 QmpClient::QmpClient(EventLoop& loop, Fd monitor)
     : loop_(loop),
       channel_(loop, std::move(monitor), [this](std::string_view bytes) { take(bytes); }) {}
@@ -90,7 +96,7 @@ void QmpClient::take_line(std::string_view line) {
   } else if (std::holds_alternative<QmpGreeting>(*message)) {
     greeted_ = true;
   } else if (auto* event = std::get_if<QmpEvent>(&*message)) {
-    if (events_.size() < k_max_events) events_.push_back(std::move(*event));
+    take_event(std::move(*event));
   } else if (auto* reply = std::get_if<QmpReply>(&*message)) {
     const auto id = reply->id;
     answers_.insert_or_assign(id, std::move(*message));
@@ -99,6 +105,15 @@ void QmpClient::take_line(std::string_view line) {
     const auto id = failure->id.value_or(next_id_ - 1);
     answers_.insert_or_assign(id, std::move(*message));
   }
+}
+
+void QmpClient::take_event(QmpEvent event) {
+  if (event.name == "STOP")
+    standstill_.stop();
+  else if (event.name == "RESUME")
+    standstill_.resume();
+  else if (events_.size() < k_max_events)
+    events_.push_back(std::move(event));
 }
 
 Result<> QmpClient::negotiate(Deadline deadline) {

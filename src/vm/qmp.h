@@ -45,6 +45,21 @@ using QmpMessage = std::variant<QmpGreeting, QmpReply, QmpFailure, QmpEvent>;
 // One line to a message; ErrorKind::protocol for anything that is not one. Any bytes may be given.
 Result<QmpMessage> parse_qmp(std::string_view line);
 
+// For how long a machine has stood still at its monitor's or a debugger's word: the events STOP and
+// RESUME (QEMU's qapi/run-state.json).
+class Standstill {
+ public:
+  void stop() {
+    if (!since_) since_ = Deadline::Clock::now();
+  }
+  void resume();
+  bool stopped() const { return since_.has_value(); }
+  Duration past() const { return past_; }  // without the one that goes on
+ private:
+  std::optional<Deadline::Clock::time_point> since_;
+  Duration past_ = {};
+};
+
 // The client's side of one monitor.
 class QmpClient {
  public:
@@ -60,12 +75,15 @@ class QmpClient {
   // Hands QEMU a copy of an open descriptor, under a name that a later command uses ("fd:NAME").
   Result<> give_fd(std::string_view name, int fd, Deadline deadline);
 
+  // All that came, but STOP and RESUME, of which a debugger makes thousands.
   const std::vector<QmpEvent>& events() const { return events_; }
+  const Standstill& standstill() const { return standstill_; }
   bool ended() const { return channel_.ended(); }
 
  private:
   void take(std::string_view bytes);
   void take_line(std::string_view line);
+  void take_event(QmpEvent event);
   Result<nlohmann::json> await_answer(std::uint64_t id, std::string_view command,
                                       Deadline deadline);
 
@@ -76,6 +94,7 @@ class QmpClient {
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, QmpMessage> answers_;
   std::vector<QmpEvent> events_;
+  Standstill standstill_;
   Channel channel_;  // last: its callbacks use the members above
 };
 
