@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -92,6 +93,13 @@ Json configure(const Json& request) {
   if (const auto epoch = number(request, "epoch_us"); epoch > 0) {
     const timespec now = {epoch / 1'000'000, (epoch % 1'000'000) * 1000};
     ::clock_settime(CLOCK_REALTIME, &now);
+  }
+  if (number(request, "one_cpu") != 0) {
+    // Children inherit it.
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &here);
+    ::sched_setaffinity(0, sizeof here, &here);
   }
   return failure_unless(reseed(text(request, "seed")));
 }

@@ -24,14 +24,13 @@ Result<std::unique_ptr<GdbClient>> GdbClient::start(EventLoop& loop, const Comma
                                                   .standard_error = errors.second.get()}));
   client.end_ =
       std::make_unique<ReadableOnce>(loop, client.child_->pidfd(), [&] { client.take_end(); });
-  client.errors_ = std::make_unique<Channel>(
-      loop, std::move(errors.first), [&client](std::string_view text) {
+  client.errors_ =
+      std::make_unique<Channel>(loop, std::move(errors.first), [&client](std::string_view text) {
         const auto room = k_max_complaints - std::min(k_max_complaints, client.complaints_.size());
         client.complaints_ += text.substr(0, room);
       });
-  client.channel_ =
-      std::make_unique<Channel>(loop, std::move(talk.first),
-                                [&client](std::string_view bytes) { client.take(bytes); });
+  client.channel_ = std::make_unique<Channel>(
+      loop, std::move(talk.first), [&client](std::string_view bytes) { client.take(bytes); });
   KOBOX_CHECK(client.wait([&] { return client.listens_; }, deadline));
   return made;
 }
@@ -85,8 +84,8 @@ void GdbClient::take_end() {
   loop_.run_ready();  // what it said last
   const auto status = child_->poll().value_or(ExitStatus{});
   const auto said = printable(trim(complaints_));
-  trouble_ = Error(ErrorKind::tool, fmt::format("gdb {}{}{}", status.to_string(),
-                                                said.empty() ? "" : ": ", said));
+  trouble_ = Error(ErrorKind::tool,
+                   fmt::format("gdb {}{}{}", status.to_string(), said.empty() ? "" : ": ", said));
 }
 
 Result<> GdbClient::wait(const std::function<bool()>& predicate, Deadline deadline) {

@@ -158,11 +158,20 @@ class KernelFrames:
         return map(KernelFrame, frames)
 
 
+def ignore_stray_traps():
+    """A trap that GDB has no explanation for is QEMU's, and of no interest."""
+    confirm = gdb.parameter("confirm")
+    gdb.execute("set confirm off")
+    quietly("handle SIGTRAP nostop noprint nopass")
+    gdb.execute("set confirm %s" % ("on" if confirm else "off"))
+
+
 def set_up(facts):
     quietly("set breakpoint pending on")
     quietly("set architecture i386:x86-64")
     if gdb.parameter("filename-display") == "relative":  # the user has no wish of their own
         quietly("set filename-display basename")
+    ignore_stray_traps()
     gdb.frame_filters[KernelFrames.name] = KernelFrames()
     offset = " -o %#x" % facts["offset"] if facts["offset"] else ""
     quietly("symbol-file " + quoted(facts["kernel"]) + offset)

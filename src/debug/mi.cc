@@ -34,7 +34,7 @@ std::optional<char> unescaped(char c) {
 std::optional<MiClass> class_named(std::string_view name) {
   using enum MiClass;
   static constexpr std::pair<std::string_view, MiClass> k_all[] = {
-      {"done", done}, {"running", running}, {"connected", connected},
+      {"done", done},   {"running", running}, {"connected", connected},
       {"error", error}, {"exit", exit},
   };
   const auto* it = std::ranges::find(k_all, name, &std::pair<std::string_view, MiClass>::first);

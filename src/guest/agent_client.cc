@@ -214,6 +214,7 @@ Result<> AgentClient::configure(const Settings& settings) {
                 {{"watchdog_s", changed(settings.watchdog_s, settings_.watchdog_s)},
                  {"hung_task_s", changed(settings.hung_task_s, settings_.hung_task_s)},
                  {"console_level", changed(settings.console_level, settings_.console_level)},
+                 {"one_cpu", settings.one_cpu ? 1 : 0},
                  {"epoch_us", settings.epoch_us},
                  {"seed", bytes_of(settings.seed)}},
                 k_answer_limit));

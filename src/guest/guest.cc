@@ -47,7 +47,8 @@ MachineSpec machine_spec(const GuestSpec& spec, Accel accel) {
           .cpus = spec.cpus,
           .accel = accel,
           .console_log = spec.folder / "console.log",
-          .agent_port = wire::k_port_name};
+          .agent_port = wire::k_port_name,
+          .tcg_threads = spec.tcg_threads};
 }
 
 Result<> Guest::start_machine(const MachineSpec& machine) {
@@ -78,10 +79,12 @@ Result<std::unique_ptr<Guest>> Guest::start(EventLoop& loop, const GuestSpec& sp
 }
 
 Result<std::unique_ptr<Guest>> Guest::fork(EventLoop& loop, const GuestSnapshot& snapshot,
-                                           const std::filesystem::path& folder, GuestMemory kind) {
+                                           const std::filesystem::path& folder, GuestMemory kind,
+                                           TcgThreads threads) {
   auto spec = snapshot.spec;
   spec.folder = folder;
   spec.kind_of_memory = kind;
+  spec.tcg_threads = threads;
   std::unique_ptr<Guest> guest(new Guest(loop, spec, snapshot.accel));
   auto machine = machine_spec(spec, snapshot.accel);
   machine.start_from = StartFrom::saved_state;
@@ -124,8 +127,8 @@ Result<> Guest::wait_while_it_runs(const std::function<bool()>& predicate, Deadl
 
 Result<> Guest::wait_until(const std::function<bool()>& predicate, Deadline deadline) {
   const auto pointless = [&] { return give_up_ && give_up_(); };
-  KOBOX_CHECK(wait_while_it_runs(
-      [&] { return predicate() || machine_->end() || pointless(); }, deadline));
+  KOBOX_CHECK(
+      wait_while_it_runs([&] { return predicate() || machine_->end() || pointless(); }, deadline));
   if (predicate()) return {};
   if (machine_->end()) return fail(ErrorKind::tool, "{}", machine_->end()->message);
   return fail(ErrorKind::timeout, "the guest was given up");

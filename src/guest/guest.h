@@ -31,6 +31,7 @@ struct GuestSpec {
   Duration boot_limit = std::chrono::seconds(60);
   std::filesystem::path folder;  // private; console.log is written there
   GuestMemory kind_of_memory = GuestMemory::ordinary;
+  TcgThreads tcg_threads = TcgThreads::each_cpu;
 };
 
 struct GuestSnapshot;
@@ -47,7 +48,8 @@ class Guest {
   // begins with what the saved guest's console had printed. Errors: as start, and environment if
   // QEMU cannot load the state.
   static Result<std::unique_ptr<Guest>> fork(EventLoop& loop, const GuestSnapshot& snapshot,
-                                             const std::filesystem::path& folder, GuestMemory kind);
+                                             const std::filesystem::path& folder, GuestMemory kind,
+                                             TcgThreads threads = TcgThreads::each_cpu);
   // Lets a fork run.
   Result<> run();
   Guest(const Guest&) = delete;

@@ -12,9 +12,10 @@
 //   agent → host  {"event":"output","id":9,"data":…}   from a terminal that was opened as 9
 //
 // Operations, and what they take → give:
-//   configure  watchdog_s, hung_task_s, console_level, epoch_us, seed → –   (0 and "" leave a
-//              setting as it is; seed: random bytes that make the kernel's random numbers differ
-//              from those of a machine with the same memory)
+//   configure  watchdog_s, hung_task_s, console_level, one_cpu, epoch_us, seed → –   (0 and ""
+//              leave a setting as it is; one_cpu: the agent's children run on one processor; seed:
+//              random bytes that make the kernel's random numbers differ from those of a machine
+//              with the same memory)
 //   run        command, timeout_ms, max_output → status, signal, timed_out, stdout, stderr,
 //              stdout_dropped, stderr_dropped (bytes over max_output)
 //   put        path, data, mode, append → –

@@ -54,9 +54,8 @@ std::string describe(const std::vector<CodePlace>& places, bool with_lines) {
   for (const auto& place : places) {
     const auto function = place.function.empty() ? std::string("??") : place.function;
     const auto file = place.file.substr(place.file.rfind('/') + 1);
-    auto name = with_lines && place.line > 0
-                    ? fmt::format("{} ({}:{})", function, file, place.line)
-                    : function;
+    auto name = with_lines && place.line > 0 ? fmt::format("{} ({}:{})", function, file, place.line)
+                                             : function;
     if (names.empty() || names.back() != name) names.push_back(std::move(name));
   }
   const auto more = names.size() > k_shown_places ? names.size() - k_shown_places : 0;
@@ -89,14 +88,12 @@ std::optional<std::string> judge_breakpoint(const BreakpointSpec& spec,
     return fmt::format("the breakpoint at {} {}", spec.at, what);
   };
   if (!seen.has_place)
-    return fmt::format("the breakpoint at {} has no place: neither the module nor the kernel has {}",
-                       spec.at,
-                       spec.at.find(':') == std::string::npos ? "such a function"
-                                                              : "code of such a line");
+    return fmt::format(
+        "the breakpoint at {} has no place: neither the module nor the kernel has {}", spec.at,
+        spec.at.find(':') == std::string::npos ? "such a function" : "code of such a line");
   if (const auto wrong = judge_hits(spec, seen.hits)) return saying(*wrong);
   for (std::size_t i = 0; i < spec.expect.size() && i < seen.values.size(); ++i)
-    if (const auto wrong =
-            judge_value(spec.expect[i].first, spec.expect[i].second, seen.values[i]))
+    if (const auto wrong = judge_value(spec.expect[i].first, spec.expect[i].second, seen.values[i]))
       return fmt::format("at the breakpoint at {}: {}", spec.at, *wrong);
   if (const auto found = count_come_by(seen.backtrace, spec.backtrace);
       found < spec.backtrace.size())

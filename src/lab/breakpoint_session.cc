@@ -12,6 +12,9 @@ namespace {
 constexpr int k_max_frames = 64;
 // A module's function has some hundred lines, and a loop in it soon comes round.
 constexpr std::size_t k_max_steps = 1000;
+// THREAD_SIZE in arch/x86/include/asm/page_64_types.h; stacks are aligned to it. With KASAN they
+// are larger, and one is told from another all the same.
+constexpr int k_stack_bytes = 16384;
 // More than any expression's, less than what fills a report.
 constexpr int k_printed_elements = 200;
 
@@ -39,8 +42,9 @@ bool contains_function(const std::vector<CodePlace>& frames, const std::string& 
 Result<> BreakpointSession::connect(const std::filesystem::path& gdb,
                                     const std::filesystem::path& script,
                                     std::span<const std::string> locations) {
-  KOBOX_TRY(gdb_, GdbClient::start(loop_, {.argv = {gdb.string(), "-q", "-nx", "--interpreter=mi3"}},
-                                   deadline_));
+  KOBOX_TRY(gdb_,
+            GdbClient::start(loop_, {.argv = {gdb.string(), "-q", "-nx", "--interpreter=mi3"}},
+                             deadline_));
   gdb_->on_notify([this](const MiAsync& notice) { take_notice(notice); });
   const auto ask = [&](const std::string& command) { return gdb_->command(command, deadline_); };
   KOBOX_CHECK(ask("-enable-frame-filters"));
@@ -52,8 +56,7 @@ Result<> BreakpointSession::connect(const std::filesystem::path& gdb,
 }
 
 Result<> BreakpointSession::insert(const std::string& location) {
-  KOBOX_TRY(const auto results,
-            gdb_->command("-break-insert -f " + mi_quote(location), deadline_));
+  KOBOX_TRY(const auto results, gdb_->command("-break-insert -f " + mi_quote(location), deadline_));
   const auto* breakpoint = results.find("bkpt");
   if (breakpoint == nullptr) return fail(ErrorKind::protocol, "gdb set no breakpoint");
   numbers_.emplace_back(breakpoint->text("number"));
@@ -80,9 +83,10 @@ Result<> BreakpointSession::go_on() {
   return {};
 }
 
-Result<> BreakpointSession::watch(const std::function<bool()>& shall_end) {
+Result<> BreakpointSession::watch(std::function<bool()> shall_end) {
+  shall_end_ = std::move(shall_end);
   for (;;) {
-    KOBOX_TRY(const auto stop, gdb_->wait_for_stop(deadline_, shall_end));
+    KOBOX_TRY(const auto stop, gdb_->wait_for_stop(deadline_, shall_end_));
     if (!stop) return {};
     KOBOX_CHECK(serve(*stop));
     KOBOX_CHECK(go_on());
@@ -121,7 +125,8 @@ Result<> BreakpointSession::examine(const MiTuple& stop) {
 
 Result<BreakpointSeen::Value> BreakpointSession::evaluate(const std::string& expression) {
   auto results = gdb_->command("-data-evaluate-expression " + mi_quote(expression), deadline_);
-  if (results) return BreakpointSeen::Value{.text = std::string(results->text("value")), .error = {}};
+  if (results)
+    return BreakpointSeen::Value{.text = std::string(results->text("value")), .error = {}};
   if (results.error().kind() == ErrorKind::tool && !gdb_->ended())
     return BreakpointSeen::Value{.text = {}, .error = results.error().message()};
   return std::unexpected(results.error());
@@ -137,15 +142,32 @@ Result<std::vector<CodePlace>> BreakpointSession::backtrace() {
 }
 
 Result<> BreakpointSession::step_through(const std::string& thread) {
+  KOBOX_TRY(const auto own_stack, stack());
   std::string command = "-exec-step";
   for (std::size_t steps = 0; !steppers_.empty(); ++steps) {
     if (steps == k_max_steps) {
-      for (const auto& stepper : steppers_)
-        seen_[stepper.index].path_end = fmt::format("{} steps were over", k_max_steps);
+      end_steppers(fmt::format("{} steps were over", k_max_steps));
       return {};
     }
     KOBOX_TRY(const auto stop, advance(command, thread));
-    const auto place = place_of(stop.find("frame"));
+    KOBOX_TRY(const auto stack_now, stop ? stack() : Result<std::string>(own_stack));
+    if (!stop || stack_now != own_stack) {
+      end_steppers(
+          stop ? fmt::format("another task came to {}", place_of(stop->find("frame")).function)
+               : "the test was over");
+      if (stop) {
+        fprintf(stderr, "own %s now %s command %s reason %s thread %s/%s bkpt %s\n",
+                own_stack.c_str(), stack_now.c_str(), command.c_str(),
+                std::string(stop->text("reason")).c_str(), thread.c_str(),
+                std::string(stop->text("thread-id")).c_str(),
+                std::string(stop->text("bkptno")).c_str());
+        auto b = backtrace();
+        if (b)
+          for (auto& f : *b) fprintf(stderr, "   %s\n", f.function.c_str());
+      }
+      return {};
+    }
+    const auto place = place_of(stop->find("frame"));
     std::vector<CodePlace> frames = {place};
     // In code without lines: a planted breakpoint, or the module's function has returned.
     if (place.line == 0) {
@@ -157,15 +179,27 @@ Result<> BreakpointSession::step_through(const std::string& thread) {
   return {};
 }
 
-Result<MiTuple> BreakpointSession::advance(const std::string& command, const std::string& thread) {
+Result<std::optional<MiTuple>> BreakpointSession::advance(const std::string& command,
+                                                          const std::string& thread) {
   auto next = command;
   for (;;) {
     KOBOX_CHECK(gdb_->command(fmt::format("{} --thread {}", next, thread), deadline_));
-    KOBOX_TRY(auto stop, gdb_->wait_for_stop(deadline_));
+    KOBOX_TRY(auto stop, gdb_->wait_for_stop(deadline_, shall_end_));
+    if (!stop) return std::nullopt;
     KOBOX_CHECK(examine(*stop));
-    if (stop->text("thread-id") == thread) return std::move(*stop);
+    if (stop->text("thread-id") == thread) return stop;
     next = "-exec-step";  // another processor came to a breakpoint meanwhile
   }
+}
+
+void BreakpointSession::end_steppers(const std::string& why) {
+  for (const auto& stepper : steppers_) seen_[stepper.index].path_end = why;
+  steppers_.clear();
+}
+
+Result<std::string> BreakpointSession::stack() {
+  KOBOX_TRY(auto value, evaluate(fmt::format("(unsigned long) $rsp / {}", k_stack_bytes)));
+  return value.text;
 }
 
 void BreakpointSession::note_place(const CodePlace& place, const std::vector<CodePlace>& frames) {
@@ -182,16 +216,19 @@ void BreakpointSession::note_place(const CodePlace& place, const std::vector<Cod
 }
 
 Result<> BreakpointSession::plant(const BreakpointSpec& spec, const std::string& thread) {
+  KOBOX_TRY(const auto own_stack, stack());
+  const auto condition = fmt::format("(unsigned long) $rsp / {} == {}", k_stack_bytes, own_stack);
   for (const auto& function : spec.step) {
     if (function.find(':') != std::string::npos) continue;
-    const auto inserted = gdb_->command(
-        fmt::format("-break-insert -p {} {}", thread, mi_quote(function)), deadline_);
+    const auto inserted = gdb_->command(fmt::format("-break-insert -p {} -c {} {}", thread,
+                                                    mi_quote(condition), mi_quote(function)),
+                                        deadline_);
     if (!inserted && gdb_->ended()) return std::unexpected(inserted.error());
     const auto* breakpoint = inserted ? inserted->find("bkpt") : nullptr;
     if (breakpoint == nullptr) continue;  // a function that is only inlined, or that is not there
     auto number = std::string(breakpoint->text("number"));
-    const bool has_lines = breakpoint->find("line") != nullptr ||
-                           breakpoint->text("addr") == "<MULTIPLE>";
+    const bool has_lines =
+        breakpoint->find("line") != nullptr || breakpoint->text("addr") == "<MULTIPLE>";
     if (!has_lines)
       planted_.push_back(std::move(number));
     else

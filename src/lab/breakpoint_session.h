@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <set>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,7 +33,7 @@ class BreakpointSession {
   // Lets the machine go on.
   Result<> go_on();
   // Serves every stop, until `shall_end` holds while the machine runs.
-  Result<> watch(const std::function<bool()>& shall_end);
+  Result<> watch(std::function<bool()> shall_end);
 
  private:
   // A breakpoint whose first hit is being followed by steps.
@@ -52,18 +52,22 @@ class BreakpointSession {
   Result<std::vector<CodePlace>> backtrace();
 
   Result<> step_through(const std::string& thread);
-  // The next stop of the steppers' thread, from `command`.
-  Result<MiTuple> advance(const std::string& command, const std::string& thread);
+  // The next stop of the steppers' thread, from `command`; nothing if the test was over before.
+  Result<std::optional<MiTuple>> advance(const std::string& command, const std::string& thread);
+  void end_steppers(const std::string& why);
   // Notes the place; those who have what they want, or have left what they were in, end.
   void note_place(const CodePlace& place, const std::vector<CodePlace>& frames);
   // Breakpoints in functions without lines, into which GDB does not step.
   Result<> plant(const BreakpointSpec& spec, const std::string& thread);
+  // Which kernel stack the processor is on: other tasks run through the same functions.
+  Result<std::string> stack();
   Result<> uproot();
 
   EventLoop& loop_;
   std::span<const BreakpointSpec> specs_;
   std::span<BreakpointSeen> seen_;
   Deadline deadline_;
+  std::function<bool()> shall_end_;
   std::unique_ptr<GdbClient> gdb_;
   std::vector<std::string> numbers_;  // GDB's, of the specs' breakpoints
   std::vector<bool> first_;           // its first hit was seen

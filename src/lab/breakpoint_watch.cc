@@ -51,20 +51,21 @@ BreakpointWatch::BreakpointWatch(Guest& guest, const TestSpec& test, GdbTarget t
 
 BreakpointWatch::~BreakpointWatch() { end_thread(); }
 
-Result<std::unique_ptr<BreakpointWatch>> BreakpointWatch::start(
-    Guest& guest, const Prepared& prepared, const std::filesystem::path& cache,
-    const TestSpec& test, Duration limit) {
+Result<std::unique_ptr<BreakpointWatch>> BreakpointWatch::start(Guest& guest,
+                                                                const Prepared& prepared,
+                                                                const std::filesystem::path& cache,
+                                                                const TestSpec& test,
+                                                                Duration limit) {
   KOBOX_TRY(auto target, GdbTarget::open(guest, prepared, {.cache = cache}));
   KOBOX_TRY(auto wish_to_end, make_event());
   KOBOX_TRY(auto wake, make_event());
-  std::unique_ptr<BreakpointWatch> watch(new BreakpointWatch(
-      guest, test, std::move(target), std::move(wish_to_end), std::move(wake)));
+  std::unique_ptr<BreakpointWatch> watch(
+      new BreakpointWatch(guest, test, std::move(target), std::move(wish_to_end), std::move(wake)));
   std::vector<std::string> locations;
   for (const auto& breakpoint : test.breakpoints)
     locations.push_back(qualified_location(breakpoint.at, *prepared.module));
   auto goes_on = watch->started_->machine_goes_on.get_future();
-  watch->thread_ = std::thread(
-      [&self = *watch, locations, limit] { self.work(locations, limit); });
+  watch->thread_ = std::thread([&self = *watch, locations, limit] { self.work(locations, limit); });
   goes_on.wait();  // GDB has deadlines of its own
   if (!watch->broken_) return watch;
   watch->end_thread();
@@ -74,6 +75,7 @@ Result<std::unique_ptr<BreakpointWatch>> BreakpointWatch::start(
 void BreakpointWatch::work(std::vector<std::string> locations, Duration limit) {
   const auto deadline = Deadline::after(limit);
   EventLoop loop;
+  target_.relay(loop);
   bool shall_end = false;
   const ReadableOnce wish(loop, wish_to_end_.get(), [&] { shall_end = true; });
   bool told = false;
@@ -89,6 +91,7 @@ void BreakpointWatch::work(std::vector<std::string> locations, Duration limit) {
     trouble_ = done.error();
     broken_ = true;
   }
+  target_.end_relay();
   if (!told) started_->machine_goes_on.set_value();
   set(wake_);
 }

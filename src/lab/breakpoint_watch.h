@@ -50,8 +50,8 @@ class BreakpointWatch {
   Guest& guest_;
   const TestSpec& test_;
   GdbTarget target_;
-  Fd wish_to_end_;  // eventfd(2): the thread shall end
-  Fd wake_;         // eventfd(2): the thread has ended
+  Fd wish_to_end_;                     // eventfd(2): the thread shall end
+  Fd wake_;                            // eventfd(2): the thread has ended
   std::optional<ReadableOnce> waker_;  // so that the guest's waits look at broken()
   std::atomic<bool> broken_ = false;
   std::thread thread_;

@@ -14,7 +14,7 @@ Result<std::variant<std::unique_ptr<DebugMachine>, Failure>> DebugMachine::open(
     const DebugOptions& options, Progress& progress) {
   KOBOX_CHECK(find_gdb());  // before minutes are spent
   auto shell = options.shell;
-  shell.load = ShellOptions::Load::later;
+  shell.use = Machines::Use::debugging;
   KOBOX_TRY(auto opened, ShellMachine::open(shell, progress));
   if (auto* failure = std::get_if<Failure>(&opened)) return std::move(*failure);
   std::unique_ptr<DebugMachine> made(
@@ -25,9 +25,10 @@ Result<std::variant<std::unique_ptr<DebugMachine>, Failure>> DebugMachine::open(
                                            {.cache = options.shell.lab.cache,
                                             .breakpoints = options.breakpoints,
                                             .port = options.port}));
+  made->target_->relay(machine.loop());
   // Nothing happens before the debugger is there.
-  KOBOX_CHECK(machine.machine().monitor().execute("stop", nlohmann::json::object(),
-                                                  Deadline::after(10s)));
+  KOBOX_CHECK(
+      machine.machine().monitor().execute("stop", nlohmann::json::object(), Deadline::after(10s)));
   progress.done(options.shell.selector);
   return made;
 }

@@ -36,9 +36,9 @@ Result<GdbTarget> GdbTarget::open(Guest& guest, const Prepared& prepared, const 
   GdbSetup setup{.kernel_symbols = target.symbols_.path, .server = {}, .breakpoints = {}};
   KOBOX_TRY(setup.kernel_offset, kernel_offset(guest, prepared.kernel));
   const auto socket = target.folder_.path() / "gdb";
-  KOBOX_TRY(const auto listener,
-            wish.port ? listen_on_loopback(*wish.port) : listen_on_path(socket));
-  KOBOX_CHECK(serve_gdb(guest.machine(), listener, Deadline::after(k_monitor_limit)));
+  KOBOX_TRY(target.listener_, wish.port ? listen_on_loopback(*wish.port) : listen_on_path(socket));
+  KOBOX_TRY(const auto server, listen_on_path(target.folder_.path() / "qemu"));
+  KOBOX_CHECK(serve_gdb(guest.machine(), server, Deadline::after(k_monitor_limit)));
   guest.let_debugger_stop(true);
   setup.server = target.server_ =
       wish.port ? fmt::format("localhost:{}", *wish.port) : socket.string();

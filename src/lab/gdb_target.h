@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "debug/symbol_file.h"
 #include "guest/guest.h"
 #include "lab/prepare.h"
+#include "vm/gdb_relay.h"
 
 namespace kobox {
 
@@ -20,15 +22,22 @@ class GdbTarget {
  public:
   struct Wish {
     std::filesystem::path cache;
-    std::vector<std::string> breakpoints = {};       // GDB locations
+    std::vector<std::string> breakpoints = {};         // GDB locations
     std::optional<std::uint16_t> port = std::nullopt;  // of the loopback interface, instead of a
                                                        // private socket
   };
 
-  // Has the machine's QEMU listen; the machine runs until a debugger connects, and is waited for
-  // from now on as one that a debugger may stop. Errors: environment (no gdb; the port is taken; a
-  // kernel without kallsyms), and the guest's (tool, timeout).
+  // Has the machine's QEMU serve GDB, and listens for one; the machine runs until a debugger
+  // connects, and is waited for from now on as one that a debugger may stop. Errors: environment
+  // (no gdb; the port is taken; a kernel without kallsyms), and the guest's (tool, timeout).
   static Result<GdbTarget> open(Guest& guest, const Prepared& prepared, const Wish& wish);
+
+  // Lets debuggers through to QEMU while the loop runs. Call once.
+  void relay(EventLoop& loop) {
+    relay_ = std::make_unique<GdbRelay>(loop, std::move(listener_), folder_.path() / "qemu");
+  }
+  // The loop is about to go.
+  void end_relay() { relay_.reset(); }
 
   // What to run; the arguments go behind kobox's own, and are the last word.
   CommandLine gdb(const std::vector<std::string>& arguments) const;
@@ -46,6 +55,8 @@ class GdbTarget {
   TempDir folder_;  // private, with a name that is short enough for a socket
   std::filesystem::path setup_;
   std::string server_;
+  Fd listener_;
+  std::unique_ptr<GdbRelay> relay_;
 };
 
 }  // namespace kobox

@@ -198,10 +198,7 @@ class KernelRun {
   Result<std::optional<Session::Outcome>> in_fork(const TestSpec& test, const fs::path& folder,
                                                   std::string& note) {
     EventLoop loop;
-    // A breakpoint may be in the init function.
-    auto session = machines_->fork(loop, folder,
-                                   test.breakpoints.empty() ? Machines::Begin::loaded
-                                                            : Machines::Begin::before_load);
+    auto session = machines_->fork(loop, folder, use_for(test));
     // Others may still run their commands while it wakes.
     const auto awake = session ? (*session)->wake((*session)->limit_of(test))
                                : Result<>(std::unexpected(session.error()));
@@ -224,7 +221,7 @@ class KernelRun {
     auto slot = shared_.working.take();
     if (interrupted()) return fail_interrupted();
     Stopwatch watch;
-    KOBOX_TRY(auto opened, machines_->boot(loop, folder));
+    KOBOX_TRY(auto opened, machines_->boot(loop, folder, use_for(test)));
     if (auto* failure = std::get_if<Failure>(&opened)) {
       Session::Outcome outcome;
       outcome.result.verdict = verdict_of(failure->kind);
@@ -273,6 +270,10 @@ class KernelRun {
     if (std::exchange(announced_, true)) return;
     const std::lock_guard lock(shared_.observing);
     shared_.observer.run_started(index_, result_);
+  }
+
+  static Machines::Use use_for(const TestSpec& test) {
+    return test.breakpoints.empty() ? Machines::Use::tests : Machines::Use::debugging;
   }
 
   std::string skip_reason(const TestSpec& test) const {

@@ -6,9 +6,10 @@
 
 namespace kobox {
 
-Session::Options Machines::options_in(const std::filesystem::path& folder) const {
+Session::Options Machines::options_for(const std::filesystem::path& folder, Use use) const {
   auto options = options_;
   options.folder = folder;
+  if (use == Use::debugging) options.tcg_threads = TcgThreads::one;
   return options;
 }
 
@@ -59,17 +60,17 @@ Result<std::optional<Failure>> Machines::load_once() {
 }
 
 Result<std::unique_ptr<Session>> Machines::fork(EventLoop& loop,
-                                                const std::filesystem::path& folder,
-                                                Begin begin) {
-  const auto options = options_in(folder);
-  if (loaded_ && begin == Begin::loaded)
+                                                const std::filesystem::path& folder, Use use) {
+  const auto options = options_for(folder, use);
+  if (loaded_ && use == Use::tests)
     return Session::fork(loop, project_, prepared_, options, *loaded_, template_->decision);
   return Session::fork(loop, project_, prepared_, options, template_->snapshot,
                        template_->decision);
 }
 
-Result<Machines::Opened> Machines::boot(EventLoop& loop, const std::filesystem::path& folder) {
-  return Session::boot(loop, project_, prepared_, options_in(folder));
+Result<Machines::Opened> Machines::boot(EventLoop& loop, const std::filesystem::path& folder,
+                                        Use use) {
+  return Session::boot(loop, project_, prepared_, options_for(folder, use));
 }
 
 void Machines::distrust_forks() {

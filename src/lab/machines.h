@@ -47,21 +47,21 @@ class Machines {
   // The accelerator, once it is known: from make_ready() on, or from the first boot on.
   std::optional<AccelDecision> decision() const;
 
-  using Opened = std::variant<std::unique_ptr<Session>, Failure>;
-  enum class Begin {
-    loaded,  // with the module loaded, if load_once() was of use
-    before_load,
+  enum class Use {
+    tests,      // forks begin with the module loaded, if load_once() was of use
+    debugging,  // they begin before the load: there may be a breakpoint in the init function
   };
+  using Opened = std::variant<std::unique_ptr<Session>, Failure>;
   // A fork that cannot be started is an Error.
   Result<std::unique_ptr<Session>> fork(EventLoop& loop, const std::filesystem::path& folder,
-                                        Begin begin);
-  Result<Opened> boot(EventLoop& loop, const std::filesystem::path& folder);
+                                        Use use);
+  Result<Opened> boot(EventLoop& loop, const std::filesystem::path& folder, Use use);
   // A fork did not wake.
   void distrust_forks();
 
  private:
   static constexpr int k_max_failed_forks = 2;
-  Session::Options options_in(const std::filesystem::path& folder) const;
+  Session::Options options_for(const std::filesystem::path& folder, Use use) const;
 
   const Project& project_;
   const Prepared& prepared_;

@@ -152,8 +152,8 @@ Result<BreakpointSpec> read_breakpoint(const TomlTable& table) {
   if (step) {
     for (const auto& [stop, place] : step->value) {
       if (!is_code_place(stop))
-        return table.error(place,
-                           fmt::format("'{}' is neither a function nor file:line", printable(stop)));
+        return table.error(
+            place, fmt::format("'{}' is neither a function nor file:line", printable(stop)));
       breakpoint.step.push_back(stop);
     }
   }

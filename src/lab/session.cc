@@ -66,7 +66,8 @@ Result<std::variant<std::unique_ptr<Session>, Failure>> Session::boot(EventLoop&
                                                                       const Project& project,
                                                                       const Prepared& prepared,
                                                                       const Options& options) {
-  const auto spec = guest_spec(project, prepared, options.folder);
+  auto spec = guest_spec(project, prepared, options.folder);
+  spec.tcg_threads = options.tcg_threads;
   KOBOX_TRY(auto booted, boot_guest(loop, spec, options.accel, options.cache));
   if (const auto* failed = std::get_if<BootFailure>(&booted)) return to_failure(*failed);
   std::unique_ptr<Session> session(new Session(project, prepared, options));
@@ -81,7 +82,8 @@ Result<std::unique_ptr<Session>> Session::fork(EventLoop& loop, const Project& p
                                                const GuestSnapshot& snapshot,
                                                const AccelDecision& decision, GuestMemory kind) {
   std::unique_ptr<Session> session(new Session(project, prepared, options));
-  KOBOX_TRY(session->guest_, Guest::fork(loop, snapshot, options.folder, kind));
+  KOBOX_TRY(session->guest_,
+            Guest::fork(loop, snapshot, options.folder, kind, options.tcg_threads));
   session->decision_ = decision;
   session->is_fork_ = true;
   return session;

@@ -45,6 +45,7 @@ class Session {
     std::filesystem::path state;
     std::filesystem::path folder;     // private folder of this machine: console.log
     std::optional<Duration> timeout;  // --timeout: instead of the tests' own limits
+    TcgThreads tcg_threads = TcgThreads::each_cpu;
   };
 
   // A machine of its own, booted to its agent; one that does not boot is a Failure, not an Error.

@@ -28,7 +28,7 @@ constexpr Duration k_release_limit = 1s;
 // lockup never lets it go.
 constexpr Duration k_after_report = 2s;
 // More than a test's own limit, for what the machine stands still at breakpoints.
-constexpr Duration k_debugger_limit = 90s;
+constexpr Duration k_debugger_limit = 30s;
 constexpr std::size_t k_max_failure_log = 200;  // lines
 
 bool is_interrupt(const Error& error) {
@@ -195,6 +195,9 @@ Result<> Session::reach_loaded(Trial& trial) {
 // False if the test wants a debugger that cannot be had.
 bool Session::attach_debugger(Trial& trial) {
   if (trial.test == nullptr || trial.test->breakpoints.empty()) return true;
+  if (std::ranges::any_of(trial.test->breakpoints,
+                          [](const auto& one) { return !one.step.empty(); }))
+    if (!guest_->agent().configure({.one_cpu = true})) return true;  // the next request tells why
   auto watch = BreakpointWatch::start(*guest_, prepared_, options_.cache, *trial.test,
                                       trial.limit + k_debugger_limit);
   if (watch) {
@@ -202,9 +205,9 @@ bool Session::attach_debugger(Trial& trial) {
     return true;
   }
   trial.stage = Stage::testing;
-  trial.findings.push_back({.kind = FailureKind::environment,
-                            .message = "the breakpoints cannot be set: " +
-                                       watch.error().message()});
+  trial.findings.push_back(
+      {.kind = FailureKind::environment,
+       .message = "the breakpoints cannot be set: " + watch.error().message()});
   return false;
 }
 

@@ -15,7 +15,7 @@ Result<std::variant<std::unique_ptr<ShellMachine>, Failure>> ShellMachine::open(
       new ShellMachine(options.project, std::get<Prepared>(std::move(outcome)), std::move(folder)));
   KOBOX_TRY(auto failure, shell->get_machine(options, progress));
   if (!failure) {
-    KOBOX_TRY(failure, shell->load_module(options.load));
+    KOBOX_TRY(failure, shell->load_module(options.use));
   }
   progress.done(options.selector);
   if (!failure) return shell;
@@ -36,28 +36,28 @@ Result<std::optional<Failure>> ShellMachine::get_machine(const ShellOptions& opt
                     Isolation::forked, progress);
   KOBOX_TRY(auto failure, machines_->make_ready());
   if (failure) return failure;
-  const auto forked = start_fork();
+  const auto forked = start_fork(options.use);
   if (forked) return std::optional<Failure>();
   if (forked.error().kind() == ErrorKind::interrupted) return std::unexpected(forked.error());
   machines_->distrust_forks();
   progress.note(fmt::format("the saved machine does not wake, so another is booted: {}",
                             forked.error().message()));
-  KOBOX_TRY(auto opened, machines_->boot(loop_, folder_.path()));
+  KOBOX_TRY(auto opened, machines_->boot(loop_, folder_.path(), options.use));
   if (auto* boot_failure = std::get_if<Failure>(&opened)) return std::move(*boot_failure);
   session_ = std::move(std::get<std::unique_ptr<Session>>(opened));
   KOBOX_CHECK(session_->wake(project_.test_limit));
   return std::optional<Failure>();
 }
 
-Result<> ShellMachine::start_fork() {
-  KOBOX_TRY(session_, machines_->fork(loop_, folder_.path(), Machines::Begin::loaded));
+Result<> ShellMachine::start_fork(Machines::Use use) {
+  KOBOX_TRY(session_, machines_->fork(loop_, folder_.path(), use));
   return session_->wake(project_.test_limit);
 }
 
-Result<std::optional<Failure>> ShellMachine::load_module(ShellOptions::Load load) {
+Result<std::optional<Failure>> ShellMachine::load_module(Machines::Use use) {
   KOBOX_CHECK(session_->install_files());
   for (const auto& test : project_.tests) KOBOX_CHECK(session_->install_programs(test.programs));
-  if (!prepared_.module || !project_.load || load == ShellOptions::Load::later)
+  if (!prepared_.module || !project_.load || use == Machines::Use::debugging)
     return std::optional<Failure>();
   KOBOX_TRY(const auto answer, session_->load());
   if (answer.done()) return std::optional<Failure>();

@@ -21,11 +21,8 @@ struct ShellOptions {
   std::string selector;
   AccelWish accel = AccelWish::automatic;
   bool keep = false;
-  enum class Load {
-    now,    // where the project says so
-    later,  // the files are in the guest, that is all
-  };
-  Load load = Load::now;
+  // For debugging the module's files are in the guest, and that is all: it is not loaded.
+  Machines::Use use = Machines::Use::tests;
 };
 
 // Owns all that the shell's machine needs, in the order in which it must go away.
@@ -47,8 +44,8 @@ class ShellMachine {
   ShellMachine(Project project, Prepared prepared, RunFolder folder)
       : project_(std::move(project)), prepared_(std::move(prepared)), folder_(std::move(folder)) {}
   Result<std::optional<Failure>> get_machine(const ShellOptions& options, Progress& progress);
-  Result<> start_fork();
-  Result<std::optional<Failure>> load_module(ShellOptions::Load load);
+  Result<> start_fork(Machines::Use use);
+  Result<std::optional<Failure>> load_module(Machines::Use use);
 
   Project project_;
   Prepared prepared_;

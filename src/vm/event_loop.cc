@@ -49,6 +49,7 @@ struct Channel::State {
                                    if (self->closed) return;
                                    if (error) {
                                      self->ended = true;
+                                     if (self->on_end) self->on_end();
                                      return;
                                    }
                                    self->on_bytes(std::string_view(self->buffer.data(), size));
@@ -73,6 +74,7 @@ struct Channel::State {
 
   asio::posix::stream_descriptor stream;
   Sink on_bytes;
+  std::function<void()> on_end;
   std::array<char, 65536> buffer;
   std::deque<std::string> queue;
   std::size_t unsent = 0;
@@ -80,8 +82,10 @@ struct Channel::State {
   bool closed = false;
 };
 
-Channel::Channel(EventLoop& loop, Fd fd, Sink on_bytes) : state_(std::make_shared<State>(loop)) {
+Channel::Channel(EventLoop& loop, Fd fd, Sink on_bytes, std::function<void()> on_end)
+    : state_(std::make_shared<State>(loop)) {
   state_->on_bytes = std::move(on_bytes);
+  state_->on_end = std::move(on_end);
   asio::error_code ignored;
   state_->stream.assign(fd.release(), ignored);
   State::read(state_);

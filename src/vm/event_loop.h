@@ -49,7 +49,8 @@ class Channel {
  public:
   using Sink = std::function<void(std::string_view)>;
 
-  Channel(EventLoop& loop, Fd fd, Sink on_bytes);
+  // `on_end` is called once when the peer has closed or reading fails; it may not destroy this.
+  Channel(EventLoop& loop, Fd fd, Sink on_bytes, std::function<void()> on_end = {});
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   ~Channel();

@@ -13,21 +13,36 @@ namespace {
 constexpr const char* k_fd_name = "gdb-listener";
 constexpr const char* k_chardev = "gdb";
 
-}  // namespace
-
-Result<Fd> listen_on_path(const std::filesystem::path& path) {
+// ErrorKind::environment for a name that is too long.
+Result<sockaddr_un> address_of(const std::filesystem::path& path) {
   sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
   const auto name = path.string();
   if (name.size() >= sizeof address.sun_path)
     return fail(ErrorKind::environment,
                 "{} is too long for a socket's name; set TMPDIR to a shorter folder", name);
   std::memcpy(static_cast<char*>(address.sun_path), name.data(), name.size());
+  return address;
+}
+
+}  // namespace
+
+Result<Fd> listen_on_path(const std::filesystem::path& path) {
+  KOBOX_TRY(const auto address, address_of(path));
   Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!listener ||
       ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(listener.get(), 1) != 0)
-    return fail_errno("cannot listen for GDB on {}", name);
+    return fail_errno("cannot listen for GDB on {}", path.string());
   return listener;
+}
+
+Result<Fd> connect_to_path(const std::filesystem::path& path) {
+  KOBOX_TRY(const auto address, address_of(path));
+  Fd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!connection ||
+      ::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return fail_errno("cannot connect to {}", path.string());
+  return connection;
 }
 
 Result<Fd> listen_on_loopback(std::uint16_t port) {

@@ -16,6 +16,8 @@ namespace kobox {
 // A socket that waits for connections.
 // ErrorKind::environment: the name is taken, or too long for a socket (107 bytes, unix(7)).
 Result<Fd> listen_on_path(const std::filesystem::path& path);
+// A connection to such a socket.
+Result<Fd> connect_to_path(const std::filesystem::path& path);
 // On the loopback interface only. ErrorKind::environment: the port is taken.
 Result<Fd> listen_on_loopback(std::uint16_t port);
 

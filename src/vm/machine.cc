@@ -53,7 +53,9 @@ CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& s
       "q35,usb=off,sata=off,smbus=off,vmport=off,hpet=off,graphics=off,mem-merge=off,dump-guest-"
       "core=off",
       "-accel",
-      kvm ? "kvm" : "tcg,thread=multi",
+      kvm                                   ? "kvm"
+      : spec.tcg_threads == TcgThreads::one ? "tcg,thread=single"
+                                            : "tcg,thread=multi",
       "-cpu",
       kvm ? "host" : "max",
       "-smp",
