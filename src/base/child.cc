@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,6 +31,7 @@ struct Plan {
   std::vector<char*> environment;
   const char* cwd = nullptr;
   std::vector<std::pair<int, int>> fds;  // source → target
+  bool own_terminal = false;
 };
 
 Result<Plan> make_plan(const CommandLine& command, const ChildFds& fds) {
@@ -55,6 +57,7 @@ Result<Plan> make_plan(const CommandLine& command, const ChildFds& fds) {
 
   if (command.cwd) plan.cwd = command.cwd->c_str();
   plan.fds = {{fds.standard_input, 0}, {fds.standard_output, 1}, {fds.standard_error, 2}};
+  plan.own_terminal = fds.own_terminal;
   plan.fds.insert(plan.fds.end(), fds.others.begin(), fds.others.end());
   return plan;
 }
@@ -66,7 +69,10 @@ Result<Plan> make_plan(const CommandLine& command, const ChildFds& fds) {
     [[maybe_unused]] const auto written = ::write(report, &error, sizeof error);
     ::_exit(127);
   };
-  ::setpgid(0, 0);
+  if (plan.own_terminal)
+    ::setsid();  // leads a process group too
+  else
+    ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // the parent died before prctl
 
@@ -85,6 +91,7 @@ Result<Plan> make_plan(const CommandLine& command, const ChildFds& fds) {
   }
   for (const auto& [source, target] : plan.fds)
     if (::dup2(source, target) < 0) give_up();
+  if (plan.own_terminal && ::ioctl(0, TIOCSCTTY, 0) != 0) give_up();
   if (plan.cwd != nullptr && ::chdir(plan.cwd) != 0) give_up();
   ::execve(plan.program.c_str(), plan.argv.data(), plan.environment.data());
   give_up();
@@ -156,7 +163,8 @@ Result<Child> Child::spawn(const CommandLine& command, const ChildFds& fds) {
   if (pid < 0) return fail_errno("cannot start '{}'", command.argv[0]);
   if (pid == 0) exec_in_child(plan, parent, report.second.get());
 
-  ::setpgid(pid, pid);  // the child does it too; whoever comes first, it is done before we go on
+  // The child does it too; whoever comes first, it is done before we go on.
+  if (!fds.own_terminal) ::setpgid(pid, pid);
   Child child(pid, Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))));
   report.second.reset();
   int error = 0;

@@ -52,6 +52,9 @@ struct ChildFds {
   int standard_output = -1;
   int standard_error = -1;
   std::vector<std::pair<int, int>> others = {};  // ours → the child's number (3 or more)
+  // Standard input is a terminal, and becomes the controlling one of a session of the child's own:
+  // its Ctrl-C is the child's.
+  bool own_terminal = false;
 };
 
 class Child {

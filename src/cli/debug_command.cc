@@ -10,7 +10,7 @@
 #include "cli/command.h"
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
-#include "cli/foreground.h"
+#include "cli/shared_terminal.h"
 #include "lab/debug.h"
 #include "report/render.h"
 
@@ -68,38 +68,48 @@ Result<DebugOptions> options_of(const DebugChoices& choices) {
   options.breakpoints = choices.breakpoints;
   options.command = choices.run;
   if (choices.port != 0) options.port = static_cast<std::uint16_t>(choices.port);
+  // By hand, and with nothing else to do, the guest has a shell.
+  if (options.command.empty() && choices.batch.empty() && ::isatty(STDIN_FILENO) == 1)
+    options.command = "exec /bin/sh -i";
   if (choices.test.empty()) return options;
   KOBOX_TRY(const auto test, find_test(shell.project, choices.test));
   options.command = test.run;
   return options;
 }
 
-// GDB, with the machine behind it, until GDB ends.
+// GDB by itself, with the machine behind it: its commands come from a file or a pipe.
+Result<ExitStatus> run_script(DebugMachine& machine, const CommandLine& command, int input,
+                              Deadline deadline, Output& output) {
+  machine.start_work({}, [&](std::string_view text) { output.write(text); });
+  KOBOX_TRY(auto gdb, Child::spawn(command, {.standard_input = input,
+                                             .standard_output = STDOUT_FILENO,
+                                             .standard_error = STDERR_FILENO}));
+  auto& loop = machine.machine().loop();
+  bool ended = false;
+  const ReadableOnce watch(loop, gdb.pidfd(), [&] { ended = true; });
+  KOBOX_CHECK(loop.wait_until([&] { return ended; }, deadline));
+  loop.run_ready();  // what the guest printed last
+  return gdb.poll().value_or(ExitStatus{});
+}
+
+// Until GDB ends; its status is kobox's.
 Result<int> run_gdb(DebugMachine& machine, const DebugChoices& choices, Deadline deadline,
                     Output& output) {
   const bool batch = !choices.batch.empty();
   auto arguments = choices.gdb_arguments;
   if (batch) arguments.insert(arguments.end(), {"-batch", "-x", choices.batch});
-  machine.start_work([&](std::string_view text) { output.write(text); });
-  KOBOX_TRY(auto gdb,
-            Child::spawn(machine.target().gdb(arguments), {.standard_input = batch ? -1 : STDIN_FILENO,
-                                                  .standard_output = STDOUT_FILENO,
-                                                  .standard_error = STDERR_FILENO}));
-  auto& loop = machine.machine().loop();
-  bool ended = false;
-  const ReadableOnce watch(loop, gdb.pidfd(), [&] { ended = true; });
-  const Foreground foreground(loop, gdb.pid());
-  const auto waited = loop.wait_until([&] { return ended; }, deadline);
-  if (!waited && waited.error().kind() == ErrorKind::timeout)
-    return fail(ErrorKind::timeout,
-                "the GDB script did not end in its time; --timeout gives it more");
-  if (!waited) return std::unexpected(waited.error());
-  loop.run_ready();  // what the guest printed last
-  const auto status = gdb.poll().value_or(ExitStatus{});
+  const auto command = machine.target().gdb(arguments);
+  const bool by_hand = !batch && ::isatty(STDIN_FILENO) == 1 && output.is_terminal();
+  const auto status =
+      by_hand ? SharedTerminal(machine, output).run(command, deadline)
+              : run_script(machine, command, batch ? -1 : STDIN_FILENO, deadline, output);
+  if (!status && status.error().kind() == ErrorKind::timeout)
+    return fail(ErrorKind::timeout, "gdb did not end in its time; --timeout gives it more");
+  if (!status) return std::unexpected(status.error());
   if (const auto& end = machine.machine().machine().end(); end)
     print_error(fmt::format("under the debugger the machine ended: {}", end->message));
-  if (status.signal != 0) return fail(ErrorKind::tool, "gdb {}", status.to_string());
-  return status.code;
+  if (status->signal != 0) return fail(ErrorKind::tool, "gdb {}", status->to_string());
+  return status->code;
 }
 
 Result<int> run_debug_command(const DebugChoices& choices, Console& console) {

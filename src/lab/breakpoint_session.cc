@@ -152,19 +152,7 @@ Result<> BreakpointSession::step_through(const std::string& thread) {
     KOBOX_TRY(const auto stop, advance(command, thread));
     KOBOX_TRY(const auto stack_now, stop ? stack() : Result<std::string>(own_stack));
     if (!stop || stack_now != own_stack) {
-      end_steppers(
-          stop ? fmt::format("another task came to {}", place_of(stop->find("frame")).function)
-               : "the test was over");
-      if (stop) {
-        fprintf(stderr, "own %s now %s command %s reason %s thread %s/%s bkpt %s\n",
-                own_stack.c_str(), stack_now.c_str(), command.c_str(),
-                std::string(stop->text("reason")).c_str(), thread.c_str(),
-                std::string(stop->text("thread-id")).c_str(),
-                std::string(stop->text("bkptno")).c_str());
-        auto b = backtrace();
-        if (b)
-          for (auto& f : *b) fprintf(stderr, "   %s\n", f.function.c_str());
-      }
+      end_steppers(stop ? "another task came to a breakpoint" : "the test was over");
       return {};
     }
     const auto place = place_of(stop->find("frame"));

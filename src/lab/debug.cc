@@ -26,6 +26,8 @@ Result<std::variant<std::unique_ptr<DebugMachine>, Failure>> DebugMachine::open(
                                             .breakpoints = options.breakpoints,
                                             .port = options.port}));
   made->target_->relay(machine.loop());
+  // GDB steps a processor, not a task: one that moves to another would be lost.
+  KOBOX_CHECK(machine.agent().configure({.one_cpu = true}));
   // Nothing happens before the debugger is there.
   KOBOX_CHECK(
       machine.machine().monitor().execute("stop", nlohmann::json::object(), Deadline::after(10s)));
@@ -33,7 +35,8 @@ Result<std::variant<std::unique_ptr<DebugMachine>, Failure>> DebugMachine::open(
   return made;
 }
 
-void DebugMachine::start_work(std::function<void(std::string_view)> on_output) {
+void DebugMachine::start_work(const Terminal& terminal,
+                              std::function<void(std::string_view)> on_output) {
   const auto& prepared = machine_->prepared();
   const auto& project = options_.shell.project;
   std::string script = "cd /root\n";
@@ -41,8 +44,25 @@ void DebugMachine::start_work(std::function<void(std::string_view)> on_output) {
     script += fmt::format("insmod {} {} || exit\n", guest_module_path(*prepared.module),
                           project.module_params);
   script += options_.command;
-  terminal_ = machine_->agent().open_terminal(
-      {.command = script, .rows = 24, .columns = 80, .term = "dumb"}, std::move(on_output));
+  terminal_ = machine_->agent().open_terminal({.command = script,
+                                               .rows = terminal.rows,
+                                               .columns = terminal.columns,
+                                               .term = terminal.kind},
+                                              std::move(on_output));
+}
+
+void DebugMachine::send_keys(std::string_view bytes) {
+  machine_->agent().send_input(terminal_, bytes);
+}
+
+void DebugMachine::resize(unsigned rows, unsigned columns) {
+  machine_->agent().resize(terminal_, rows, columns);
+}
+
+std::optional<Duration> DebugMachine::runs_for() const {
+  const auto& standstill = machine_->machine().monitor().standstill();
+  if (standstill.stopped() || !target_->connected()) return std::nullopt;
+  return std::chrono::duration_cast<Duration>(Deadline::Clock::now() - standstill.running_since());
 }
 
 std::optional<int> DebugMachine::work_status() {

@@ -34,9 +34,20 @@ class DebugMachine {
 
   const GdbTarget& target() const { return *target_; }
 
-  // Queues what the guest shall do once it may go on. Its output goes to the sink while the loop
-  // runs.
-  void start_work(std::function<void(std::string_view)> on_output);
+  // Queues what the guest shall do once it may go on: load the module, then the command, on a
+  // terminal of this size and kind (TERM). The output goes to the sink while the loop runs.
+  struct Terminal {
+    unsigned rows = 24, columns = 80;
+    std::string kind = "dumb";
+  };
+  void start_work(const Terminal& terminal, std::function<void(std::string_view)> on_output);
+  // For the command's terminal.
+  void send_keys(std::string_view bytes);
+  void resize(unsigned rows, unsigned columns);
+
+  // For how long the machine has been running since a debugger let it go on; nothing while it
+  // stands still or no debugger is connected.
+  std::optional<Duration> runs_for() const;
   // The status of the command, once it has ended.
   std::optional<int> work_status();
 

@@ -36,6 +36,8 @@ class GdbTarget {
   void relay(EventLoop& loop) {
     relay_ = std::make_unique<GdbRelay>(loop, std::move(listener_), folder_.path() / "qemu");
   }
+  // Is a debugger connected?
+  bool connected() const { return relay_ && relay_->connected(); }
   // The loop is about to go.
   void end_relay() { relay_.reset(); }
 

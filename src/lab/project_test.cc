@@ -331,7 +331,12 @@ constexpr Case k_bad_tests[] = {
      "kobox.toml:6:14: 'x.c:3' is no function's name"},
     {"[[test.breakpoint]]\nat = \"f\"\nhits = 0\nbacktrace = [\"f\"]",
      "kobox.toml:4:1: a breakpoint with 'hits = 0' has no hit to look at with 'expect', "
-     "'backtrace'"},
+     "'backtrace' or 'step'"},
+    {"[[test.breakpoint]]\nat = \"f\"\nhits = 0\nstep = [\"f\"]",
+     "kobox.toml:4:1: a breakpoint with 'hits = 0' has no hit to look at with 'expect', "
+     "'backtrace' or 'step'"},
+    {"[[test.breakpoint]]\nat = \"f\"\nstep = [\"x.c:0\"]",
+     "kobox.toml:6:9: 'x.c:0' is neither a function nor file:line"},
     {"[[test]]\nname = \"good\"\nrun = \"true\"",
      "kobox.toml:5:8: a second test is named 'good'; the first is in line 2"},
     {"[[test]]\nrun = \"true\"", "kobox.toml:4:1: [[test]] needs a name"},

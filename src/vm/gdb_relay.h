@@ -46,6 +46,9 @@ class GdbRelay {
   GdbRelay& operator=(const GdbRelay&) = delete;
   ~GdbRelay();
 
+  // Is a debugger there?
+  bool connected() const { return client_ != nullptr; }
+
  private:
   void await_client();
   void take_client();

@@ -65,8 +65,9 @@ Result<QmpMessage> parse_qmp(std::string_view line) {
 }
 
 void Standstill::resume() {
+  running_since_ = Deadline::Clock::now();
   if (!since_) return;
-  past_ += std::chrono::duration_cast<Duration>(Deadline::Clock::now() - *since_);
+  past_ += std::chrono::duration_cast<Duration>(running_since_ - *since_);
   since_.reset();
 }
 

@@ -55,9 +55,13 @@ class Standstill {
   void resume();
   bool stopped() const { return since_.has_value(); }
   Duration past() const { return past_; }  // without the one that goes on
+  // Since when it has been running; from the beginning, if it never stood still.
+  Deadline::Clock::time_point running_since() const { return running_since_; }
+
  private:
   std::optional<Deadline::Clock::time_point> since_;
   Duration past_ = {};
+  Deadline::Clock::time_point running_since_ = Deadline::Clock::now();
 };
 
 // The client's side of one monitor.

@@ -152,13 +152,13 @@ TEST_F(QmpClientTest, NegotiatesAndExecutes) {
 TEST_F(QmpClientTest, EventsInBetweenAreKeptInOrder) {
   negotiated();
   peer_->expect("cont", Json::object(), [](const Json& id) {
-    return "{\"event\": \"RESUME\"}\r\n\r\n  \n{\"return\": {}, \"id\": " + id.dump() +
-           "}\r\n{\"event\": \"STOP\", \"data\": {\"x\": \"y\"}}\r\n";
+    return "{\"event\": \"WAKEUP\"}\r\n\r\n  \n{\"return\": {}, \"id\": " + id.dump() +
+           "}\r\n{\"event\": \"SHUTDOWN\", \"data\": {\"x\": \"y\"}}\r\n";
   });
   ASSERT_TRUE(client_->execute("cont", Json::object(), soon()));
   run_until([&] { return client_->events().size() == 2; });
-  EXPECT_EQ(client_->events()[0].name, "RESUME");
-  EXPECT_EQ(client_->events()[1].name, "STOP");
+  EXPECT_EQ(client_->events()[0].name, "WAKEUP");
+  EXPECT_EQ(client_->events()[1].name, "SHUTDOWN");
   EXPECT_EQ(client_->events()[1].text("x"), "y");
 }
 
@@ -166,10 +166,30 @@ TEST_F(QmpClientTest, TakesAnswersByteByByte) {
   peer_->speak_slowly();
   negotiated();
   peer_->expect("go", Json::object(), [&](const Json& id) {
-    return "{\"event\": \"STOP\"}\r\n" + Json{{"return", "fine"}, {"id", id}}.dump() + "\n";
+    return "{\"event\": \"WAKEUP\"}\r\n" + Json{{"return", "fine"}, {"id", id}}.dump() + "\n";
   });
   EXPECT_EQ(client_->execute("go", Json::object(), soon()).value(), "fine");
   EXPECT_THAT(client_->events(), SizeIs(1));
+}
+
+TEST_F(QmpClientTest, KnowsForHowLongTheMachineStandsStill) {
+  negotiated();
+  EXPECT_FALSE(client_->standstill().stopped());
+  const auto tells = [&](const char* event) {
+    peer_->expect("go", Json::object(), [event](const Json& id) {
+      return Json{{"event", event}}.dump() + "\n" + Json{{"return", 1}, {"id", id}}.dump() + "\n";
+    });
+    ASSERT_TRUE(client_->execute("go", Json::object(), soon()));
+  };
+  tells("RESUME");
+  EXPECT_FALSE(client_->standstill().stopped());
+  tells("STOP");
+  EXPECT_TRUE(client_->standstill().stopped());
+  tells("STOP");
+  EXPECT_TRUE(client_->standstill().stopped());
+  tells("RESUME");
+  EXPECT_FALSE(client_->standstill().stopped());
+  EXPECT_THAT(client_->events(), SizeIs(0)) << "there may be thousands of them";
 }
 
 TEST_F(QmpClientTest, ARefusalIsAnErrorWithQemusWords) {
