@@ -11,6 +11,7 @@
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
 #include "cli/shared_terminal.h"
+#include "debug/gdb_setup.h"
 #include "lab/debug.h"
 #include "report/render.h"
 
@@ -135,6 +136,9 @@ Result<int> run_debug_command(const DebugChoices& choices, Console& console) {
     const auto& shell = machine->machine();
     status.note(fmt::format("{} under {}; the machine stands still; 'continue' loads the module",
                             shell.prepared().kernel.release, to_string(shell.decision().accel)));
+    if (shell.prepared().module)
+      if (const auto hint = missing_debug_info(*shell.prepared().module); !hint.empty())
+        status.note(hint);
     if (options.port) status.note(fmt::format("GDB's server is on {}", machine->target().server()));
   }
   const auto deadline = !choices.batch.empty() ? Deadline::after(timeout.value_or(k_batch_limit))

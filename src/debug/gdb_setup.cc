@@ -83,6 +83,15 @@ Result<fs::path> find_gdb() {
               "gdb is not installed or not in PATH; on Debian: apt-get install gdb");
 }
 
+std::string missing_debug_info(const BuiltModule& module) {
+  const auto lines = KoLines::open(module.ko, module.copy);
+  if (!lines || lines->has_lines()) return "";
+  return fmt::format(
+      "{} was built without debugging information (DWARF), so GDB knows its functions, but no "
+      "lines, arguments or types; take -g0 out of its Kbuild, or add: ccflags-y += -g",
+      module.name);
+}
+
 std::string qualified_location(const std::string& location, const BuiltModule& module) {
   const bool is_name = !location.empty() && std::ranges::all_of(location, [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';

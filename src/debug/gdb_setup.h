@@ -16,6 +16,10 @@ namespace kobox {
 // The gdb to run: gdb, or gdb-multiarch. ErrorKind::environment says which package has it.
 Result<std::filesystem::path> find_gdb();
 
+// What to know of a module that GDB can show no lines and arguments of, and how to get them; "" if
+// it has DWARF.
+std::string missing_debug_info(const BuiltModule& module);
+
 struct GdbSetup {
   std::filesystem::path kernel_symbols;
   std::uint64_t kernel_offset = 0;       // of the running kernel from its symbols (KASLR)

@@ -61,6 +61,7 @@ Result<std::unique_ptr<BreakpointWatch>> BreakpointWatch::start(Guest& guest,
   KOBOX_TRY(auto wake, make_event());
   std::unique_ptr<BreakpointWatch> watch(
       new BreakpointWatch(guest, test, std::move(target), std::move(wish_to_end), std::move(wake)));
+  watch->hint_ = missing_debug_info(*prepared.module);
   std::vector<std::string> locations;
   for (const auto& breakpoint : test.breakpoints)
     locations.push_back(qualified_location(breakpoint.at, *prepared.module));
@@ -125,6 +126,7 @@ std::optional<Failure> BreakpointWatch::judge() const {
     if (auto sentence = judge_breakpoint(test_.breakpoints[i], seen_[i]))
       wrong.push_back(std::move(*sentence));
   if (wrong.empty()) return std::nullopt;
+  if (!hint_.empty()) wrong.push_back(hint_);
   return Failure{.kind = FailureKind::assertion, .message = join(wrong, "; ")};
 }
 

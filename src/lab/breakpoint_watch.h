@@ -50,6 +50,7 @@ class BreakpointWatch {
   Guest& guest_;
   const TestSpec& test_;
   GdbTarget target_;
+  std::string hint_;                   // why GDB may know less than expected, or ""
   Fd wish_to_end_;                     // eventfd(2): the thread shall end
   Fd wake_;                            // eventfd(2): the thread has ended
   std::optional<ReadableOnce> waker_;  // so that the guest's waits look at broken()

@@ -36,6 +36,9 @@ class KoLines {
   KoLines& operator=(KoLines&&) noexcept;
   ~KoLines();
 
+  // Whether DWARF covers any of its functions.
+  bool has_lines() const;
+
   // What the kernel's "dev_write+0x12/0x90 [mod]" means: the frames at that place, innermost
   // (inlined) first. `size` tells functions of the same name apart (0: any). is_return_address:
   // a frame of a backtrace below the first holds the address after the call, so the line is

@@ -203,6 +203,15 @@ Result<KoLines> KoLines::open(const fs::path& ko, const fs::path& copy) {
   return KoLines(std::move(impl));
 }
 
+// What kbuild adds to a module (*.mod.c) has data alone, so its DWARF does not count here.
+bool KoLines::has_lines() const {
+  const std::scoped_lock lock(impl_->mutex);
+  return std::ranges::any_of(impl_->functions, [this](const Function& function) {
+    Dwarf_Addr bias = 0;
+    return ::dwfl_module_addrdie(impl_->module, function.address, &bias) != nullptr;
+  });
+}
+
 std::vector<SourceLocation> KoLines::locate(std::string_view function, std::uint64_t offset,
                                             std::uint64_t size, Address address) const {
   if (address == Address::after_call) {

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A host where something is missing: QEMU, busybox, a compiler, a network, a kernel; and two kobox
 // at once. Exit code 4 with a sentence that says what to do.
-#include <cstdlib>
-#include <regex>
-#include <sstream>
-
 #include "kobox_test.h"
 
 namespace kobox::e2e {
@@ -12,19 +8,6 @@ namespace {
 
 class BadHostTest : public KoboxTest {
  protected:
-  // PATH with all that is there but what has such a name.
-  std::string path_without(const std::string& missing) {
-    const std::regex name(missing);
-    const auto bin = folder_ / "bin";
-    fs::create_directories(bin);
-    std::istringstream path(std::getenv("PATH"));
-    std::error_code ignored;
-    for (std::string part; std::getline(path, part, ':');)
-      for (const auto& entry : fs::directory_iterator(part, ignored))
-        if (!std::regex_match(entry.path().filename().string(), name))
-          fs::create_symlink(entry.path(), bin / entry.path().filename(), ignored);
-    return bin;
-  }
   // The sentence of a run that the host's fault ended.
   std::string failed(const Invocation& one) {
     const auto done = run(one);

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
+#include <regex>
+#include <sstream>
 
 namespace kobox::e2e {
 namespace {
@@ -71,6 +74,19 @@ fs::path KoboxTest::module_project(const std::string& name, std::string_view sou
   spit(place / (name + ".c"), source);
   if (!toml.empty()) spit(place / "kobox.toml", toml);
   return place;
+}
+
+std::string KoboxTest::path_without(const std::string& missing) const {
+  const std::regex name(missing);
+  const auto bin = folder_ / "bin";
+  fs::create_directories(bin);
+  std::istringstream path(std::getenv("PATH"));
+  std::error_code ignored;
+  for (std::string part; std::getline(path, part, ':');)
+    for (const auto& entry : fs::directory_iterator(part, ignored))
+      if (!std::regex_match(entry.path().filename().string(), name))
+        fs::create_symlink(entry.path(), bin / entry.path().filename(), ignored);
+  return bin;
 }
 
 fs::path KoboxTest::sleeper() {

@@ -55,6 +55,9 @@ class KoboxTest : public ::testing::Test {
   fs::path module_project(const std::string& name, std::string_view source,
                           std::string_view toml = "");
 
+  // PATH with all that is there but what has such a name (a regular expression).
+  std::string path_without(const std::string& missing) const;
+
   // Where each of this test's machines has its folder.
   fs::path runs() const { return state_ / "kobox/runs"; }
   // Machines of this test that run now.

@@ -130,6 +130,17 @@ std::vector<pid_t> processes_with(std::string_view text) {
   return found;
 }
 
+std::vector<pid_t> children_of(pid_t parent, std::string_view program) {
+  std::vector<pid_t> found;
+  for (const auto pid : processes_with(program)) {
+    // "PID (program) S PARENT …" (proc(5)).
+    const auto stat = slurp(fmt::format("/proc/{}/stat", pid));
+    const auto after_name = fmt::format("({}) S {} ", program, parent);
+    if (stat.find(after_name) != std::string::npos) found.push_back(pid);
+  }
+  return found;
+}
+
 std::string slurp(const fs::path& file) {
   return read_file(file).value_or("");  // a process that ends while it is read throws elsewhere
 }

@@ -84,6 +84,9 @@ bool holds_within(Duration limit, const std::function<bool()>& condition);
 // Processes that have the text in their command line.
 std::vector<pid_t> processes_with(std::string_view text);
 
+// Children of a process whose program has this name.
+std::vector<pid_t> children_of(pid_t parent, std::string_view program);
+
 std::string slurp(const fs::path& file);  // "" if it is not there
 void spit(const fs::path& file, std::string_view text);
 
