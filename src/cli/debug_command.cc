@@ -8,9 +8,11 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/debug_server.h"
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
 #include "cli/shared_terminal.h"
+#include "cli/vscode.h"
 #include "debug/gdb_setup.h"
 #include "lab/debug.h"
 #include "report/render.h"
@@ -29,6 +31,8 @@ struct DebugChoices {
   std::string test;
   std::string run;
   std::string batch;
+  std::string serve;
+  bool vscode = false;
   int port = 0;
 };
 
@@ -64,6 +68,10 @@ Result<DebugOptions> options_of(const DebugChoices& choices) {
     return fail(ErrorKind::usage, "--test and --run exclude each other: give one command");
   if (!choices.batch.empty() && ::access(choices.batch.c_str(), R_OK) != 0)
     return fail(ErrorKind::usage, "cannot read the GDB script {}", choices.batch);
+  if (!choices.batch.empty() && !choices.serve.empty())
+    return fail(ErrorKind::usage,
+                "--batch and --serve exclude each other: with --serve, the GDB "
+                "is your own");
   shell.selector = selectors_of(common, shell.project).front();
   shell.keep = common.keep;
   options.breakpoints = choices.breakpoints;
@@ -113,7 +121,42 @@ Result<int> run_gdb(DebugMachine& machine, const DebugChoices& choices, Deadline
   return status->code;
 }
 
+// What the VS Code task shall give to kobox debug: the choices of this call.
+std::vector<std::string> words_of(const DebugChoices& choices) {
+  const auto& common = choices.common;
+  std::vector<std::string> words;
+  const auto add = [&](const char* option, const std::string& value) {
+    if (!value.empty()) words.insert(words.end(), {option, value});
+  };
+  for (const auto& kernel : common.kernels) add("--kernel", kernel);
+  add("--headers", common.headers);
+  if (common.accel != "auto") add("--accel", common.accel);
+  for (const auto& place : choices.breakpoints) add("--break", place);
+  add("--test", choices.test);
+  add("--run", choices.run);
+  if (common.offline) words.emplace_back("--offline");
+  return words;
+}
+
+Result<int> set_vscode_up(const DebugChoices& choices, Console& console) {
+  if (!choices.batch.empty() || !choices.serve.empty() || choices.port != 0 ||
+      !choices.gdb_arguments.empty())
+    return fail(ErrorKind::usage,
+                "--vscode writes files and starts nothing: --batch, --serve, --port and --gdb-arg "
+                "have no place beside it");
+  KOBOX_TRY(const auto options, options_of(choices));
+  KOBOX_TRY(const auto gdb, find_gdb());
+  KOBOX_TRY(const auto written,
+            write_vscode_setup(options.shell.project.folder, gdb, words_of(choices)));
+  for (const auto& path : written) console.output.write(path.string() + "\n");
+  print_error(
+      "open this folder in VS Code (with Microsoft's C/C++ extension) and start 'kobox: "
+      "debug the module'");
+  return k_exit_passed;
+}
+
 Result<int> run_debug_command(const DebugChoices& choices, Console& console) {
+  if (choices.vscode) return set_vscode_up(choices, console);
   const auto& common = choices.common;
   KOBOX_TRY(const auto wish, color_of(common));
   KOBOX_TRY(const auto timeout, timeout_of(common));
@@ -144,7 +187,9 @@ Result<int> run_debug_command(const DebugChoices& choices, Console& console) {
   const auto deadline = !choices.batch.empty() ? Deadline::after(timeout.value_or(k_batch_limit))
                         : timeout              ? Deadline::after(*timeout)
                                                : Deadline::never();
-  return run_gdb(*machine, choices, deadline, console.output);
+  if (choices.serve.empty()) return run_gdb(*machine, choices, deadline, console.output);
+  KOBOX_CHECK(serve_debugger(*machine, choices.serve, deadline, console.output));
+  return k_exit_passed;
 }
 
 }  // namespace
@@ -160,6 +205,10 @@ void add_debug_command(CLI::App& app, Action& action) {
   command.add_option("--run", choices->run, "Run this command when GDB continues");
   command.add_option("--batch", choices->batch,
                      "Run GDB's commands from a file; its status is kobox's");
+  command.add_option("--serve", choices->serve,
+                     "Start no GDB: write this script for one of your own, and wait for it");
+  command.add_flag("--vscode", choices->vscode,
+                   "Write .vscode/launch.json and tasks.json that debug the module so");
   command.add_option("--port", choices->port, "Serve GDB on this port of 127.0.0.1")
       ->check(CLI::Range(1, 65535));
   command.add_option("--gdb-arg", choices->gdb_arguments, "An argument for GDB (repeatable)")
