@@ -178,17 +178,22 @@ Result<> write_symbol_file(const fs::path& vmlinux, const fs::path& to) {
   return writer.finish(to);
 }
 
+fs::path symbol_folder(const fs::path& cache) { return cache / "symbols"; }
+fs::path symbol_file_lock(const fs::path& file) { return file.string() + ".lock"; }
+
 Result<SymbolFile> kernel_symbols(const Kernel& kernel, const fs::path& cache) {
-  const auto folder = cache / "symbols";
+  const auto folder = symbol_folder(cache);
   const auto path =
       folder / fmt::format("{}-{}-{}.elf", kernel.release, kernel.identity.substr(0, 16), k_format);
-  const auto lock_path = fs::path(path.string() + ".lock");
+  const auto lock_path = symbol_file_lock(path);
   KOBOX_CHECK(make_folders(folder));
   const auto deadline = Deadline::after(k_wait_for_maker);
   SymbolFile file{.path = path, .lock = {}};
   {
     KOBOX_TRY(auto lock, FileLock::acquire(lock_path, LockMode::shared, deadline));
     if (fs::exists(path)) {
+      std::error_code ignored;
+      fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);
       file.lock.emplace(std::move(lock));
       return file;
     }

@@ -5,14 +5,15 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "lab/decode.h"
 
 namespace kobox {
 namespace {
 
-std::optional<KoLines> open_lines(const BuiltModule& module) {
+std::shared_ptr<const KoLines> open_lines(const BuiltModule& module) {
   auto lines = KoLines::open(module.ko, module.copy);
-  if (!lines) return std::nullopt;
-  return std::move(*lines);
+  if (!lines) return nullptr;
+  return std::make_shared<const KoLines>(std::move(*lines));
 }
 
 }  // namespace
@@ -32,6 +33,10 @@ std::string Blame::as_user_knows_it(std::string text) const {
 Failure Blame::from_report(const KernelReport& report) const {
   Failure failure{.kind = report.kind, .message = as_user_knows_it(report.title)};
   for (const auto& line : report.lines) failure.log.push_back(as_user_knows_it(line));
+  if (lines_) {
+    Decoder decoder(name_, lines_);
+    for (auto& line : failure.log) line = decoder.line(line);
+  }
   const auto frame = report.innermost_frame(name_);
   if (!frame) return failure;
   failure.function = frame->function;

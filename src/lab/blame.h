@@ -2,7 +2,7 @@
 // From what a kernel printed to a Failure that names the module's own line.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,6 +19,7 @@ class Blame {
   // A module without DWARF, or one that cannot be read, only leaves the places unknown.
   explicit Blame(const BuiltModule& module);
 
+  // The report's lines in `log` have file and line behind each place in the module.
   Failure from_report(const KernelReport& report) const;
   // Sets failure.source to the text of failure.line in the user's folder.
   void quote_source(Failure& failure) const;
@@ -30,7 +31,7 @@ class Blame {
   std::string name_;
   std::filesystem::path source_;
   std::string copy_;
-  std::optional<KoLines> lines_;
+  std::shared_ptr<const KoLines> lines_;  // none: the .ko cannot be read
 };
 
 }  // namespace kobox

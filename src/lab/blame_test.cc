@@ -48,6 +48,17 @@ TEST_F(BlameTest, AReturnAddressMeansTheCallBeforeIt) {
   EXPECT_EQ(failure.source, "sink(x + 7);");
 }
 
+TEST_F(BlameTest, EveryPlaceInTheLogHasItsLine) {
+  const auto fault = offsets("dev_write", ",0x8").at(0);
+  auto report = oops(frame("dev_write", fault), {});
+  report.lines = {fmt::format("RIP: 0010:dev_write+{:#x}/0x1000 [my_driver]", fault),
+                  " vfs_write+0xc4/0x320"};
+  EXPECT_THAT(
+      Blame(module()).from_report(report).log,
+      ElementsAre(report.lines[0] + " (store at driver.c:3, inlined into dev_write at driver.c:5)",
+                  report.lines[1]));
+}
+
 TEST_F(BlameTest, AReportWithoutTheModuleBlamesNoLine) {
   auto other = frame("dev_write", 0);
   other.module = "ext4";

@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "debug/symbol_file.h"
 #include "guest/template.h"
 #include "kernel/cache.h"
 
@@ -57,6 +58,26 @@ void add_folder_items(std::vector<CacheItem>& items, const fs::path& folder, con
   }
 }
 
+void add_symbol_files(std::vector<CacheItem>& items, const fs::path& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().extension() != ".elf") continue;
+    const auto lock = FileLock::try_acquire(symbol_file_lock(entry.path()), LockMode::exclusive);
+    items.push_back({.kind = "kernel symbols",
+                     .name = entry.path().filename().string(),
+                     .path = entry.path(),
+                     .bytes = disk_usage(entry.path()),
+                     .last_used = changed_at(entry.path()),
+                     .in_use = lock && !lock->has_value()});
+  }
+}
+
+// The lock's empty file stays: who waits for it finds the symbols gone and makes them anew.
+Result<> remove_symbol_file(const fs::path& path) {
+  KOBOX_TRY(const auto lock, FileLock::try_acquire(symbol_file_lock(path), LockMode::exclusive));
+  return lock ? remove_tree(path) : Result<>();
+}
+
 Result<> remove_machine(const fs::path& folder) {
   // Who was about to use it finds it gone; who came before us keeps it.
   KOBOX_TRY(const auto lock, FileLock::try_acquire(folder / "lock", LockMode::exclusive));
@@ -65,6 +86,7 @@ Result<> remove_machine(const fs::path& folder) {
 
 Result<> remove_item(const CacheItem& item, const fs::path& cache) {
   if (item.kind == "machine") return remove_machine(item.path);
+  if (item.kind == "kernel symbols") return remove_symbol_file(item.path);
   if (item.kind != "kernel" && item.kind != "unpacked kernel" && item.kind != "package lists")
     return remove_tree(item.path);
   KOBOX_TRY(const auto entries, kernel_cache_entries(cache));
@@ -89,6 +111,7 @@ Result<std::vector<CacheItem>> list_cache(const fs::path& cache, const fs::path&
   add_folder_items(items, cache / "programs", "program");
   add_folder_items(items, cache / "guests", "guest");
   add_folder_items(items, template_folder(cache), "machine");
+  add_symbol_files(items, symbol_folder(cache));
   add_folder_items(items, state / "runs", "run");
   std::ranges::sort(items, {}, &CacheItem::last_used);
   return items;

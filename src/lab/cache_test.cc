@@ -133,6 +133,20 @@ TEST_F(LabCacheTest, SavedMachinesAreListedAndPrunedUnlessInUse) {
   EXPECT_TRUE(fs::exists(cache() / "templates/6.1.0-y.tcg.256M.1cpu.def/deep/file"));
 }
 
+TEST_F(LabCacheTest, SymbolFilesAreListedAndPrunedUnlessInUse) {
+  const auto symbols = cache() / "symbols";
+  for (const char* name : {"6.1.0-x-1.elf", "6.1.0-y-2.elf"}) {
+    ASSERT_TRUE(write_file(symbols / name, std::string(20'000, 'x')));
+    age(symbols / name, 200h);
+  }
+  const auto held = FileLock::try_acquire(symbols / "6.1.0-y-2.elf.lock", LockMode::shared).value();
+  ASSERT_TRUE(held);
+  EXPECT_EQ(list_cache(cache(), state()).value()[0].kind, "kernel symbols");
+  EXPECT_THAT(prune({.older_than = 150h}), ElementsAre("6.1.0-x-1.elf"));
+  EXPECT_FALSE(fs::exists(symbols / "6.1.0-x-1.elf"));
+  EXPECT_TRUE(fs::exists(symbols / "6.1.0-y-2.elf"));
+}
+
 TEST_F(LabCacheTest, TrimsSavedMachinesByItselfAndNothingElse) {
   for (const int hours : {300, 200, 100})
     add(cache() / fmt::format("templates/{}-hours", hours), std::chrono::hours(hours));

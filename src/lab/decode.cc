@@ -31,15 +31,27 @@ std::optional<std::string> release_in_line(std::string_view line) {
   return std::string(word);
 }
 
+// Does what follows a place begin with " (file:line)"?
+bool is_decoded(std::string_view rest) {
+  const auto place = rest.substr(0, rest.find(')'));
+  const auto colon = place.rfind(':');
+  return place.starts_with(" (") && place.size() < rest.size() && colon != std::string_view::npos &&
+         colon + 1 < place.size() &&
+         place.find_first_not_of("0123456789", colon + 1) == std::string_view::npos;
+}
+
 }  // namespace
 
 Result<Decoder> Decoder::open(const BuiltModule& module) {
   KOBOX_TRY(auto lines, KoLines::open(module.ko, module.copy));
-  return Decoder(with_underscores(module.name), std::move(lines));
+  return Decoder(module.name, std::make_shared<const KoLines>(std::move(lines)));
 }
 
+Decoder::Decoder(std::string_view module, std::shared_ptr<const KoLines> lines)
+    : name_(with_underscores(std::string(module))), lines_(std::move(lines)) {}
+
 std::string Decoder::place_of(const TraceFrame& frame, KoLines::Address address) {
-  const auto places = lines_.locate(frame.function, frame.offset, frame.size, address);
+  const auto places = lines_->locate(frame.function, frame.offset, frame.size, address);
   if (places.empty() || places.front().file.empty()) {
     ++unknown_;
     return "";
@@ -58,6 +70,10 @@ std::string Decoder::line(std::string_view text) {
   const bool in_trace = parse_trace_line(read_log_prefix(text).text).has_value();
   for (const auto& [frame, end] : find_frames(text)) {
     if (with_underscores(frame.module) != name_) continue;
+    if (is_decoded(text.substr(end))) {
+      ++decoded_;
+      continue;
+    }
     // A trace that begins where the fault was repeats its place, which is no return address.
     const bool at_fault = fault_ && fault_->function == frame.function &&
                           fault_->offset == frame.offset && fault_->size == frame.size;

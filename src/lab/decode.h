@@ -2,6 +2,7 @@
 // A kernel's log with the module's own file and line at every place in it.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,8 @@ class Decoder {
  public:
   // Error (environment): the .ko cannot be read.
   static Result<Decoder> open(const BuiltModule& module);
+  // For a module whose lines were read before.
+  Decoder(std::string_view module, std::shared_ptr<const KoLines> lines);
 
   // The line, with " (file:line)" after each "function+0x12/0x34 [module]" of this module that is
   // found in its DWARF. For code that is inlined there: " (store at a.c:3, inlined into dev_write
@@ -28,11 +31,10 @@ class Decoder {
   int unknown() const { return unknown_; }  // places of the module's that this build does not have
 
  private:
-  Decoder(std::string name, KoLines lines) : name_(std::move(name)), lines_(std::move(lines)) {}
   std::string place_of(const TraceFrame& frame, KoLines::Address address);
 
   std::string name_;  // as the kernel prints it, with '_' for '-'
-  KoLines lines_;
+  std::shared_ptr<const KoLines> lines_;
   std::optional<TraceFrame> fault_;  // the last place that was no return address
   int decoded_ = 0;
   int unknown_ = 0;

@@ -37,6 +37,11 @@ TEST_F(DecodeTest, AReturnAddressMeansTheCallAndTheFaultsOwnPlaceDoesNot) {
   EXPECT_EQ("RIP: 0010:" + decoder_.line(frame), rip);
 }
 
+TEST_F(DecodeTest, ADecodedLineStaysAsItIs) {
+  const auto once = decoder_.line(" " + place("dev_ioctl", offsets("dev_ioctl", "call").at(1)));
+  EXPECT_EQ(decoder_.line(once), once);
+}
+
 TEST_F(DecodeTest, SeveralPlacesInOneLine) {
   const auto frame = place("dev_ioctl", 0);
   EXPECT_EQ(decoder_.line("a " + frame + ", b " + frame + "."),
