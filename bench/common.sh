@@ -1,6 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Sourced by the benchmarks: the rival that all of them run, a QEMU with nothing but a kernel.
+# Sourced by the benchmarks: what all of them need, the rival that all of them run among it, a QEMU
+# with nothing but a kernel.
 # shellcheck shell=bash
+
+# kobox_binary TOP: $KOBOX, or what is built, the release first.
+kobox_binary() {
+  local candidate
+  for candidate in "${KOBOX:-}" "$1/build-release/bin/kobox" "$1/build/bin/kobox"; do
+    [[ ! -x $candidate ]] || { echo "$candidate"; return; }
+  done
+  echo "no kobox is built; run ./check or ./demo first" >&2
+  return 4
+}
+
+milliseconds() { echo $((${EPOCHREALTIME/./} / 1000)); }
+# The wall time of a command in milliseconds; if it fails, what it said.
+time_of() {
+  local start said
+  start=$(milliseconds)
+  said=$(timeout 120 "$@" 2>&1 </dev/null) || { echo "$said" >&2; return 1; }
+  echo $(($(milliseconds) - start))
+}
+median() { sort -n "$1" | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
+mean() { awk '{sum += $1} END {print sum / NR}' "$1"; }
 
 # prepare_bare_qemu FOLDER KOBOX SELECTOR PROJECT: sets bare_image, the
 # kernel that QEMU boots, and bare_qemu, a command that boots the same
