@@ -80,4 +80,22 @@ std::vector<std::string> selectors_of(const CommonOptions& options, const Projec
   return options.kernels.empty() ? project.kernels_use : options.kernels;
 }
 
+Result<TestSpec> find_test(const Project& project, const std::string& words) {
+  std::vector<const TestSpec*> found;
+  for (const auto& test : project.tests) {
+    if (test.name == words) return test;
+    if (test.name.find(words) != std::string::npos) found.push_back(&test);
+  }
+  if (found.size() == 1) return *found.front();
+  std::vector<std::string> names;
+  for (const auto& test : project.tests) names.push_back(test.name);
+  if (found.empty())
+    return fail(ErrorKind::usage, "there is no test '{}' in kobox.toml{}; it has: {}", words,
+                did_you_mean(words, names), join(names, ", "));
+  return fail(ErrorKind::usage,
+              "'{}' could be {} tests, '{}' and '{}' among them; give the whole "
+              "name",
+              words, found.size(), found[0]->name, found[1]->name);
+}
+
 }  // namespace kobox

@@ -54,10 +54,13 @@ Result<LabOptions> lab_options(const CommonOptions& options);
 Result<std::optional<Duration>> timeout_of(const CommonOptions& options);
 // The kernels to run on: --kernel, or what the project says.
 std::vector<std::string> selectors_of(const CommonOptions& options, const Project& project);
+// The test of that name, or the only one whose name contains the words.
+Result<TestSpec> find_test(const Project& project, const std::string& words);
 
 void add_build_command(CLI::App& app, Action& action);
 void add_cache_command(CLI::App& app, Action& action);
 void add_debug_command(CLI::App& app, Action& action);
+void add_trace_command(CLI::App& app, Action& action);
 void add_decode_command(CLI::App& app, Action& action);
 void add_doctor_command(CLI::App& app, Action& action);
 void add_kernel_command(CLI::App& app, Action& action);

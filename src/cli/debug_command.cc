@@ -36,25 +36,6 @@ struct DebugChoices {
   int port = 0;
 };
 
-// The test whose command is run: its name, or the only one whose name contains the words.
-Result<TestSpec> find_test(const Project& project, const std::string& words) {
-  std::vector<const TestSpec*> found;
-  for (const auto& test : project.tests) {
-    if (test.name == words) return test;
-    if (test.name.find(words) != std::string::npos) found.push_back(&test);
-  }
-  if (found.size() == 1) return *found.front();
-  std::vector<std::string> names;
-  for (const auto& test : project.tests) names.push_back(test.name);
-  if (found.empty())
-    return fail(ErrorKind::usage, "there is no test '{}' in kobox.toml{}; it has: {}", words,
-                did_you_mean(words, names), join(names, ", "));
-  return fail(ErrorKind::usage,
-              "'{}' could be {} tests, '{}' and '{}' among them; give the whole "
-              "name",
-              words, found.size(), found[0]->name, found[1]->name);
-}
-
 Result<DebugOptions> options_of(const DebugChoices& choices) {
   const auto& common = choices.common;
   DebugOptions options;

@@ -48,7 +48,8 @@ MachineSpec machine_spec(const GuestSpec& spec, Accel accel) {
           .accel = accel,
           .console_log = spec.folder / "console.log",
           .agent_port = wire::k_port_name,
-          .tcg_threads = spec.tcg_threads};
+          .tcg_threads = spec.tcg_threads,
+          .tracing = spec.tracing};
 }
 
 Result<> Guest::start_machine(const MachineSpec& machine) {
@@ -79,12 +80,13 @@ Result<std::unique_ptr<Guest>> Guest::start(EventLoop& loop, const GuestSpec& sp
 }
 
 Result<std::unique_ptr<Guest>> Guest::fork(EventLoop& loop, const GuestSnapshot& snapshot,
-                                           const std::filesystem::path& folder, GuestMemory kind,
-                                           TcgThreads threads) {
+                                           const ForkSpec& fork) {
+  const auto kind = fork.kind_of_memory;
   auto spec = snapshot.spec;
-  spec.folder = folder;
+  spec.folder = fork.folder;
   spec.kind_of_memory = kind;
-  spec.tcg_threads = threads;
+  spec.tcg_threads = fork.tcg_threads;
+  spec.tracing = fork.tracing;
   std::unique_ptr<Guest> guest(new Guest(loop, spec, snapshot.accel));
   auto machine = machine_spec(spec, snapshot.accel);
   machine.start_from = StartFrom::saved_state;

@@ -32,6 +32,7 @@ struct GuestSpec {
   std::filesystem::path folder;  // private; console.log is written there
   GuestMemory kind_of_memory = GuestMemory::ordinary;
   TcgThreads tcg_threads = TcgThreads::each_cpu;
+  std::optional<Tracing> tracing = {};
 };
 
 struct GuestSnapshot;
@@ -47,9 +48,14 @@ class Guest {
   // copy-on-write, or a copy of it when it shall be saveable itself. The console log in `folder`
   // begins with what the saved guest's console had printed. Errors: as start, and environment if
   // QEMU cannot load the state.
+  struct ForkSpec {
+    std::filesystem::path folder;
+    GuestMemory kind_of_memory = GuestMemory::ordinary;
+    TcgThreads tcg_threads = TcgThreads::each_cpu;
+    std::optional<Tracing> tracing = {};
+  };
   static Result<std::unique_ptr<Guest>> fork(EventLoop& loop, const GuestSnapshot& snapshot,
-                                             const std::filesystem::path& folder, GuestMemory kind,
-                                             TcgThreads threads = TcgThreads::each_cpu);
+                                             const ForkSpec& fork);
   // Lets a fork run.
   Result<> run();
   Guest(const Guest&) = delete;

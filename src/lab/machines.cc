@@ -9,7 +9,8 @@ namespace kobox {
 Session::Options Machines::options_for(const std::filesystem::path& folder, Use use) const {
   auto options = options_;
   options.folder = folder;
-  if (use == Use::debugging) options.tcg_threads = TcgThreads::one;
+  if (use != Use::tests) options.tcg_threads = TcgThreads::one;
+  if (use != Use::tracing) options.tracing.reset();
   return options;
 }
 

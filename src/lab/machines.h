@@ -50,6 +50,7 @@ class Machines {
   enum class Use {
     tests,      // forks begin with the module loaded, if load_once() was of use
     debugging,  // they begin before the load: there may be a breakpoint in the init function
+    tracing,    // as debugging, and with Session::Options::tracing
   };
   using Opened = std::variant<std::unique_ptr<Session>, Failure>;
   // A fork that cannot be started is an Error.

@@ -68,6 +68,7 @@ Result<std::variant<std::unique_ptr<Session>, Failure>> Session::boot(EventLoop&
                                                                       const Options& options) {
   auto spec = guest_spec(project, prepared, options.folder);
   spec.tcg_threads = options.tcg_threads;
+  spec.tracing = options.tracing;
   KOBOX_TRY(auto booted, boot_guest(loop, spec, options.accel, options.cache));
   if (const auto* failed = std::get_if<BootFailure>(&booted)) return to_failure(*failed);
   std::unique_ptr<Session> session(new Session(project, prepared, options));
@@ -82,8 +83,11 @@ Result<std::unique_ptr<Session>> Session::fork(EventLoop& loop, const Project& p
                                                const GuestSnapshot& snapshot,
                                                const AccelDecision& decision, GuestMemory kind) {
   std::unique_ptr<Session> session(new Session(project, prepared, options));
-  KOBOX_TRY(session->guest_,
-            Guest::fork(loop, snapshot, options.folder, kind, options.tcg_threads));
+  KOBOX_TRY(session->guest_, Guest::fork(loop, snapshot,
+                                         {.folder = options.folder,
+                                          .kind_of_memory = kind,
+                                          .tcg_threads = options.tcg_threads,
+                                          .tracing = options.tracing}));
   session->decision_ = decision;
   session->is_fork_ = true;
   return session;

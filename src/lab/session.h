@@ -46,6 +46,7 @@ class Session {
     std::filesystem::path folder;     // private folder of this machine: console.log
     std::optional<Duration> timeout;  // --timeout: instead of the tests' own limits
     TcgThreads tcg_threads = TcgThreads::each_cpu;
+    std::optional<Tracing> tracing = {};
   };
 
   // A machine of its own, booted to its agent; one that does not boot is a Failure, not an Error.

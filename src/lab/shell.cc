@@ -32,7 +32,8 @@ Result<std::optional<Failure>> ShellMachine::get_machine(const ShellOptions& opt
                                      .cache = options.lab.cache,
                                      .state = options.lab.state,
                                      .folder = folder_.path(),
-                                     .timeout = {}},
+                                     .timeout = {},
+                                     .tracing = options.tracing},
                     Isolation::forked, progress);
   KOBOX_TRY(auto failure, machines_->make_ready());
   if (failure) return failure;

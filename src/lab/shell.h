@@ -23,6 +23,7 @@ struct ShellOptions {
   bool keep = false;
   // For debugging the module's files are in the guest, and that is all: it is not loaded.
   Machines::Use use = Machines::Use::tests;
+  std::optional<Tracing> tracing = {};  // for Use::tracing
 };
 
 // Owns all that the shell's machine needs, in the order in which it must go away.

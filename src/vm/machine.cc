@@ -98,6 +98,14 @@ CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& s
                     spec.memory_file->writes == MemoryFile::Writes::kept ? "on" : "off"));
     add("-machine", "memory-backend=memory");
   }
+  if (spec.tracing) {
+    add("-D", spec.tracing->log.string());
+    if (!kvm && !spec.tracing->plugin.empty()) {
+      add("-d", "plugin");
+      add("-plugin", fmt::format("{},control={}", option_value(spec.tracing->plugin.string()),
+                                 option_value(spec.tracing->control.string())));
+    }
+  }
   if (spec.start_from == StartFrom::saved_state) add("-incoming", "defer");
   return command;
 }

@@ -45,6 +45,13 @@ enum class TcgThreads {
   one,
 };
 
+// QEMU's log of what its devices are asked for, and the plugin that says who asks (plugin/).
+struct Tracing {
+  std::filesystem::path log;      // QEMU writes its trace events here, and the plugin its lines
+  std::filesystem::path plugin;   // empty: none
+  std::filesystem::path control;  // the plugin's: a TraceControl (trace/control.h)
+};
+
 struct MachineSpec {
   std::filesystem::path kernel;  // what -kernel gets
   std::filesystem::path initramfs;
@@ -57,6 +64,7 @@ struct MachineSpec {
   std::optional<MemoryFile> memory_file = {};  // none: memory of QEMU's own
   StartFrom start_from = StartFrom::power_on;
   TcgThreads tcg_threads = TcgThreads::each_cpu;
+  std::optional<Tracing> tracing = {};
 };
 
 // Descriptor numbers that QEMU inherits.

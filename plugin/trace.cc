@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The QEMU plugin behind `kobox trace` under TCG: which function of the module is active on each
+// virtual CPU, and from where ports and device memory are accessed.
+//
+//   -plugin kobox-trace.so,control=FILE     (FILE: a TraceControl)
+//
+// What it sees it writes to QEMU's log, where QEMU's own trace events memory_region_ops_* stand as
+// well; of one virtual CPU the lines are in the order in which things happened. Numbers are
+// decimal, addresses hexadecimal; ID is 0 where no function of the module is active:
+//
+//   kobox call VCPU NS INSNS ID PARENT FUNCTION    a function of the module begins
+//   kobox return VCPU NS INSNS ID                  it has returned
+//   kobox port VCPU NS RIP ID VIA                  the next accesses are this instruction's
+//   kobox memory VCPU NS RIP ID VIA                the access before was this instruction's
+//
+// NS: CLOCK_MONOTONIC of the host. INSNS: instructions this CPU has executed so far. VIA: the
+// function outside the module that the active one has called, through which it came here, or 0.
+//
+// The plugin interface shows no registers. What is active is known by the stack: a call writes its
+// return address to a slot, the ret that reads the same slot ends what was called. A slot also says
+// on which stack its CPU works, so that interrupts, which have a stack of their own, and other
+// tasks are not taken for the module's work.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <deque>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "qemu_plugin.h"
+#include "trace/control.h"
+
+namespace {
+
+using kobox::TraceControl;
+
+constexpr std::uint64_t k_kernel = 0xffff800000000000;  // the upper half
+// THREAD_SIZE and IRQ_STACK_SIZE of x86-64 (arch/x86/include/asm/page_64_types.h), to which stacks
+// are aligned.
+constexpr std::uint64_t k_stack_size = 16384;
+
+const TraceControl* control = nullptr;
+
+struct Block {
+  std::uint64_t address;
+  std::uint32_t instructions;
+};
+
+// A function of the module that runs.
+struct Frame {
+  std::uint64_t id;
+  std::uint64_t slot;  // where its return address is
+  std::uint64_t via = 0;
+  std::uint64_t via_slot = 0;
+};
+
+struct Cpu {
+  std::uint64_t instructions = 0;
+  std::uint64_t slot = 0;   // of the last call or ret
+  bool entering = false;    // a call, and neither a ret nor a function of the module since
+  bool called_out = false;  // the module has called, and nothing has run since
+};
+
+std::array<Cpu, 256> cpus;
+// By stack. A task that sleeps in the module may go on on another CPU, so they are not a CPU's own;
+// QEMU runs all CPUs in one thread when it records, and the lock is for those that do not.
+std::unordered_map<std::uint64_t, std::vector<Frame>> stacks;
+std::uint64_t last_id = 0;
+std::recursive_mutex mutex;
+std::deque<Block> blocks;  // live as long as QEMU, as translations may
+
+bool recording() { return control->recording.load(std::memory_order_acquire) != 0; }
+
+std::uint64_t now() {
+  timespec time;
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+bool in_module(std::uint64_t address) {
+  return std::any_of(control->ranges, control->ranges + control->range_count,
+                     [&](const auto& r) { return address >= r.begin && address < r.end; });
+}
+
+bool is_function(std::uint64_t address) {
+  return std::binary_search(control->functions, control->functions + control->function_count,
+                            address);
+}
+
+std::vector<Frame>* frames_of(const Cpu& cpu) {
+  const auto found = stacks.find(cpu.slot / k_stack_size);
+  return found == stacks.end() || found->second.empty() ? nullptr : &found->second;
+}
+
+void enter(unsigned index, const Block& block) {
+  auto& cpu = cpus[index];
+  auto& frames = stacks[cpu.slot / k_stack_size];
+  // What a ret was missed of (the recording began in the middle, or the stack is a new task's).
+  while (!frames.empty() && frames.back().slot <= cpu.slot) frames.pop_back();
+  cpu.entering = false;
+  const auto parent = frames.empty() ? 0 : frames.back().id;
+  frames.push_back({.id = ++last_id, .slot = cpu.slot});
+  char line[160];
+  std::snprintf(line, sizeof line, "kobox call %u %lu %lu %lu %lu %lx\n", index, now(),
+                cpu.instructions - block.instructions, last_id, parent, block.address);
+  qemu_plugin_outs(line);
+}
+
+// At the start of every block.
+void on_block(unsigned index, void* data) {
+  const auto& block = *static_cast<const Block*>(data);
+  auto& cpu = cpus[index & 255];
+  cpu.instructions += block.instructions;
+  if (block.address < k_kernel || !recording()) return;
+  const std::scoped_lock lock(mutex);
+  if (cpu.called_out) {
+    cpu.called_out = false;
+    if (auto* frames = frames_of(cpu); frames != nullptr && !in_module(block.address)) {
+      frames->back().via = block.address;
+      frames->back().via_slot = cpu.slot;
+    }
+  }
+  // A function's first block may be the head of a loop as well, and a tail call is its caller's.
+  if (cpu.entering && is_function(block.address)) enter(index & 255, block);
+}
+
+void on_call(unsigned index, qemu_plugin_meminfo_t info, std::uint64_t slot, void* data) {
+  if (!qemu_plugin_mem_is_store(info)) return;  // call *memory reads its target first
+  auto& cpu = cpus[index & 255];
+  cpu.slot = slot;
+  cpu.entering = true;
+  cpu.called_out = recording() && in_module(reinterpret_cast<std::uint64_t>(data));
+}
+
+void on_return(unsigned index, qemu_plugin_meminfo_t, std::uint64_t slot, void*) {
+  auto& cpu = cpus[index & 255];
+  cpu.slot = slot;
+  cpu.entering = cpu.called_out = false;
+  if (!recording()) return;
+  const std::scoped_lock lock(mutex);
+  auto* frames = frames_of(cpu);
+  if (frames == nullptr) return;
+  if (frames->back().via_slot != 0 && frames->back().via_slot <= slot) {
+    frames->back().via = 0;
+    frames->back().via_slot = 0;
+  }
+  while (!frames->empty() && frames->back().slot <= slot) {
+    char line[128];
+    std::snprintf(line, sizeof line, "kobox return %u %lu %lu %lu\n", index, now(),
+                  cpu.instructions, frames->back().id);
+    qemu_plugin_outs(line);
+    frames->pop_back();
+  }
+}
+
+void tell_access(const char* what, unsigned index, std::uint64_t rip) {
+  const std::scoped_lock lock(mutex);
+  const auto* frames = frames_of(cpus[index & 255]);
+  char line[160];
+  std::snprintf(line, sizeof line, "kobox %s %u %lu %lx %lu %lx\n", what, index, now(), rip,
+                frames != nullptr ? frames->back().id : 0,
+                frames != nullptr ? frames->back().via : 0);
+  qemu_plugin_outs(line);
+}
+
+void on_port(unsigned index, void* data) {
+  if (recording()) tell_access("port", index, reinterpret_cast<std::uint64_t>(data));
+}
+
+void on_memory(unsigned index, qemu_plugin_meminfo_t info, std::uint64_t address, void* data) {
+  if (!recording()) return;
+  const auto* physical = qemu_plugin_get_hwaddr(info, address);
+  if (physical == nullptr || !qemu_plugin_hwaddr_is_io(physical)) return;
+  tell_access("memory", index, reinterpret_cast<std::uint64_t>(data));
+}
+
+// What an instruction does, as far as it matters here (Intel SDM volume 2, opcode maps).
+enum class Kind { other, call, ret, port };
+
+Kind kind_of(const std::uint8_t* bytes, std::size_t size) {
+  std::size_t at = 0;
+  while (at < size && (bytes[at] == 0x66 || bytes[at] == 0xf2 || bytes[at] == 0xf3 ||
+                       bytes[at] == 0x2e || bytes[at] == 0x3e))
+    ++at;
+  if (at < size && (bytes[at] & 0xf0) == 0x40) ++at;  // REX
+  if (at >= size) return Kind::other;
+  const auto opcode = bytes[at];
+  if (opcode == 0xe8) return Kind::call;
+  if (opcode == 0xff && at + 1 < size && ((bytes[at + 1] >> 3) & 7) == 2) return Kind::call;
+  if (opcode == 0xc2 || opcode == 0xc3) return Kind::ret;
+  if ((opcode >= 0xe4 && opcode <= 0xe7) || (opcode >= 0xec && opcode <= 0xef) ||
+      (opcode >= 0x6c && opcode <= 0x6f))
+    return Kind::port;
+  return Kind::other;
+}
+
+void on_translation(qemu_plugin_id_t, qemu_plugin_tb* tb) {
+  const auto count = qemu_plugin_tb_n_insns(tb);
+  const auto address = qemu_plugin_tb_vaddr(tb);
+  Block* block = nullptr;
+  {
+    const std::scoped_lock lock(mutex);
+    block = &blocks.emplace_back(Block{address, static_cast<std::uint32_t>(count)});
+  }
+  qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, block);
+  if (address < k_kernel) return;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto* insn = qemu_plugin_tb_get_insn(tb, i);
+    auto* rip = reinterpret_cast<void*>(qemu_plugin_insn_vaddr(insn));
+    const auto kind = kind_of(static_cast<const std::uint8_t*>(qemu_plugin_insn_data(insn)),
+                              qemu_plugin_insn_size(insn));
+    if (kind == Kind::port)
+      qemu_plugin_register_vcpu_insn_exec_cb(insn, on_port, QEMU_PLUGIN_CB_NO_REGS, rip);
+    const auto callback = kind == Kind::call ? on_call : kind == Kind::ret ? on_return : on_memory;
+    qemu_plugin_register_vcpu_mem_cb(insn, callback, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
+                                     rip);
+  }
+}
+
+const TraceControl* map_control(const char* path) {
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  struct stat info = {};
+  if (fd < 0 || ::fstat(fd, &info) != 0 ||
+      static_cast<std::size_t>(info.st_size) < sizeof(TraceControl))
+    return nullptr;
+  void* mapped = ::mmap(nullptr, sizeof(TraceControl), PROT_READ, MAP_SHARED, fd, 0);
+  ::close(fd);
+  if (mapped == MAP_FAILED) return nullptr;
+  const auto* found = static_cast<const TraceControl*>(mapped);
+  return found->version == TraceControl::k_version ? found : nullptr;
+}
+
+}  // namespace
+
+extern "C" {
+
+__attribute__((visibility("default"))) int qemu_plugin_version = 1;
+
+__attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id,
+                                                               const qemu_info_t* info, int argc,
+                                                               char** argv) {
+  constexpr std::string_view k_control = "control=";
+  if (!info->system_emulation || std::string_view(info->target_name) != "x86_64") return -1;
+  for (int i = 0; i < argc; ++i)
+    if (std::string_view(argv[i]).starts_with(k_control))
+      control = map_control(argv[i] + k_control.size());
+  if (control == nullptr) {
+    std::fprintf(stderr, "kobox-trace: no control file of version %u\n", TraceControl::k_version);
+    return -1;
+  }
+  qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+  return 0;
+}
+
+}  // extern "C"

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "trace/qemu_log.h"
+
+#include <charconv>
+#include <optional>
+#include <utility>
+
+namespace kobox {
+namespace {
+
+constexpr std::size_t k_max_line = 4096;
+constexpr std::size_t k_max_waiting = 64;  // parts of one instruction's access
+// Ports have 16 bits. What a device emulates as memory on x86 begins far above, at 0xa0000.
+constexpr std::uint64_t k_last_port = 0xffff;
+
+// Takes words and numbers off the front of a line.
+class Words {
+ public:
+  explicit Words(std::string_view text) : text_(text) {}
+
+  std::string_view next() {
+    const auto start = text_.find_first_not_of(' ');
+    if (start == std::string_view::npos) return std::exchange(text_, {});
+    text_.remove_prefix(start);
+    const auto end = text_.find(' ');
+    const auto word = text_.substr(0, end);
+    text_.remove_prefix(word.size());
+    return word;
+  }
+  template <typename Number>
+  bool number(Number& value, int base = 10) {
+    auto word = next();
+    if (base == 16 && word.starts_with("0x")) word.remove_prefix(2);
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value, base);
+    return error == std::errc() && end == word.data() + word.size() && !word.empty();
+  }
+  bool key(std::string_view name) { return next() == name; }
+  std::string_view rest() const { return text_; }
+  bool at_end() const { return text_.find_first_not_of(' ') == std::string_view::npos; }
+
+ private:
+  std::string_view text_;
+};
+
+}  // namespace
+
+void QemuLogReader::feed(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto end = bytes.find('\n');
+    const auto piece = bytes.substr(0, end);
+    if (rest_.size() + piece.size() <= k_max_line) rest_ += piece;
+    if (end == std::string_view::npos) return;
+    bytes.remove_prefix(end + 1);
+    if (!take_line(std::exchange(rest_, {}))) ++malformed_;
+  }
+}
+
+void QemuLogReader::finish() {
+  if (!rest_.empty()) ++malformed_;
+  rest_.clear();
+  for (auto& [index, cpu] : cpus_) release(cpu, {});
+}
+
+bool QemuLogReader::take_line(std::string_view line) {
+  constexpr std::string_view k_plugin = "kobox ";
+  constexpr std::string_view k_read = "memory_region_ops_read ";
+  constexpr std::string_view k_write = "memory_region_ops_write ";
+  if (line.starts_with(k_plugin)) return take_plugins(line.substr(k_plugin.size()));
+  if (line.starts_with(k_read)) return take_region(line.substr(k_read.size()), false);
+  if (line.starts_with(k_write)) return take_region(line.substr(k_write.size()), true);
+  if (sink_.other) sink_.other(line);
+  return true;
+}
+
+bool QemuLogReader::take_plugins(std::string_view text) {
+  Words words(text);
+  const auto what = words.next();
+  unsigned index = 0;
+  std::uint64_t ns = 0;
+  if (!words.number(index) || !words.number(ns)) return false;
+  if (what == "call") {
+    CallBegin call{.cpu = index, .ns = ns};
+    if (!words.number(call.instructions) || !words.number(call.id) || !words.number(call.parent) ||
+        !words.number(call.function, 16) || !words.at_end())
+      return false;
+    sink_.call(call);
+    return true;
+  }
+  if (what == "return") {
+    CallEnd end{.cpu = index, .ns = ns};
+    if (!words.number(end.instructions) || !words.number(end.id) || !words.at_end()) return false;
+    sink_.end(end);
+    return true;
+  }
+  Instruction instruction{.ns = ns};
+  if (!words.number(instruction.rip, 16) || !words.number(instruction.call) ||
+      !words.number(instruction.via, 16) || !words.at_end())
+    return false;
+  auto& cpu = cpus_[index];
+  if (what == "port") {
+    release(cpu, {});
+    cpu.in_port_instruction = true;
+    cpu.port = instruction;
+    return true;
+  }
+  if (what != "memory") return false;
+  cpu.in_port_instruction = false;
+  release(cpu, instruction);
+  return true;
+}
+
+// cpu 0 mr 0x55d0c0ffee00 addr 0x3fd value 0x60 size 1 name 'serial'
+bool QemuLogReader::take_region(std::string_view text, bool is_write) {
+  Words words(text);
+  int index = 0;
+  DeviceAccess access{.is_write = is_write};
+  std::uint64_t region = 0;
+  if (!words.key("cpu") || !words.number(index) || !words.key("mr") || !words.number(region, 16) ||
+      !words.key("addr") || !words.number(access.address, 16) || !words.key("value") ||
+      !words.number(access.value, 16) || !words.key("size") || !words.number(access.size) ||
+      !words.key("name"))
+    return false;
+  auto name = words.rest();
+  if (name.size() < 3 || !name.starts_with(" '") || !name.ends_with('\'')) return false;
+  name.remove_prefix(2);
+  name.remove_suffix(1);
+  if (index < 0) return true;  // a device's own doing, no CPU's
+  access.region = name;
+  access.cpu = static_cast<unsigned>(index);
+  auto& cpu = cpus_[access.cpu];
+  if (cpu.in_port_instruction && access.address <= k_last_port) {
+    access.is_port = true;
+    hand_on(std::move(access), cpu.port);
+    return true;
+  }
+  if (cpu.waiting.size() >= k_max_waiting) release(cpu, {});
+  cpu.waiting.push_back(std::move(access));
+  return true;
+}
+
+void QemuLogReader::hand_on(DeviceAccess access, const Instruction& instruction) {
+  access.ns = instruction.ns;
+  access.rip = instruction.rip;
+  access.call = instruction.call;
+  access.via = instruction.via;
+  sink_.access(access);
+}
+
+void QemuLogReader::release(Cpu& cpu, const Instruction& instruction) {
+  for (auto& access : std::exchange(cpu.waiting, {})) hand_on(std::move(access), instruction);
+}
+
+}  // namespace kobox

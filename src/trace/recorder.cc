@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "trace/recorder.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <new>
+
+#include "trace/control.h"
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration k_monitor_limit = 10s;
+constexpr const char* k_region_events = "memory_region_ops_*";
+
+Result<> switch_events(Machine& machine, bool on) {
+  auto reply = machine.monitor().execute("trace-event-set-state",
+                                         {{"name", k_region_events}, {"enable", on}},
+                                         Deadline::after(k_monitor_limit));
+  if (!reply) return std::unexpected(reply.error());
+  return {};
+}
+
+}  // namespace
+
+struct TcgRecorder::Control {
+  TraceControl* mapped = nullptr;
+  explicit Control(TraceControl* at) : mapped(at) {}
+  Control(const Control&) = delete;
+  Control& operator=(const Control&) = delete;
+  ~Control() { ::munmap(mapped, sizeof *mapped); }
+};
+
+Result<fs::path> find_trace_plugin() {
+  if (const char* named = std::getenv("KOBOX_TRACE_PLUGIN"); named != nullptr && named[0] != '\0')
+    return fs::path(named);
+  std::error_code error;
+  const auto self = fs::read_symlink("/proc/self/exe", error);
+  const auto plugin = self.parent_path().parent_path() / "libexec/kobox/kobox-trace.so";
+  if (!error && fs::exists(plugin, error)) return plugin;
+  return fail(ErrorKind::environment,
+              "QEMU's plugin for tracing is not at {}; install kobox with cmake --install, or name "
+              "the plugin in KOBOX_TRACE_PLUGIN",
+              plugin.string());
+}
+
+TcgRecorder::TcgRecorder(TempDir folder, Tracing tracing, std::unique_ptr<Control> control)
+    : folder_(std::move(folder)), tracing_(std::move(tracing)), control_(std::move(control)) {}
+TcgRecorder::TcgRecorder(TcgRecorder&&) noexcept = default;
+TcgRecorder& TcgRecorder::operator=(TcgRecorder&&) noexcept = default;
+TcgRecorder::~TcgRecorder() = default;
+
+Result<TcgRecorder> TcgRecorder::make(const fs::path& plugin) {
+  KOBOX_TRY(auto folder, TempDir::make(fs::temp_directory_path(), "kobox-trace-"));
+  Tracing tracing{
+      .log = folder.path() / "qemu.log", .plugin = plugin, .control = folder.path() / "control"};
+  const Fd file(::open(tracing.control.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file || ::ftruncate(file.get(), sizeof(TraceControl)) != 0)
+    return fail_errno("cannot make {}", tracing.control.string());
+  void* mapped =
+      ::mmap(nullptr, sizeof(TraceControl), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  if (mapped == MAP_FAILED) return fail_errno("cannot map {}", tracing.control.string());
+  auto control = std::make_unique<Control>(new (mapped) TraceControl{});
+  control->mapped->version = TraceControl::k_version;
+  return TcgRecorder(std::move(folder), std::move(tracing), std::move(control));
+}
+
+Result<> TcgRecorder::start(Machine& machine, const TraceSymbols& symbols) {
+  auto& control = *control_->mapped;
+  const auto functions = symbols.module_functions();
+  const auto& code = symbols.module_code();
+  if (functions.size() > TraceControl::k_max_functions || code.size() > TraceControl::k_max_ranges)
+    return fail(ErrorKind::environment,
+                "the module has {} functions in {} sections; the plugin takes {} in {}",
+                functions.size(), code.size(), +TraceControl::k_max_functions,
+                +TraceControl::k_max_ranges);
+  std::ranges::copy(functions, control.functions);
+  control.function_count = static_cast<std::uint32_t>(functions.size());
+  for (std::size_t i = 0; i < code.size(); ++i) control.ranges[i] = {code[i].begin, code[i].end};
+  control.range_count = static_cast<std::uint32_t>(code.size());
+  KOBOX_CHECK(switch_events(machine, true));
+  control.recording.store(1, std::memory_order_release);
+  return {};
+}
+
+Result<> TcgRecorder::stop(Machine& machine) {
+  control_->mapped->recording.store(0, std::memory_order_release);
+  if (machine.end()) return {};
+  return switch_events(machine, false);
+}
+
+}  // namespace kobox
