@@ -36,7 +36,8 @@ Result<> print_dry_run(LabOptions lab, const Project& project,
                          .initramfs = initramfs,
                          .memory = project.memory,
                          .cpus = project.cpus,
-                         .folder = lab.state / "runs/run.XXXXXX"};
+                         .folder = lab.state / "runs/run.XXXXXX",
+                         .devices = project.devices};
     const auto machine = machine_spec(spec, likely_accel(accel, lab, kernel, qemu));
     status.print(qemu_command(qemu, machine).to_string() + "\n");
   }

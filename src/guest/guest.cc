@@ -49,7 +49,8 @@ MachineSpec machine_spec(const GuestSpec& spec, Accel accel) {
           .console_log = spec.folder / "console.log",
           .agent_port = wire::k_port_name,
           .tcg_threads = spec.tcg_threads,
-          .tracing = spec.tracing};
+          .tracing = spec.tracing,
+          .devices = spec.devices};
 }
 
 Result<> Guest::start_machine(const MachineSpec& machine) {

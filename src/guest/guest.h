@@ -33,6 +33,7 @@ struct GuestSpec {
   GuestMemory kind_of_memory = GuestMemory::ordinary;
   TcgThreads tcg_threads = TcgThreads::each_cpu;
   std::optional<Tracing> tracing = {};
+  std::vector<std::string> devices = {};  // MachineSpec::devices
 };
 
 struct GuestSnapshot;

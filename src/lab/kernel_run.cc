@@ -132,7 +132,8 @@ class KernelRun {
     if (!failure && machines_->forks()) {
       took(watch,
            machines_->made_template() ? "booted and saved a machine" : "found a saved machine");
-      if (wanted >= k_worth_loading_once) {
+      // A module that has found its device cannot be saved with it (Session::renew_devices).
+      if (wanted >= k_worth_loading_once && options_.project.devices.empty()) {
         KOBOX_TRY(failure, machines_->load_once());
         took(watch, "loaded the module");
       }

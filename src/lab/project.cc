@@ -21,13 +21,15 @@ Result<toml::table> parse(const std::string& text, const std::string& file) {
 }
 
 Result<> read_project(const TomlTable& file, Project& project) {
-  KOBOX_CHECK(file.only({"module", "kernels", "limits", "test"}));
+  KOBOX_CHECK(file.only({"module", "kernels", "limits", "machine", "test"}));
   KOBOX_TRY(auto module, file.table("module", "[module]"));
   if (module) KOBOX_CHECK(read_module_table(*module, project));
   KOBOX_TRY(auto kernels, file.table("kernels", "[kernels]"));
   if (kernels) KOBOX_CHECK(read_kernels_table(*kernels, project));
   KOBOX_TRY(auto limits, file.table("limits", "[limits]"));
   if (limits) KOBOX_CHECK(read_limits_table(*limits, project));
+  KOBOX_TRY(auto machine, file.table("machine", "[machine]"));
+  if (machine) KOBOX_CHECK(read_machine_table(*machine, project));
   KOBOX_TRY(project.tests, read_tests(file, project.folder));
   return {};
 }

@@ -54,6 +54,7 @@ struct Project {
   Duration test_limit = std::chrono::seconds(10);
   std::uint64_t memory = std::uint64_t{256} << 20;  // bytes
   int cpus = 1;
+  std::vector<std::string> devices = {};  // [machine]: further ones, as QEMU's -device takes them
   std::vector<TestSpec> tests;
   bool has_file = false;  // there was a kobox.toml
 };

@@ -120,4 +120,20 @@ Result<> read_limits_table(const TomlTable& table, Project& project) {
   return {};
 }
 
+Result<> read_machine_table(const TomlTable& table, Project& project) {
+  KOBOX_CHECK(table.only({"devices"}));
+  KOBOX_TRY(auto devices, table.strings("devices", "an array of QEMU devices, such as \"edu\""));
+  if (!devices) return {};
+  for (const auto& [text, place] : devices->value) {
+    constexpr const char* k_allowed =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.,=";
+    if (text.empty() || text[0] == '-' || text.find_first_not_of(k_allowed) != std::string::npos)
+      return table.error(place, fmt::format("'{}' of devices: write it as QEMU's -device takes it, "
+                                            "such as \"edu\" or \"pci-testdev,addr=5\"",
+                                            printable(text)));
+    project.devices.push_back(text);
+  }
+  return {};
+}
+
 }  // namespace kobox

@@ -14,6 +14,7 @@ namespace kobox {
 Result<> read_module_table(const TomlTable& table, Project& project);
 Result<> read_kernels_table(const TomlTable& table, Project& project);
 Result<> read_limits_table(const TomlTable& table, Project& project);
+Result<> read_machine_table(const TomlTable& table, Project& project);
 
 // All [[test]] of the file (project_test_tables.cc). `folder` is the project's: programs lie in it.
 Result<std::vector<TestSpec>> read_tests(const TomlTable& file,

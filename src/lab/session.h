@@ -101,6 +101,7 @@ class Session {
   Result<AgentClient::KernelAnswer> load();
 
  private:
+  Result<> renew_devices();
   struct Trial;  // one test's way through the machine
   Session(const Project& project, const Prepared& prepared, Options options)
       : project_(project), prepared_(prepared), options_(std::move(options)) {}

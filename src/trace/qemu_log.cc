@@ -42,6 +42,12 @@ class Words {
   std::string_view text_;
 };
 
+// Of one instruction: the byte behind, of the same register.
+bool is_next_part(const DeviceAccess& whole, const DeviceAccess& part) {
+  return part.is_write == whole.is_write && part.address == whole.address + whole.size &&
+         part.region == whole.region && whole.size + part.size <= sizeof whole.value;
+}
+
 }  // namespace
 
 void QemuLogReader::feed(std::string_view bytes) {
@@ -58,7 +64,10 @@ void QemuLogReader::feed(std::string_view bytes) {
 void QemuLogReader::finish() {
   if (!rest_.empty()) ++malformed_;
   rest_.clear();
-  for (auto& [index, cpu] : cpus_) release(cpu, {});
+  for (auto& [index, cpu] : cpus_) {
+    hand_on(cpu.to_ports, cpu.port);
+    hand_on(cpu.waiting, {});
+  }
 }
 
 bool QemuLogReader::take_line(std::string_view line) {
@@ -78,6 +87,9 @@ bool QemuLogReader::take_plugins(std::string_view text) {
   unsigned index = 0;
   std::uint64_t ns = 0;
   if (!words.number(index) || !words.number(ns)) return false;
+  auto& cpu = cpus_[index];
+  hand_on(cpu.to_ports, cpu.port);
+  cpu.in_port_instruction = false;
   if (what == "call") {
     CallBegin call{.cpu = index, .ns = ns};
     if (!words.number(call.instructions) || !words.number(call.id) || !words.number(call.parent) ||
@@ -96,16 +108,14 @@ bool QemuLogReader::take_plugins(std::string_view text) {
   if (!words.number(instruction.rip, 16) || !words.number(instruction.call) ||
       !words.number(instruction.via, 16) || !words.at_end())
     return false;
-  auto& cpu = cpus_[index];
   if (what == "port") {
-    release(cpu, {});
+    hand_on(cpu.waiting, {});
     cpu.in_port_instruction = true;
     cpu.port = instruction;
     return true;
   }
   if (what != "memory") return false;
-  cpu.in_port_instruction = false;
-  release(cpu, instruction);
+  hand_on(cpu.waiting, instruction);
   return true;
 }
 
@@ -128,26 +138,29 @@ bool QemuLogReader::take_region(std::string_view text, bool is_write) {
   access.region = name;
   access.cpu = static_cast<unsigned>(index);
   auto& cpu = cpus_[access.cpu];
-  if (cpu.in_port_instruction && access.address <= k_last_port) {
-    access.is_port = true;
-    hand_on(std::move(access), cpu.port);
+  access.is_port = cpu.in_port_instruction && access.address <= k_last_port;
+  auto& accesses = access.is_port ? cpu.to_ports : cpu.waiting;
+  if (!accesses.empty() && is_next_part(accesses.back(), access)) {
+    auto& whole = accesses.back();
+    whole.value |= access.value << (8 * whole.size);
+    whole.size += access.size;
     return true;
   }
-  if (cpu.waiting.size() >= k_max_waiting) release(cpu, {});
-  cpu.waiting.push_back(std::move(access));
+  if (accesses.size() >= k_max_waiting)
+    hand_on(accesses, access.is_port ? cpu.port : Instruction{});
+  accesses.push_back(std::move(access));
   return true;
 }
 
-void QemuLogReader::hand_on(DeviceAccess access, const Instruction& instruction) {
-  access.ns = instruction.ns;
-  access.rip = instruction.rip;
-  access.call = instruction.call;
-  access.via = instruction.via;
-  sink_.access(access);
-}
-
-void QemuLogReader::release(Cpu& cpu, const Instruction& instruction) {
-  for (auto& access : std::exchange(cpu.waiting, {})) hand_on(std::move(access), instruction);
+void QemuLogReader::hand_on(std::vector<DeviceAccess>& accesses, const Instruction& instruction) {
+  for (auto& access : accesses) {
+    access.ns = instruction.ns;
+    access.rip = instruction.rip;
+    access.call = instruction.call;
+    access.via = instruction.via;
+    sink_.access(access);
+  }
+  accesses.clear();
 }
 
 }  // namespace kobox

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Reads QEMU's log with the lines of kobox's plugin (plugin/trace.cc) and of QEMU's trace events
 // memory_region_ops_read and _write (softmmu/trace-events in QEMU 7.2), and puts the two together.
+//
+// A device may be asked byte by byte for what one instruction reads or writes
+// (access_with_adjusted_size in QEMU's softmmu/memory.c). Such parts are one access here, as they
+// would be one exit.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "trace/events.h"
 
@@ -37,15 +41,15 @@ class QemuLogReader {
   };
   struct Cpu {
     bool in_port_instruction = false;
-    Instruction port;                  // whose accesses the next are
-    std::deque<DeviceAccess> waiting;  // for the line that says whose they were
+    Instruction port;                    // whose accesses the next are
+    std::vector<DeviceAccess> to_ports;  // its accesses
+    std::vector<DeviceAccess> waiting;   // for the line that says whose they were
   };
 
   bool take_line(std::string_view line);
   bool take_plugins(std::string_view words);
   bool take_region(std::string_view words, bool is_write);
-  void hand_on(DeviceAccess access, const Instruction& instruction);
-  void release(Cpu& cpu, const Instruction& instruction);
+  void hand_on(std::vector<DeviceAccess>& accesses, const Instruction& instruction);
 
   Sink sink_;
   std::string rest_;

@@ -75,12 +75,24 @@ TEST_F(QemuLogTest, AMemoryInstructionComesAfterItsAccess) {
                           "read memory fee00300=0/4 apic-msi on 0 by 20 in 8 via 30 at 6"));
 }
 
+TEST_F(QemuLogTest, PartsOfOneAccessAreOne) {
+  std::string parts;
+  for (int i = 0; i < 4; ++i)
+    parts += fmt::format(
+        "memory_region_ops_read cpu 0 mr 0x1 addr {:#x} value {:#x} size 1 name 'dev'\n",
+        0x10000008 + i, 0x10 + i);
+  EXPECT_THAT(read(parts + "kobox memory 0 6 20 8 0\n" + parts + "kobox memory 0 7 20 8 0\n"),
+              ElementsAre("read memory 10000008=13121110/4 dev on 0 by 20 in 8 via 0 at 6",
+                          "read memory 10000008=13121110/4 dev on 0 by 20 in 8 via 0 at 7"));
+}
+
 TEST_F(QemuLogTest, EachProcessorHasItsOwnOrder) {
   const std::string other =
       "memory_region_ops_write cpu 1 mr 0x1 addr 0xfee000b0 value 0x0 size 4 name 'a b'\n";
-  EXPECT_THAT(read("kobox port 0 5 10 7 0\n" + other + k_serial + "kobox memory 1 6 20 8 30\n"),
-              ElementsAre("write port 3f8=48/1 serial on 0 by 10 in 7 via 0 at 5",
-                          "write memory fee000b0=0/4 a b on 1 by 20 in 8 via 30 at 6"));
+  EXPECT_THAT(
+      read("kobox port 0 5 10 7 0\n" + other + k_serial + "kobox memory 1 6 20 8 30\n"),
+      ::testing::UnorderedElementsAre("write port 3f8=48/1 serial on 0 by 10 in 7 via 0 at 5",
+                                      "write memory fee000b0=0/4 a b on 1 by 20 in 8 via 30 at 6"));
 }
 
 TEST_F(QemuLogTest, WithoutItsInstructionAnAccessStillCounts) {

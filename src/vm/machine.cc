@@ -90,6 +90,7 @@ CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& s
   const auto add = [&](const char* option, std::string value) {
     command.argv.insert(command.argv.end(), {option, std::move(value)});
   };
+  for (const auto& device : spec.devices) add("-device", device);
   if (spec.memory_file) {
     // By number, not by name: the file may have been renamed or removed meanwhile, or have no name.
     add("-object",

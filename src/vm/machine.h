@@ -65,6 +65,7 @@ struct MachineSpec {
   StartFrom start_from = StartFrom::power_on;
   TcgThreads tcg_threads = TcgThreads::each_cpu;
   std::optional<Tracing> tracing = {};
+  std::vector<std::string> devices = {};  // further ones, as QEMU's -device takes them
 };
 
 // Descriptor numbers that QEMU inherits.

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// kobox trace under TCG, on real kernels.
+#include <algorithm>
+#include <regex>
+
+#include <nlohmann/json.hpp>
+
+#include "kobox_test.h"
+
+namespace kobox::e2e {
+namespace {
+
+const fs::path k_exercise = source_folder() / "modules/qemu_exercise";
+const fs::path k_touch = source_folder() / "modules/qemu_touch";
+
+class TraceTest : public KoboxTest {
+ protected:
+  Arguments trace(const fs::path& project, const Arguments& more,
+                  const std::string& kernel = "6.1-cloud") const {
+    Arguments arguments = {"trace", project.string(), "--kernel", kernel, "--accel", "tcg"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  nlohmann::json report(const fs::path& project, const std::string& command,
+                        const std::string& kernel = "6.1-cloud", const Arguments& more = {}) {
+    Arguments arguments = {"--run", command, "--format", "json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto done = run(trace(project, arguments, kernel));
+    EXPECT_EQ(done.code(), 0) << done;
+    EXPECT_THAT(machines(), IsEmpty());
+    return done.report();
+  }
+};
+
+class TraceOnKernelTest : public TraceTest, public ::testing::WithParamInterface<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Kernels, TraceOnKernelTest, ::testing::ValuesIn(k_kernels),
+                         [](const auto& kernel) {
+                           std::string name = kernel.param;
+                           std::ranges::replace_if(
+                               name, [](char c) { return std::isalnum(c) == 0; }, '_');
+                           return name;
+                         });
+
+nlohmann::json function_in(const nlohmann::json& report, const std::string& name) {
+  for (const auto& function : report["functions"])
+    if (function["name"] == name) return function;
+  return nullptr;
+}
+
+std::uint64_t accesses(const nlohmann::json& report, const nlohmann::json& wanted) {
+  std::uint64_t count = 0;
+  for (const auto& path : report["paths"]) {
+    const bool fits = std::ranges::all_of(
+        wanted.items(), [&](const auto& item) { return path[item.key()] == item.value(); });
+    if (fits) count += path["count"].get<std::uint64_t>();
+  }
+  return count;
+}
+
+TEST_P(TraceOnKernelTest, TheExercisesLogLinesGoToTheSerialPortThroughPrintk) {
+  const auto got = report(k_exercise, "echo \"Test message\" > /dev/qemu_exercise", GetParam());
+  for (const char* name : {"dev_open", "dev_write", "dev_release"}) {
+    const auto function = function_in(got, name);
+    ASSERT_TRUE(function.is_object()) << name << " in " << got.dump(1);
+    EXPECT_EQ(function["calls"], 1) << name;
+    EXPECT_EQ(function["returned"], 1) << name;
+    EXPECT_EQ(function["own_accesses"], 0) << name;
+    EXPECT_GT(function["instructions"], 100) << name;
+  }
+  EXPECT_TRUE(function_in(got, "dev_read").is_null());
+  // Each character of the line is one write to the transmitter, CR and LF included; the line has
+  // its time before it: "[    2.532446] ".
+  const std::string line = "QEMU Exercise: Received 12 characters from the user: Test message";
+  EXPECT_EQ(accesses(got, {{"function", "dev_write"},
+                           {"via", "_printk"},
+                           {"space", "port"},
+                           {"address", 0x3f8},
+                           {"direction", "write"}}),
+            15 + line.size() + 2)
+      << got.dump(1);
+  EXPECT_EQ(accesses(got, {{"function", "dev_write"}}),
+            function_in(got, "dev_write")["accesses"].get<std::uint64_t>());
+}
+
+TEST_P(TraceOnKernelTest, AModulesOwnAccessesAreCountedExactly) {
+  const auto ports = report(k_touch, "echo port 5 > /dev/qemu_touch", GetParam());
+  EXPECT_EQ(accesses(ports, {{"function", "touch_port"}, {"at", "touch_port"}}), 5U);
+  EXPECT_EQ(accesses(ports, {{"region", "pci-testdev-portio"}, {"direction", "write"}}), 5U);
+  EXPECT_EQ(function_in(ports, "touch_port")["own_accesses"], 5);
+  EXPECT_EQ(function_in(ports, "touch_write")["accesses"], 0);
+
+  const auto memory = report(k_touch, "echo memory 700 > /dev/qemu_touch", GetParam());
+  EXPECT_EQ(accesses(memory, {{"function", "touch_memory"},
+                              {"at", "touch_memory"},
+                              {"region", "pci-testdev-mmio"},
+                              {"direction", "read"}}),
+            700U);
+  EXPECT_EQ(accesses(memory, {{"region", "pci-testdev-mmio"}}), 700U);
+}
+
+TEST_F(TraceTest, ATestsCommandForPeople) {
+  const auto done = run(trace(k_exercise, {"--test", "greets"}));
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_THAT(done.output, HasSubstr("dev_read"));
+  EXPECT_THAT(done.output, HasSubstr("by dev_open through _printk"));
+}
+
+TEST_F(TraceTest, AMachineThatDiesLeavesWhatWasRecorded) {
+  const auto done =
+      run(trace(k_exercise, {"--run", "echo x > /dev/qemu_exercise; echo c > /proc/sysrq-trigger",
+                             "--format", "json"}));
+  EXPECT_EQ(done.code(), 1) << done;
+  const auto got = done.report();
+  EXPECT_TRUE(got["trouble"].is_string()) << got;
+  EXPECT_EQ(function_in(got, "dev_write")["calls"], 1) << got;
+}
+
+TEST_F(TraceTest, ACommandThatDoesNotEnd) {
+  const auto done =
+      run(trace(k_exercise, {"--run", "sleep 100", "--timeout", "1s", "--format", "json"}));
+  EXPECT_EQ(done.code(), 1) << done;
+  EXPECT_THAT(done.report()["trouble"].get<std::string>(), HasSubstr("did not end within 1.00 s"));
+}
+
+TEST_F(TraceTest, WithoutThePluginItSaysSo) {
+  auto one = invocation(trace(k_exercise, {"--run", "true"}));
+  one.environment.emplace_back("KOBOX_TRACE_PLUGIN", "/nonexistent.so");
+  const auto done = run(one);
+  EXPECT_EQ(done.code(), 4) << done;
+  EXPECT_THAT(done.error, HasSubstr("/nonexistent.so"));
+}
+
+TEST_F(TraceTest, BadCalls) {
+  const auto nothing = run(trace(k_exercise, {}));
+  EXPECT_EQ(nothing.code(), 2) << nothing;
+  EXPECT_THAT(nothing.error, HasSubstr("give either --test NAME or --run COMMAND"));
+  const auto format = run(trace(k_exercise, {"--run", "true", "--format", "xml"}));
+  EXPECT_EQ(format.code(), 2) << format;
+  EXPECT_THAT(format.error, HasSubstr("--format 'xml': use terminal or json"));
+}
+
+}  // namespace
+}  // namespace kobox::e2e
