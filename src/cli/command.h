@@ -61,6 +61,7 @@ void add_build_command(CLI::App& app, Action& action);
 void add_cache_command(CLI::App& app, Action& action);
 void add_debug_command(CLI::App& app, Action& action);
 void add_trace_command(CLI::App& app, Action& action);
+void add_exercise_command(CLI::App& app, Action& action);
 void add_decode_command(CLI::App& app, Action& action);
 void add_doctor_command(CLI::App& app, Action& action);
 void add_kernel_command(CLI::App& app, Action& action);

@@ -90,6 +90,12 @@ std::string render_trace_terminal(const TraceFacts& facts, const TraceAnalysis& 
         "  {:>7}  {:>5.1f} %  {}\n", row->second,
         100.0 * static_cast<double>(row->second) / static_cast<double>(analysis.accesses()),
         printable(shown(row->first)));
+  if (facts.accel == "tcg" && analysis.accesses() > 0)
+    text +=
+        "\nTCG has no VM exits. Under KVM each access here is one, counted as kvm_pio (ports) or "
+        "kvm_mmio\n(memory); only those to the interrupt controllers, at 0xfec00000 and "
+        "0xfee00000, "
+        "KVM keeps to itself.\n";
   if (facts.malformed > 0)
     text += fmt::format("\n{} lines of the recording could not be read\n", facts.malformed);
   if (!facts.trouble.empty()) text += fmt::format("\nended early: {}\n", facts.trouble);

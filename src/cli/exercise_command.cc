@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// kobox exercise
+#include <algorithm>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/dry_run.h"
+#include "cli/exit_code.h"
+#include "debug/gdb_setup.h"
+#include "lab/exercise.h"
+#include "lab/test_run.h"
+#include "report/render.h"
+
+namespace kobox {
+namespace {
+
+// Shows each step as its result comes.
+class StepPrinter : public TestObserver {
+ public:
+  StepPrinter(StatusLine& status, const std::vector<ExerciseStep>& steps, Color color)
+      : status_(status), steps_(steps), color_(color) {}
+
+  void run_started(std::size_t, const RunResult& run) override {
+    status_.print(fmt::format("{} ({})\n", run.kernel, run.accel));
+  }
+  void test_done(std::size_t, const TestResult& test) override {
+    const auto step = std::ranges::find(steps_, test.name, &ExerciseStep::title);
+    if (step == steps_.end()) return;
+    const auto number = step - steps_.begin() + 1;
+    auto text = fmt::format("\n{}. {}\n   # {}\n", number, step->title, step->test.run);
+    if (test.verdict == Verdict::pass)
+      for (const auto& line : step->expect) text += "   " + line + "\n";
+    status_.print(fmt::format("{}   {} ({:.2f} s)\n", text, to_string(test.verdict), test.seconds));
+    if (test.failure) status_.print(render_failure(test.name, *test.failure, color_));
+  }
+  void run_done(std::size_t, const RunResult&) override {}
+
+ private:
+  StatusLine& status_;
+  const std::vector<ExerciseStep>& steps_;
+  Color color_;
+};
+
+Result<TestOptions> tests_of(const CommonOptions& common, const std::vector<ExerciseStep>& steps) {
+  TestOptions options;
+  KOBOX_TRY(options.lab, lab_options(common));
+  KOBOX_TRY(options.project, load_project(common.folder));
+  KOBOX_TRY(options.accel, parse_accel(common.accel));
+  KOBOX_TRY(options.timeout, timeout_of(common));
+  if (common.kernels.size() > 1)
+    return fail(ErrorKind::usage, "the exercise runs on one kernel; give --kernel once");
+  options.selectors = {selectors_of(common, options.project).front()};
+  options.jobs = 1;
+  options.keep = common.keep ? Keep::everything : Keep::failures;
+  options.command = "kobox exercise " + common.folder;
+  options.project.tests.clear();
+  for (const auto& step : steps) options.project.tests.push_back(step.test);
+  return options;
+}
+
+// The fifth result. Gives the exit code.
+Result<int> trace_the_write(const TestOptions& tests, std::size_t number, StatusLine& status,
+                            Color color) {
+  TraceOptions options{.shell = {.lab = tests.lab,
+                                 .project = tests.project,
+                                 .selector = tests.selectors.front(),
+                                 .accel = tests.accel},
+                       .command = k_exercise_write,
+                       .limit = tests.project.test_limit};
+  KOBOX_TRY(const auto outcome, run_trace(options, status));
+  if (const auto* failure = std::get_if<Failure>(&outcome)) {
+    status.print(render_failure("trace", *failure, color));
+    return k_exit_environment;
+  }
+  const auto& report = std::get<TraceReport>(outcome);
+  status.print(fmt::format("\n{}. the write's way to the devices\n   # {}", number,
+                           render_trace_terminal(report.facts, report.analysis, report.symbols)));
+  const auto missing = judge_exercise_trace(report);
+  status.print(missing ? fmt::format("   fail: {}\n", *missing) : "   pass\n");
+  return missing ? k_exit_failed : k_exit_passed;
+}
+
+Result<int> run_exercise_command(const CommonOptions& common, Console& console) {
+  KOBOX_TRY(const auto wish, color_of(common));
+  const auto color = use_color(wish, console.output.is_terminal()) ? Color::on : Color::off;
+  const auto steps = exercise_steps();
+  KOBOX_TRY(const auto options, tests_of(common, steps));
+  StatusLine status(console.output, loudness_of(common));
+  if (common.dry_run) {
+    KOBOX_CHECK(
+        print_dry_run(options.lab, options.project, options.selectors, options.accel, status));
+    return k_exit_passed;
+  }
+  KOBOX_CHECK(find_gdb());  // before anything is fetched
+  StepPrinter printer(status, steps, color);
+  KOBOX_TRY(const auto report, run_tests(options, status, printer));
+  if (const auto code = exit_code(report); code != k_exit_passed) {
+    status.print(render_summary(report, color));
+    return code;
+  }
+  KOBOX_TRY(const auto code, trace_the_write(options, steps.size() + 1, status, color));
+  if (code == k_exit_passed) status.print("\nall of the exercise holds\n");
+  return code;
+}
+
+}  // namespace
+
+void add_exercise_command(CLI::App& app, Action& action) {
+  auto common = std::make_shared<CommonOptions>();
+  auto& command = *app.add_subcommand(
+      "exercise", "All of the exercise: read, write, log, debugger and trace, each judged");
+  add_folder(command, *common);
+  add_kernel_options(command, *common);
+  add_machine_options(command, *common);
+  add_output_options(command, *common);
+  command.callback([common, &action] {
+    action = [common](Console& console) { return run_exercise_command(*common, console); };
+  });
+}
+
+}  // namespace kobox
