@@ -20,13 +20,16 @@ enum : std::uint8_t {
   DW_CFA_undefined = 0x07,
   DW_CFA_same_value = 0x08,
   DW_CFA_def_cfa_expression = 0x0f,
+  DW_CFA_expression = 0x10,
   DW_CFA_def_cfa_sf = 0x12,
   DW_CFA_def_cfa = 0x0c,
   DW_CFA_val_expression = 0x16,
   DW_OP_deref = 0x06,
+  DW_OP_consts = 0x11,
   DW_OP_dup = 0x12,
   DW_OP_drop = 0x13,
   DW_OP_and = 0x1a,
+  DW_OP_plus = 0x22,
   DW_OP_plus_uconst = 0x23,
   DW_OP_bra = 0x28,
   DW_OP_skip = 0x2f,
@@ -204,12 +207,31 @@ std::string cfa_rule(const OrcRow& row) {
   sleb(code, by_bp ? row.sp_offset : 0);
   code += static_cast<char>(DW_OP_deref);
   if (!by_bp) {
-    code += static_cast<char>(DW_OP_plus_uconst);
-    uleb(code, static_cast<std::uint16_t>(row.sp_offset));
+    code += static_cast<char>(DW_OP_consts);
+    sleb(code, row.sp_offset);
+    code += static_cast<char>(DW_OP_plus);
   }
   out += static_cast<char>(DW_CFA_def_cfa_expression);
   uleb(out, code.size());
   return out + code;
+}
+
+// Where the caller's rbp is: at CFA + offset, at rbp + offset (a function that aligns its stack),
+// or still in rbp.
+std::string bp_rule(const OrcRow& row) {
+  std::string out;
+  if (row.bp_reg == OrcRow::Reg::prev_sp) {
+    saved_at(out, k_rbp, row.bp_offset);
+  } else if (row.bp_reg == OrcRow::Reg::bp) {
+    std::string code(1, static_cast<char>(DW_OP_breg0 + int{k_rbp}));
+    sleb(code, row.bp_offset);
+    uleb(out += static_cast<char>(DW_CFA_expression), k_rbp);
+    uleb(out, code.size());
+    out += code;
+  } else {
+    uleb(out += static_cast<char>(DW_CFA_same_value), k_rbp);
+  }
+  return out;
 }
 
 // Which register a function has pushed, by the depth of the stack after the push.
@@ -317,15 +339,14 @@ class FunctionWriter {
   std::vector<std::string> rules_of(const OrcRow& row, Shape shape) const {
     std::vector<std::string> rules = {cfa_rule(row)};
     if (shape == Shape::regs || shape == Shape::regs_partial) return rules;
-    const auto rule = [&](bool saved, std::uint8_t reg, int offset) {
-      std::string text;
-      if (saved) saved_at(text, reg, offset);
-      if (!saved) uleb(text += static_cast<char>(DW_CFA_same_value), reg);
-      rules.push_back(std::move(text));
-    };
-    rule(row.bp_reg == OrcRow::Reg::prev_sp, k_rbp, row.bp_offset);
-    for (const auto& [depth, reg] : pushes_)
-      rule(row.sp_reg != OrcRow::Reg::sp || row.sp_offset >= depth, reg, -depth);
+    rules.push_back(bp_rule(row));
+    for (const auto& [depth, reg] : pushes_) {
+      auto& rule = rules.emplace_back();
+      if (row.sp_reg != OrcRow::Reg::sp || row.sp_offset >= depth)
+        saved_at(rule, reg, -depth);
+      else
+        uleb(rule += static_cast<char>(DW_CFA_same_value), reg);
+    }
     return rules;
   }
 

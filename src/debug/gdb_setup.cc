@@ -74,6 +74,16 @@ Result<json> module_facts(const Kernel& kernel, const BuiltModule& module,
                 {"kallsyms_symtab", layout.symtab}}}};
 }
 
+// JSON without true, false and null is Python too. Neither has names that are not UTF-8.
+Result<std::string> python_of(const json& facts) {
+  try {
+    return facts.dump();
+  } catch (const json::exception&) {
+    return fail(ErrorKind::environment, "cannot tell gdb of a name that is not UTF-8: {}",
+                facts.dump(-1, ' ', false, json::error_handler_t::replace));
+  }
+}
+
 }  // namespace
 
 Result<fs::path> find_gdb() {
@@ -120,9 +130,9 @@ Result<fs::path> write_gdb_setup(const fs::path& folder, const GdbSetup& setup,
   const auto session = folder / "gdb_session.py";
   KOBOX_CHECK(write_file(session, k_gdb_session));
   const auto path = folder / "setup.gdb";
-  // JSON without true, false and null is Python too.
-  KOBOX_CHECK(write_file(
-      path, fmt::format("python kobox = {}\nsource {}\n", facts.dump(), session.string())));
+  KOBOX_TRY(const auto text, python_of(facts));
+  KOBOX_CHECK(
+      write_file(path, fmt::format("python kobox = {}\nsource {}\n", text, session.string())));
   return path;
 }
 

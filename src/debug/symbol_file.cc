@@ -20,7 +20,7 @@ namespace kobox {
 namespace {
 
 // Part of the file's name: a file that an older kobox made otherwise is made anew.
-constexpr int k_format = 1;
+constexpr int k_format = 2;
 constexpr Duration k_wait_for_maker = std::chrono::minutes(2);
 
 struct Symbols {

@@ -35,29 +35,27 @@ struct Tables {
   std::vector<std::string> text;
 };
 
-// The tables whose tokens '0' to '9' stand at `digits`.
+// The tables whose tokens '0' to '9' stand at `digits`. Where the first token begins only the index
+// tells: what stands before the table may end in any byte.
 std::optional<Tokens> tokens_around(std::string_view bytes, std::size_t digits) {
-  Tokens tokens{.table = digits};
-  for (std::size_t i = 0; i < '0'; ++i) {  // back over the tokens before
-    if (tokens.table < 2) return std::nullopt;
-    const auto end = bytes.rfind('\0', tokens.table - 2);
+  std::size_t end = digits;
+  for (std::size_t i = '0'; i < k_tokens; ++i) {
+    end = bytes.find('\0', end);
     if (end == std::string_view::npos) return std::nullopt;
-    tokens.table = end + 1;
+    ++end;
   }
+  const auto index = aligned(end);
+  const std::size_t before = number_at<std::uint16_t>(bytes, index + 2 * std::size_t{'0'});
+  if (before > digits) return std::nullopt;
+  Tokens tokens{.table = digits - before, .index_end = aligned(index + 2 * k_tokens), .text = {}};
   std::size_t place = tokens.table;
-  for (auto& token : tokens.text) {
-    const auto end = bytes.find('\0', place);
-    if (end == std::string_view::npos) return std::nullopt;
-    token = bytes.substr(place, end - place);
-    place = end + 1;
-  }
-  const auto index = aligned(place);
   for (std::size_t i = 0; i < k_tokens; ++i) {
-    const auto wanted = static_cast<std::size_t>(tokens.text[i].data() - bytes.data());
-    if (number_at<std::uint16_t>(bytes, index + 2 * i) != wanted - tokens.table)
-      return std::nullopt;
+    if (number_at<std::uint16_t>(bytes, index + 2 * i) != place - tokens.table) return std::nullopt;
+    const auto stop = bytes.find('\0', place);
+    if (stop == std::string_view::npos) return std::nullopt;
+    tokens.text[i] = bytes.substr(place, stop - place);
+    place = stop + 1;
   }
-  tokens.index_end = aligned(index + 2 * k_tokens);
   return tokens;
 }
 
@@ -82,9 +80,11 @@ bool read_names(std::string_view bytes, const Tokens& tokens, Tables& tables) {
                                      << 7;
     if (length == 0 || length > bytes.size() - place) return false;
     std::string text;
-    for (const char token : bytes.substr(place, length))
+    for (const char token : bytes.substr(place, length)) {
       text += tokens.text[static_cast<std::uint8_t>(token)];
-    if (text.size() < 2 || text.size() > k_max_name) return false;
+      if (text.size() > k_max_name) return false;
+    }
+    if (text.size() < 2) return false;
     tables.text.push_back(std::move(text));
     place += length;
   }

@@ -62,6 +62,9 @@ test = "500ms"
 memory = "1G"
 cpus = 4
 
+[machine]
+devices = ["edu", "pci-testdev,addr=5"]
+
 [[test]]
 name = "greets"
 run = "cat /dev/qemu_exercise"
@@ -106,6 +109,7 @@ TEST_F(ProjectTest, ReadsEverything) {
   EXPECT_EQ(project.test_limit, 500ms);
   EXPECT_EQ(project.memory, std::uint64_t{1} << 30);
   EXPECT_EQ(project.cpus, 4);
+  EXPECT_THAT(project.devices, ElementsAre("edu", "pci-testdev,addr=5"));
   ASSERT_THAT(project.tests, SizeIs(2));
 
   const auto& test = project.tests[0];
@@ -254,6 +258,12 @@ constexpr Case k_bad_files[] = {
      "kobox.toml:2:10: '65537K' of memory: it must be whole megabytes, at least 64M and at most "
      "1024G"},
     {"[limits]\ncpus = 0", "kobox.toml:2:8: 0 cpus: it must be 1 to 64"},
+    {"[machine]\ndevices = [\"edu\", \"-netdev user\"]",
+     "kobox.toml:2:19: '-netdev user' of devices: write it as QEMU's -device takes it, such as "
+     "\"edu\" or \"pci-testdev,addr=5\""},
+    {"[machine]\ndevice = []",
+     "kobox.toml:2:1: unknown key 'device' in [machine] (did you mean "
+     "'devices'?)"},
     {"[limits]\ncpus = 65", "kobox.toml:2:8: 65 cpus: it must be 1 to 64"},
     {"[limits]\ncpus = 1.5",
      "kobox.toml:2:8: 'cpus' in [limits] must be a whole number, not a floating-point number"},
@@ -404,7 +414,7 @@ TEST_F(ProjectTest, TheManualsExamplesAreGood) {
     good(example);
     ++examples;
   }
-  EXPECT_EQ(examples, 9);
+  EXPECT_EQ(examples, 10);
 }
 
 }  // namespace
