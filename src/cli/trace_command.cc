@@ -14,10 +14,13 @@
 namespace kobox {
 namespace {
 
+constexpr std::uint64_t k_largest_events_file = 1 << 20;  // bytes
+
 struct TraceChoices {
   CommonOptions common;
   std::string test;
   std::string run;
+  std::string events;
   std::string format = "terminal";
   std::string output;
 };
@@ -43,6 +46,12 @@ Result<TraceOptions> options_of(const TraceChoices& choices) {
     KOBOX_TRY(const auto test, find_test(shell.project, choices.test));
     options.command = test.run;
     options.limit = test.timeout.value_or(options.limit);
+  }
+  if (!choices.events.empty()) {
+    auto text = read_file(choices.events, k_largest_events_file);
+    if (!text) return std::unexpected(Error(ErrorKind::usage, text.error().message()));
+    KOBOX_TRY(const auto known, qemu_events());
+    KOBOX_TRY(options.events, read_events_file(*text, choices.events, known));
   }
   KOBOX_TRY(const auto timeout, timeout_of(common));
   options.limit = timeout.value_or(options.limit);
@@ -85,6 +94,8 @@ void add_trace_command(CLI::App& app, Action& action) {
   add_folder(command, choices->common);
   command.add_option("--test", choices->test, "Trace this test's command");
   command.add_option("--run", choices->run, "Trace this command");
+  command.add_option("--events", choices->events,
+                     "Record these events too: a file as QEMU's -trace events= takes it");
   command.add_option("--format", choices->format, "terminal or json");
   command.add_option("--output", choices->output,
                      "Write the trace here instead of standard output");

@@ -73,17 +73,27 @@ Result<std::variant<TraceReport, Failure>> run_trace(const TraceOptions& options
                                .command = options.command,
                                .kernel = prepared.kernel.release,
                                .accel = std::string(to_string(machine.decision().accel)),
-                               .trouble = {}},
+                               .trouble = {},
+                               .events = {},
+                               .tracepoints = options.events.kvm},
                      .analysis = {},
                      .symbols = std::move(symbols)};
-  KOBOX_CHECK(recorder.start(machine.machine(), report.symbols));
+  KOBOX_CHECK(recorder.start(machine.machine(), report.symbols, options.events.qemu));
   KOBOX_CHECK(run_command_in(machine, options, report.facts));
   KOBOX_CHECK(recorder.stop(machine.machine()));
 
   auto& analysis = report.analysis;
+  auto& events = report.facts.events;
+  for (const auto& name : options.events.qemu) events[name] = 0;
   QemuLogReader reader({.call = [&](const CallBegin& call) { analysis.add(call); },
                         .end = [&](const CallEnd& end) { analysis.add(end); },
-                        .access = [&](const DeviceAccess& access) { analysis.add(access); }});
+                        .access = [&](const DeviceAccess& access) { analysis.add(access); },
+                        .other =
+                            [&](std::string_view line) {
+                              const auto event =
+                                  events.find(std::string(line.substr(0, line.find(' '))));
+                              if (event != events.end()) ++event->second;
+                            }});
   KOBOX_CHECK(read_log(recorder.tracing().log, reader));
   report.facts.malformed = reader.malformed();
   progress.done(options.shell.selector);

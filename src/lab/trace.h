@@ -7,6 +7,7 @@
 
 #include "lab/shell.h"
 #include "trace/analysis.h"
+#include "trace/events_file.h"
 #include "trace/render.h"
 #include "trace/symbols.h"
 
@@ -15,6 +16,7 @@ namespace kobox {
 struct TraceOptions {
   ShellOptions shell;
   std::string command;                        // for the guest's shell, once the module is loaded
+  ChosenEvents events = {};                   // further ones
   Duration limit = std::chrono::seconds(10);  // of the command
 };
 

@@ -20,11 +20,10 @@ using namespace std::chrono_literals;
 constexpr Duration k_monitor_limit = 10s;
 constexpr const char* k_region_events = "memory_region_ops_*";
 
-Result<> switch_events(Machine& machine, bool on) {
-  auto reply = machine.monitor().execute("trace-event-set-state",
-                                         {{"name", k_region_events}, {"enable", on}},
-                                         Deadline::after(k_monitor_limit));
-  if (!reply) return std::unexpected(reply.error());
+Result<> switch_events(Machine& machine, const std::set<std::string>& events, bool on) {
+  for (const auto& name : events)
+    KOBOX_CHECK(machine.monitor().execute("trace-event-set-state", {{"name", name}, {"enable", on}},
+                                          Deadline::after(k_monitor_limit)));
   return {};
 }
 
@@ -72,7 +71,8 @@ Result<TcgRecorder> TcgRecorder::make(const fs::path& plugin) {
   return TcgRecorder(std::move(folder), std::move(tracing), std::move(control));
 }
 
-Result<> TcgRecorder::start(Machine& machine, const TraceSymbols& symbols) {
+Result<> TcgRecorder::start(Machine& machine, const TraceSymbols& symbols,
+                            const std::set<std::string>& events) {
   auto& control = *control_->mapped;
   const auto functions = symbols.module_functions();
   const auto& code = symbols.module_code();
@@ -85,7 +85,9 @@ Result<> TcgRecorder::start(Machine& machine, const TraceSymbols& symbols) {
   control.function_count = static_cast<std::uint32_t>(functions.size());
   for (std::size_t i = 0; i < code.size(); ++i) control.ranges[i] = {code[i].begin, code[i].end};
   control.range_count = static_cast<std::uint32_t>(code.size());
-  KOBOX_CHECK(switch_events(machine, true));
+  events_ = events;
+  events_.insert(k_region_events);
+  KOBOX_CHECK(switch_events(machine, events_, true));
   control.recording.store(1, std::memory_order_release);
   return {};
 }
@@ -93,7 +95,7 @@ Result<> TcgRecorder::start(Machine& machine, const TraceSymbols& symbols) {
 Result<> TcgRecorder::stop(Machine& machine) {
   control_->mapped->recording.store(0, std::memory_order_release);
   if (machine.end()) return {};
-  return switch_events(machine, false);
+  return switch_events(machine, events_, false);
 }
 
 }  // namespace kobox

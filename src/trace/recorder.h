@@ -4,7 +4,8 @@
 
 #include <filesystem>
 #include <memory>
-#include <optional>
+#include <set>
+#include <string>
 
 #include "base/files.h"
 #include "base/result.h"
@@ -26,8 +27,10 @@ class TcgRecorder {
 
   const Tracing& tracing() const { return tracing_; }
 
-  // Records from now on, in that machine, what the module with these functions does.
-  Result<> start(Machine& machine, const TraceSymbols& symbols);
+  // Records from now on, in that machine, what the module with these functions does; and these
+  // further events of QEMU's.
+  Result<> start(Machine& machine, const TraceSymbols& symbols,
+                 const std::set<std::string>& events);
   // Records no more; the log is complete. A machine that has ended is no error.
   Result<> stop(Machine& machine);
 
@@ -38,6 +41,7 @@ class TcgRecorder {
   TempDir folder_;
   Tracing tracing_;
   std::unique_ptr<Control> control_;
+  std::set<std::string> events_;  // that are switched on, as QEMU's patterns
 };
 
 }  // namespace kobox

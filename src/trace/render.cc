@@ -90,6 +90,11 @@ std::string render_trace_terminal(const TraceFacts& facts, const TraceAnalysis& 
         "  {:>7}  {:>5.1f} %  {}\n", row->second,
         100.0 * static_cast<double>(row->second) / static_cast<double>(analysis.accesses()),
         printable(shown(row->first)));
+  if (!facts.events.empty()) text += "\nevents of QEMU's\n";
+  for (const auto& [name, count] : facts.events) text += fmt::format("  {:>7}  {}\n", count, name);
+  if (!facts.tracepoints.empty())
+    text += fmt::format("\nnot recorded: {}. These are tracepoints of KVM in the host's kernel.\n",
+                        fmt::join(facts.tracepoints, ", "));
   if (facts.accel == "tcg" && analysis.accesses() > 0)
     text +=
         "\nTCG has no VM exits. Under KVM each access here is one, counted as kvm_pio (ports) or "
@@ -137,6 +142,8 @@ std::string render_trace_json(const TraceFacts& facts, const TraceAnalysis& anal
       {"duration_ns", analysis.last_ns() - analysis.first_ns()},
       {"accesses", analysis.accesses()},
       {"module_accesses", analysis.module_accesses()},
+      {"events", facts.events},
+      {"tracepoints_not_recorded", facts.tracepoints},
       {"functions", functions},
       {"paths", paths}};
   return report.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 
 #include "trace/analysis.h"
@@ -17,7 +19,10 @@ struct TraceFacts {
   int status = 0;  // of the command
   std::string kernel;
   std::string accel;
-  std::string trouble;          // why the recording ended early; "": it did not
+  std::string trouble;  // why the recording ended early; "": it did not
+  // Events that were asked for: QEMU's, with how often they came; tracepoints of KVM.
+  std::map<std::string, std::uint64_t> events;
+  std::set<std::string> tracepoints;
   std::uint64_t malformed = 0;  // lines of the recording that could not be read
 };
 

@@ -105,6 +105,29 @@ TEST_F(TraceTest, ATestsCommandForPeople) {
   EXPECT_THAT(done.output, HasSubstr("by dev_open through _printk"));
 }
 
+TEST_F(TraceTest, AnEventsFileIsLookedUpWhereItsNamesLive) {
+  const auto events = folder_ / "events";
+  spit(events, "# the exercise's\nkvm_exit\nkvm_entry\nserial_*\n");
+  const auto done =
+      run(trace(k_exercise, {"--run", "echo x > /dev/qemu_exercise", "--events", events.string()}));
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_THAT(done.output, HasSubstr("not recorded: kvm_entry, kvm_exit."));
+  EXPECT_THAT(done.output, HasSubstr("TCG has no VM exits."));
+  EXPECT_THAT(done.output, ContainsRegex("[1-9][0-9]+  serial_write"));
+
+  spit(events, "kvm_exit\nserial_wirte\n");
+  const auto unknown = run(trace(k_exercise, {"--run", "true", "--events", events.string()}));
+  EXPECT_EQ(unknown.code(), 2) << unknown;
+  EXPECT_THAT(unknown.error, HasSubstr("events:2: neither QEMU nor KVM has an event 'serial_wirte' "
+                                       "(did you mean 'serial_write'?)"));
+  spit(events, "");
+  const auto empty = run(trace(k_exercise, {"--run", "true", "--events", events.string()}));
+  EXPECT_EQ(empty.code(), 2) << empty;
+  const auto missing = run(trace(k_exercise, {"--run", "true", "--events", "/nonexistent"}));
+  EXPECT_EQ(missing.code(), 2) << missing;
+  EXPECT_THAT(missing.error, HasSubstr("/nonexistent"));
+}
+
 TEST_F(TraceTest, AMachineThatDiesLeavesWhatWasRecorded) {
   const auto done =
       run(trace(k_exercise, {"--run", "echo x > /dev/qemu_exercise; echo c > /proc/sysrq-trigger",
