@@ -443,8 +443,10 @@ TEST(FrameTable, WhatLiesOutsideAllFunctionsOrBeforeAllRowsHasNoEntry) {
 }
 
 TEST(FrameTable, TheRowBeforeAFunctionHoldsAtItsStart) {
-  const Frames frames({code(16)}, {{k_text - 8, 24, 0, Reg::sp, Reg::undefined, Type::call}});
-  EXPECT_EQ(frames.caller(k_text, {{rsp, k_stack}}, {{k_stack + 16, k_from}})[rip], k_from);
+  constexpr std::uint64_t k_low = 0x400000;  // far from where addresses begin again
+  const Frames frames({{.begin = k_low, .end = k_low + 16, .name = "work", .bytes = ""}},
+                      {{k_low - 8, 24, 0, Reg::sp, Reg::undefined, Type::call}});
+  EXPECT_EQ(frames.caller(k_low, {{rsp, k_stack}}, {{k_stack + 16, k_from}})[rip], k_from);
 }
 
 TEST(FrameTable, NothingToSayIsNoError) {

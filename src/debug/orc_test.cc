@@ -138,6 +138,7 @@ TEST(ParseOrc, SectionsThatDoNotFitEachOtherAreRefused) {
   for (std::size_t cut = 0; cut < whole.entries.size(); ++cut)
     EXPECT_FALSE(parse_orc(whole.ips, k_table, whole.entries.substr(0, cut), since_6_4)) << cut;
   EXPECT_FALSE(parse_orc(whole.ips, k_table, whole.entries + "x", since_6_4));
+  EXPECT_FALSE(parse_orc(whole.ips + "x", k_table, whole.entries, since_6_4));
 }
 
 TEST(ParseOrc, AnUnsortedTableIsRefused) {

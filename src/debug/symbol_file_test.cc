@@ -9,6 +9,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <memory>
 #include <thread>
 
 #include "base/child.h"
@@ -61,7 +65,7 @@ std::string kallsyms() {
       {"_text - _text", "Tstartup"},
       {"dev_read - _text", "tdev_read"},
       {"dev_read.cold - _text", "tdev_read.cold"},
-      {"weak_one - _text", "Wweak_one"},
+      {"weak_one - _text", "wweak_one"},
       {"jiffies - 0xffffffff81000000", "Djiffies"},
       {"limit - 0xffffffff81000000", "dlimit"},
       {"0x7efe0000", "Tnowhere"}};
@@ -126,16 +130,24 @@ class ReadElf {
     return all;
   }
 
-  // Where the frame's caller has its stack pointer, from this one's %rsp; -1 if nothing says it.
-  int frame_depth(std::uint64_t address) const {
-    Dwarf_Frame* frame = nullptr;
-    if (::dwarf_cfi_addrframe(::dwarf_getcfi(dwarf_.get()), address, &frame) != 0) return -1;
+  struct Frame {
+    int depth = 0;          // from this stack pointer to the caller's
+    bool keeps_rbx = true;  // the caller's is still in its register
+    bool operator==(const Frame&) const = default;
+  };
+  std::optional<Frame> frame(std::uint64_t address) const {
+    Dwarf_Frame* found = nullptr;
+    if (::dwarf_cfi_addrframe(::dwarf_getcfi(dwarf_.get()), address, &found) != 0) return {};
     Dwarf_Op* ops = nullptr;
     std::size_t count = 0;
-    EXPECT_EQ(::dwarf_frame_cfa(frame, &ops, &count), 0);
-    const int depth = count == 1 && ops->number == 7 ? static_cast<int>(ops->number2) : -1;
-    ::free(frame);
-    return depth;
+    EXPECT_EQ(::dwarf_frame_cfa(found, &ops, &count), 0);
+    Frame result;
+    if (count == 1 && ops->number == 7) result.depth = static_cast<int>(ops->number2);  // of %rsp
+    Dwarf_Op own[3];
+    EXPECT_EQ(::dwarf_frame_register(found, 3, own, &ops, &count), 0);
+    result.keeps_rbx = count == 0;
+    ::free(found);
+    return result;
   }
 
  private:
@@ -205,18 +217,19 @@ TEST_F(SymbolFileTest, EveryFunctionHasItsFrames) {
   const auto file = path() / "kernel.elf";
   ASSERT_TRUE(write_symbol_file(whole_vmlinux(), file));
   const ReadElf elf(file);
-  for (const int at : {0, 0xf, 0x10, 0x20, 0x28, 0x3f})
-    EXPECT_EQ(elf.frame_depth(k_text + static_cast<unsigned>(at)), 8) << at;
-  for (const int at : {0x11, 0x1f})
-    EXPECT_EQ(elf.frame_depth(k_text + static_cast<unsigned>(at)), 16) << at;
-  EXPECT_EQ(elf.frame_depth(k_text + 0x40), -1);
+  using Frame = ReadElf::Frame;
+  for (const unsigned at : {0U, 0xfU, 0x10U, 0x20U, 0x28U, 0x3fU})
+    EXPECT_EQ(elf.frame(k_text + at), (Frame{.depth = 8, .keeps_rbx = true})) << at;
+  for (const unsigned at : {0x11U, 0x1fU})
+    EXPECT_EQ(elf.frame(k_text + at), (Frame{.depth = 16, .keeps_rbx = false})) << at;
+  EXPECT_EQ(elf.frame(k_text + 0x40), std::nullopt);
 }
 
 TEST_F(SymbolFileTest, AKernelWithoutOrcHasItsSymbols) {
   const auto file = path() / "kernel.elf";
   ASSERT_TRUE(write_symbol_file(vmlinux("plain", std::string(k_code) + kallsyms()), file));
   EXPECT_THAT(ReadElf(file).symbols(), SizeIs(7));
-  EXPECT_EQ(ReadElf(file).frame_depth(k_text), -1);
+  EXPECT_EQ(ReadElf(file).frame(k_text), std::nullopt);
 }
 
 TEST_F(SymbolFileTest, AVmlinuxThatTellsNothingIsRefused) {
