@@ -10,7 +10,8 @@
 namespace kobox {
 namespace {
 
-// DWARF 5, section 7.24.
+// DWARF 5, section 7.24, by its own names.
+// NOLINTBEGIN(readability-identifier-naming)
 enum : std::uint8_t {
   DW_CFA_advance_loc = 0x40,  // + delta
   DW_CFA_offset = 0x80,       // + register
@@ -37,6 +38,7 @@ enum : std::uint8_t {
   DW_OP_lit3 = 0x33,
   DW_OP_breg0 = 0x70,
 };
+// NOLINTEND(readability-identifier-naming)
 
 // Register numbers of the System V ABI for x86-64, figure 3.36.
 enum : std::uint8_t {

@@ -281,7 +281,7 @@ TEST(FrameTable, WhatAFunctionPushesIsFoundAtEachOfItsInstructions) {
 }
 
 TEST(FrameTable, APushThatIsNotSeenLeavesItsRegister) {
-  const auto caller = [](std::string_view bytes, std::vector<OrcRow> rows) {
+  const auto caller = [](std::string_view bytes, const std::vector<OrcRow>& rows) {
     return Frames({code(32, bytes)}, rows)
         .caller(k_text + 20, {{rsp, k_stack}, {rbx, 7}, {r12, 8}},
                 {{k_stack, 1}, {k_stack + 8, 2}, {k_stack + 16, 3}});

@@ -129,7 +129,7 @@ Result<fs::path> write_gdb_setup(const fs::path& folder, const GdbSetup& setup,
   }
   const auto session = folder / "gdb_session.py";
   KOBOX_CHECK(write_file(session, k_gdb_session));
-  const auto path = folder / "setup.gdb";
+  auto path = folder / "setup.gdb";
   KOBOX_TRY(const auto text, python_of(facts));
   KOBOX_CHECK(
       write_file(path, fmt::format("python kobox = {}\nsource {}\n", text, session.string())));

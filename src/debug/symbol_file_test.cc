@@ -93,9 +93,9 @@ struct Symbol {
   std::string section;
   bool operator==(const Symbol&) const = default;
 };
-void PrintTo(const Symbol& symbol, std::ostream* out) {
-  *out << fmt::format("{} {:#x} {} {} in {}", symbol.name, symbol.address, symbol.size, symbol.what,
-                      symbol.section);
+std::ostream& operator<<(std::ostream& out, const Symbol& symbol) {
+  return out << fmt::format("{} {:#x} {} {} in {}", symbol.name, symbol.address, symbol.size,
+                            symbol.what, symbol.section);
 }
 
 // A file as elfutils reads it.
@@ -269,7 +269,6 @@ TEST_F(SymbolFileTest, IsMadeOnceAndHeldInTheCacheWhileItIsUsed) {
   EXPECT_THAT(ReadElf(first->path).symbols(), SizeIs(7));
 
   const auto lock = symbol_file_lock(first->path);
-  const auto path = first->path;
   first.reset();
   EXPECT_FALSE(FileLock::try_acquire(lock, LockMode::exclusive).value()) << "the second uses it";
   second.reset();
@@ -281,6 +280,7 @@ TEST_F(SymbolFileTest, TwoAtOnceMakeItOnce) {
   std::array<bool, 4> fresh = {};
   {
     std::vector<std::jthread> threads;
+    threads.reserve(fresh.size());
     for (auto& one : fresh)
       threads.emplace_back([&] { one = kernel_symbols(ours, path() / "cache").value().fresh; });
   }

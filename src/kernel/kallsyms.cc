@@ -60,7 +60,7 @@ std::optional<Tokens> tokens_around(std::string_view bytes, std::size_t digits) 
 }
 
 std::optional<Tokens> find_tokens(std::string_view bytes) {
-  constexpr std::string_view k_digits("0\0001\0002\0003\0004\0005\0006\0007\0008\0009", 20);
+  constexpr std::string_view k_digits("0\0001\0002\0003\0004\0005\0006\0007\0008\0009\0", 20);
   for (auto at = bytes.find(k_digits); at != std::string_view::npos;
        at = bytes.find(k_digits, at + 1))
     if (auto tokens = tokens_around(bytes, at)) return tokens;

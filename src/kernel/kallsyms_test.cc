@@ -12,8 +12,8 @@ namespace kobox {
 bool operator==(const KernelSymbol& one, const KernelSymbol& other) {
   return one.address == other.address && one.type == other.type && one.name == other.name;
 }
-void PrintTo(const KernelSymbol& symbol, std::ostream* out) {
-  *out << fmt::format("{:#x} {} {}", symbol.address, symbol.type, symbol.name);
+std::ostream& operator<<(std::ostream& out, const KernelSymbol& symbol) {
+  return out << fmt::format("{:#x} {} {}", symbol.address, symbol.type, symbol.name);
 }
 
 namespace {
@@ -143,6 +143,7 @@ const std::vector<KernelSymbol> k_few = {{k_text, 'T', "_text"},
 
 std::vector<KernelSymbol> many(std::size_t count) {
   std::vector<KernelSymbol> symbols;
+  symbols.reserve(count);
   for (std::size_t i = 0; i < count; ++i)
     symbols.push_back({k_text + 16 * i, i % 3 == 0 ? 'T' : 'd', fmt::format("symbol_{}", i)});
   return symbols;
