@@ -76,6 +76,27 @@ Json get_file(const Json& request) {
   return {{"end", got < max}, {"data", Json::binary(std::move(data))}};
 }
 
+// For tracefs' trace_pipe_raw: whole pages, each of which can be read once.
+Json drain_file(const Json& request) {
+  constexpr std::size_t k_page = 4096;
+  const int fd = ::open(text(request, "path").c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return failure(errno);
+  const auto max = std::clamp<std::int64_t>(number(request, "max"), 0, wire::k_chunk);
+  std::vector<std::uint8_t> data;
+  ssize_t got = 1;
+  while (got > 0 && data.size() + k_page <= static_cast<std::size_t>(max)) {
+    const auto size = data.size();
+    data.resize(size + k_page);
+    do got = ::read(fd, data.data() + size, k_page);
+    while (got < 0 && errno == EINTR);
+    data.resize(size + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  }
+  const int error = got < 0 && errno != EAGAIN ? errno : 0;
+  ::close(fd);
+  if (error != 0) return failure(error);
+  return {{"end", got <= 0}, {"data", Json::binary(std::move(data))}};
+}
+
 Json configure(const Json& request) {
   const auto set = [](const char* path, std::int64_t value) {
     write_setting(path, std::to_string(value));
@@ -190,6 +211,7 @@ Json Agent::answer(const std::string& operation, const Json& request) {
   if (operation == "configure") return configure(request);
   if (operation == "put") return put_file(request);
   if (operation == "get") return get_file(request);
+  if (operation == "drain") return drain_file(request);
   if (operation == "sections") return {{"sections", module_sections(text(request, "name"))}};
   if (operation == "mark") {
     marked_ = inventory();

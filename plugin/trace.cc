@@ -19,7 +19,8 @@
 // The plugin interface shows no registers. What is active is known by the stack: a call writes its
 // return address to a slot, the ret that reads the same slot ends what was called. A slot also says
 // on which stack its CPU works, so that interrupts, which have a stack of their own, and other
-// tasks are not taken for the module's work.
+// tasks are not taken for the module's work. An interrupt may come between a call and the first
+// instruction of what is called: then the call is kept until the kernel's entry code has gone back.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -68,12 +69,20 @@ struct Cpu {
   std::uint64_t slot = 0;   // of the last call or ret
   bool entering = false;    // a call, and neither a ret nor a function of the module since
   bool called_out = false;  // the module has called, and nothing has run since
+  bool in_entry = false;    // the block before was the kernel's entry code
+};
+
+// A call whose target has not run yet, as an interrupt came first.
+struct Interrupted {
+  std::uint64_t slot;
+  bool called_out;
 };
 
 std::array<Cpu, 256> cpus;
 // By stack. A task that sleeps in the module may go on on another CPU, so they are not a CPU's own;
 // QEMU runs all CPUs in one thread when it records, and the lock is for those that do not.
 std::unordered_map<std::uint64_t, std::vector<Frame>> stacks;
+std::unordered_map<std::uint64_t, Interrupted> interrupted;  // by stack
 std::uint64_t last_id = 0;
 std::recursive_mutex mutex;
 std::deque<Block> blocks;  // live as long as QEMU, as translations may
@@ -116,6 +125,30 @@ void enter(unsigned index, const Block& block) {
   qemu_plugin_outs(line);
 }
 
+bool in_entry(std::uint64_t address) {
+  return address >= control->entries.begin && address < control->entries.end;
+}
+
+// A call into the kernel's entry code is an interrupt that came before the call's target ran. The
+// first block behind the entry code that is not called by it is where the interrupt has gone back
+// to: the target, as if it had just been called.
+void see_interrupts(Cpu& cpu, std::uint64_t address) {
+  const bool was_in_entry = cpu.in_entry;
+  cpu.in_entry = in_entry(address);
+  const auto stack = cpu.slot / k_stack_size;
+  if (cpu.in_entry && !was_in_entry && cpu.entering) {
+    interrupted[stack] = {cpu.slot, cpu.called_out};
+    cpu.entering = cpu.called_out = false;
+  }
+  if (cpu.in_entry || !was_in_entry || cpu.entering) return;
+  const auto found = interrupted.find(stack);
+  if (found == interrupted.end() || found->second.slot <= cpu.slot) return;
+  cpu.slot = found->second.slot;
+  cpu.entering = true;
+  cpu.called_out = found->second.called_out;
+  interrupted.erase(found);
+}
+
 // At the start of every block.
 void on_block(unsigned index, void* data) {
   const auto& block = *static_cast<const Block*>(data);
@@ -123,6 +156,7 @@ void on_block(unsigned index, void* data) {
   cpu.instructions += block.instructions;
   if (block.address < k_kernel || !recording()) return;
   const std::scoped_lock lock(mutex);
+  see_interrupts(cpu, block.address);
   if (cpu.called_out) {
     cpu.called_out = false;
     if (auto* frames = frames_of(cpu); frames != nullptr && !in_module(block.address)) {

@@ -10,6 +10,7 @@
 #include "lab/exercise.h"
 #include "lab/test_run.h"
 #include "report/render.h"
+#include "report/trace_render.h"
 
 namespace kobox {
 namespace {

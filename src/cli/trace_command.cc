@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // kobox trace
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -10,11 +15,15 @@
 #include "cli/exit_code.h"
 #include "lab/trace.h"
 #include "report/render.h"
+#include "report/trace_render.h"
 
 namespace kobox {
 namespace {
 
 constexpr std::uint64_t k_largest_events_file = 1 << 20;  // bytes
+// Of a CPU's records: two of the kernel's pages, and what one would not take from a machine.
+constexpr std::uint64_t k_smallest_buffer = 8 << 10;
+constexpr std::uint64_t k_largest_buffer = 1 << 30;
 
 struct TraceChoices {
   CommonOptions common;
@@ -23,7 +32,12 @@ struct TraceChoices {
   std::string events;
   std::string format = "terminal";
   std::string output;
+  std::string buffer;
 };
+
+using Renderer = std::string (*)(const TraceFacts&, const TraceAnalysis&, const TraceSymbols&);
+const std::map<std::string, Renderer> k_renderers = {
+    {"terminal", render_trace_terminal}, {"json", render_trace_json}, {"html", render_trace_html}};
 
 Result<TraceOptions> options_of(const TraceChoices& choices) {
   const auto& common = choices.common;
@@ -36,8 +50,14 @@ Result<TraceOptions> options_of(const TraceChoices& choices) {
     return fail(ErrorKind::usage, "a trace is of one kernel; give --kernel once");
   if (choices.test.empty() == choices.run.empty())
     return fail(ErrorKind::usage, "give either --test NAME or --run COMMAND: what to trace");
-  if (choices.format != "terminal" && choices.format != "json")
-    return fail(ErrorKind::usage, "--format '{}': use terminal or json", choices.format);
+  if (choices.format != "perfetto" && !k_renderers.contains(choices.format))
+    return fail(ErrorKind::usage, "--format '{}': use terminal, json, html or perfetto",
+                choices.format);
+  if (!choices.buffer.empty()) {
+    KOBOX_TRY(options.buffer, parse_size(choices.buffer));
+    if (options.buffer < k_smallest_buffer || options.buffer > k_largest_buffer)
+      return fail(ErrorKind::usage, "--buffer {}: use 8K to 1G", choices.buffer);
+  }
   shell.selector = selectors_of(common, shell.project).front();
   shell.keep = common.keep;
   options.command = choices.run;
@@ -58,16 +78,64 @@ Result<TraceOptions> options_of(const TraceChoices& choices) {
   return options;
 }
 
+// Where the trace goes: a file that is there once it is whole, or standard output.
+class TraceOutput {
+ public:
+  static Result<TraceOutput> open(const std::string& path, StatusLine& status) {
+    TraceOutput output(path, status);
+    if (path.empty()) return output;
+    output.file_ =
+        Fd(::open(output.partial().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (!output.file_) return fail_errno("cannot write {}", path);
+    return output;
+  }
+  TraceOutput(TraceOutput&&) noexcept = default;
+  TraceOutput& operator=(TraceOutput&&) = delete;
+  ~TraceOutput() {
+    if (file_) ::unlink(partial().c_str());
+  }
+
+  void write(std::string_view text) {
+    if (path_.empty()) return status_->print(text);
+    while (!text.empty() && error_ == 0) {
+      const auto wrote = ::write(file_.get(), text.data(), text.size());
+      if (wrote < 0 && errno != EINTR) error_ = errno;
+      if (wrote > 0) text.remove_prefix(static_cast<std::size_t>(wrote));
+    }
+  }
+  Result<> finish() {
+    if (path_.empty()) return {};
+    errno = error_;
+    if (error_ != 0) return fail_errno("cannot write {}", path_);
+    KOBOX_CHECK(rename_path(partial(), path_));
+    file_.reset();
+    return {};
+  }
+
+ private:
+  TraceOutput(std::string path, StatusLine& status) : path_(std::move(path)), status_(&status) {}
+  std::string partial() const { return path_ + ".part"; }
+
+  std::string path_;
+  StatusLine* status_;
+  Fd file_;
+  int error_ = 0;
+};
+
 Result<int> run_trace_command(const TraceChoices& choices, Console& console) {
   const auto& common = choices.common;
   KOBOX_TRY(const auto wish, color_of(common));
-  KOBOX_TRY(const auto options, options_of(choices));
+  KOBOX_TRY(auto options, options_of(choices));
   StatusLine status(console.output, loudness_of(common));
   if (common.dry_run) {
     const auto& shell = options.shell;
     KOBOX_CHECK(print_dry_run(shell.lab, shell.project, {shell.selector}, shell.accel, status));
     return k_exit_passed;
   }
+  KOBOX_TRY(auto output, TraceOutput::open(choices.output, status));
+  PerfettoWriter perfetto([&](std::string_view text) { output.write(text); });
+  if (choices.format == "perfetto")
+    options.also = [&](const TraceSymbols& symbols) { return perfetto.sink(symbols); };
   KOBOX_TRY(const auto outcome, run_trace(options, status));
   if (const auto* failure = std::get_if<Failure>(&outcome)) {
     const auto color = use_color(wish, console.output.is_terminal()) ? Color::on : Color::off;
@@ -75,13 +143,11 @@ Result<int> run_trace_command(const TraceChoices& choices, Console& console) {
     return failure->kind == FailureKind::build ? k_exit_build : k_exit_environment;
   }
   const auto& report = std::get<TraceReport>(outcome);
-  const auto text = choices.format == "json"
-                        ? render_trace_json(report.facts, report.analysis, report.symbols)
-                        : render_trace_terminal(report.facts, report.analysis, report.symbols);
-  if (choices.output.empty())
-    status.print(text);
+  if (choices.format == "perfetto")
+    perfetto.finish(report.facts);
   else
-    KOBOX_CHECK(write_file(choices.output, text));
+    output.write(k_renderers.at(choices.format)(report.facts, report.analysis, report.symbols));
+  KOBOX_CHECK(output.finish());
   return report.facts.trouble.empty() ? k_exit_passed : k_exit_failed;
 }
 
@@ -96,9 +162,10 @@ void add_trace_command(CLI::App& app, Action& action) {
   command.add_option("--run", choices->run, "Trace this command");
   command.add_option("--events", choices->events,
                      "Record these events too: a file as QEMU's -trace events= takes it");
-  command.add_option("--format", choices->format, "terminal or json");
+  command.add_option("--format", choices->format, "terminal, json, html or perfetto");
   command.add_option("--output", choices->output,
                      "Write the trace here instead of standard output");
+  command.add_option("--buffer", choices->buffer, "Under KVM: memory for each CPU's records (8M)");
   add_kernel_options(command, choices->common);
   add_machine_options(command, choices->common);
   add_output_options(command, choices->common);

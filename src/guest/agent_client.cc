@@ -162,6 +162,19 @@ Result<std::string> AgentClient::get(std::string_view path, std::size_t max) {
   return bytes.substr(0, max);
 }
 
+Result<std::string> AgentClient::drain(std::string_view path, std::size_t max) {
+  std::string bytes;
+  while (bytes.size() < max) {
+    KOBOX_TRY(const auto reply,
+              ask("drain", {{"path", path}, {"max", wire::k_chunk}}, k_answer_limit));
+    if (!reply.ok)
+      return fail(ErrorKind::tool, "cannot read {} in the guest: {}", path, reply.error);
+    bytes += reply.text("data");
+    if (reply.flag("end")) break;
+  }
+  return bytes;
+}
+
 Result<AgentClient::KernelAnswer> AgentClient::ask_kernel(std::string_view operation, json members,
                                                           Duration limit) {
   members["timeout_ms"] = limit.count();

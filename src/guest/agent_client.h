@@ -58,6 +58,9 @@ class AgentClient {
   // ErrorKind::tool with the guest's errno text if it cannot be read; at most max bytes.
   Result<std::string> get(std::string_view path, std::size_t max);
 
+  // What a file that gives each byte once has to give now, without waiting for more. As get().
+  Result<std::string> drain(std::string_view path, std::size_t max);
+
   struct KernelAnswer {
     int error_number = 0;    // 0: done
     std::string error;       // strerror
@@ -76,7 +79,7 @@ class AgentClient {
     int watchdog_s = 0;     // kernel.watchdog_thresh; a soft lockup is reported after twice that
     int hung_task_s = 0;    // kernel.hung_task_timeout_secs
     int console_level = 0;  // kernel.printk: which of the kernel's messages its console shows
-    bool one_cpu = false;       // from now on all that the agent starts stays on one processor
+    bool one_cpu = false;   // from now on all that the agent starts stays on one processor
     std::int64_t epoch_us = 0;  // the time of day to set; 0: leave it
     std::string seed;           // for the kernel's random numbers; "": leave them
   };

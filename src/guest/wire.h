@@ -20,6 +20,8 @@
 //              stdout_dropped, stderr_dropped (bytes over max_output)
 //   put        path, data, mode, append → –
 //   get        path, offset, max → data, end
+//   drain      path, max → data, end   (reads without waiting, and takes away what it reads: of
+//              tracefs' trace_pipe_raw, which gives a page a read; end: there is no more now)
 //   load       path, params, timeout_ms → signal, timed_out   (finit_module(2) in a process of
 //              its own; errno on refusal; signal if the process was killed: an oops)
 //   unload     name, timeout_ms → signal, timed_out           (delete_module(2), O_NONBLOCK)

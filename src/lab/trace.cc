@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lab/trace.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
 #include <map>
 
 #include "base/text.h"
-#include "trace/qemu_log.h"
-#include "trace/recorder.h"
+#include "lab/trace_source.h"
 
 namespace kobox {
 namespace {
@@ -38,27 +32,44 @@ Result<> run_command_in(ShellMachine& machine, const TraceOptions& options, Trac
   return {};
 }
 
-Result<> read_log(const fs::path& path, QemuLogReader& reader) {
-  const Fd log(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!log) return fail_errno("cannot open {}", path.string());
-  std::array<char, 1 << 16> buffer;
-  for (;;) {
-    const auto got = ::read(log.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_errno("cannot read {}", path.string());
-    if (got == 0) break;
-    reader.feed({buffer.data(), static_cast<std::size_t>(got)});
+// The best that this machine and this host give.
+Result<std::unique_ptr<TraceSource>> open_source(const TraceSetting& setting, TraceFacts& facts) {
+  if (setting.machine.decision().accel == Accel::kvm) {
+    auto source = kvm_source(setting, facts);
+    if (source || source.error().kind() != ErrorKind::environment) return source;
+    facts.notes.push_back(source.error().message() +
+                          "; only the exits that QEMU itself has to handle are recorded, without "
+                          "the module's functions");
   }
-  reader.finish();
-  return {};
+  return qemu_source(setting);
+}
+
+TraceSink both(TraceSink one, TraceSink other) {
+  return {.call =
+              [=](const CallBegin& call) {
+                one.call(call);
+                other.call(call);
+              },
+          .end =
+              [=](const CallEnd& end) {
+                one.end(end);
+                other.end(end);
+              },
+          .exit =
+              [=](const Exit& exit) {
+                one.exit(exit);
+                other.exit(exit);
+              }};
 }
 
 }  // namespace
 
 Result<std::variant<TraceReport, Failure>> run_trace(const TraceOptions& options,
                                                      Progress& progress) {
-  KOBOX_TRY(const auto plugin, find_trace_plugin());
-  KOBOX_TRY(auto recorder, TcgRecorder::make(plugin));
+  // Which accelerator it will be is not known yet; only TCG needs the plugin.
+  const auto plugin = find_trace_plugin();
+  if (!plugin && options.shell.accel == AccelWish::tcg) return std::unexpected(plugin.error());
+  KOBOX_TRY(auto recorder, QemuRecorder::make(plugin.value_or("")));
   auto shell = options.shell;
   shell.use = Machines::Use::tracing;
   shell.tracing = recorder.tracing();
@@ -66,36 +77,27 @@ Result<std::variant<TraceReport, Failure>> run_trace(const TraceOptions& options
   if (auto* failure = std::get_if<Failure>(&opened)) return std::move(*failure);
   auto& machine = *std::get<std::unique_ptr<ShellMachine>>(opened);
   const auto& prepared = machine.prepared();
+  if (!plugin && machine.decision().accel == Accel::tcg) return std::unexpected(plugin.error());
 
   progress.stage(options.shell.selector, "tracing");
   KOBOX_TRY(auto symbols, symbols_of(machine, options.shell.project.load));
   TraceReport report{.facts = {.module = prepared.module ? prepared.module->name : "",
                                .command = options.command,
                                .kernel = prepared.kernel.release,
-                               .accel = std::string(to_string(machine.decision().accel)),
-                               .trouble = {},
-                               .events = {},
-                               .tracepoints = options.events.kvm},
-                     .analysis = {},
+                               .accel = to_string(machine.decision().accel)},
+                     .analysis = TraceAnalysis(),
                      .symbols = std::move(symbols)};
-  KOBOX_CHECK(recorder.start(machine.machine(), report.symbols, options.events.qemu));
-  KOBOX_CHECK(run_command_in(machine, options, report.facts));
-  KOBOX_CHECK(recorder.stop(machine.machine()));
+  auto& facts = report.facts;
+  const TraceSetting setting{options, machine, report.symbols, recorder};
+  KOBOX_TRY(const auto source, open_source(setting, facts));
+  KOBOX_CHECK(source->start());
+  KOBOX_CHECK(run_command_in(machine, options, facts));
+  KOBOX_CHECK(source->stop());
 
-  auto& analysis = report.analysis;
-  auto& events = report.facts.events;
-  for (const auto& name : options.events.qemu) events[name] = 0;
-  QemuLogReader reader({.call = [&](const CallBegin& call) { analysis.add(call); },
-                        .end = [&](const CallEnd& end) { analysis.add(end); },
-                        .access = [&](const DeviceAccess& access) { analysis.add(access); },
-                        .other =
-                            [&](std::string_view line) {
-                              const auto event =
-                                  events.find(std::string(line.substr(0, line.find(' '))));
-                              if (event != events.end()) ++event->second;
-                            }});
-  KOBOX_CHECK(read_log(recorder.tracing().log, reader));
-  report.facts.malformed = reader.malformed();
+  progress.stage(options.shell.selector, "reading the recording");
+  auto sink = report.analysis.sink();
+  if (options.also) sink = both(std::move(sink), options.also(report.symbols));
+  KOBOX_CHECK(source->read(sink, facts));
   progress.done(options.shell.selector);
   return report;
 }

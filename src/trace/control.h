@@ -9,7 +9,7 @@
 namespace kobox {
 
 struct TraceControl {
-  static constexpr std::uint32_t k_version = 1;
+  static constexpr std::uint32_t k_version = 2;
   static constexpr std::uint32_t k_max_functions = 16384;
   static constexpr std::uint32_t k_max_ranges = 64;
 
@@ -22,6 +22,7 @@ struct TraceControl {
   std::atomic<std::uint32_t> recording;  // 0 or 1; set after all else
   std::uint32_t range_count;
   std::uint32_t function_count;
+  Range entries;                             // the kernel's code that interrupts enter by
   Range ranges[k_max_ranges];                // the module's code, as it lies in the guest
   std::uint64_t functions[k_max_functions];  // where its functions begin, ascending
 };

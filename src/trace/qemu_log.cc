@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "trace/exit_reasons.h"
+
 namespace kobox {
 namespace {
 
@@ -43,9 +45,32 @@ class Words {
 };
 
 // Of one instruction: the byte behind, of the same register.
-bool is_next_part(const DeviceAccess& whole, const DeviceAccess& part) {
-  return part.is_write == whole.is_write && part.address == whole.address + whole.size &&
-         part.region == whole.region && whole.size + part.size <= sizeof whole.value;
+bool is_next_part(const Exit& whole, const Exit& part) {
+  return part.is_write == whole.is_write && part.space == whole.space &&
+         part.address == whole.address + whole.size && part.region == whole.region &&
+         whole.size + part.size <= sizeof whole.value;
+}
+
+void join(Exit& whole, const Exit& part) {
+  whole.value |= part.value << (8 * whole.size);
+  whole.size += part.size;
+}
+
+// Takes "1234@1700000000.123456:" off the front of a line: nanoseconds, or 0 if it has none.
+std::uint64_t take_time(std::string_view& line) {
+  const auto at = line.find_first_not_of("0123456789");
+  if (at == 0 || at == std::string_view::npos || line[at] != '@') return 0;
+  const auto end = line.find(':', at);
+  const auto dot = line.find('.', at);
+  if (end == std::string_view::npos || dot == std::string_view::npos || dot + 7 != end) return 0;
+  std::uint64_t seconds = 0, micros = 0;
+  const auto whole = [&](std::size_t from, std::size_t to, std::uint64_t& value) {
+    const auto [stop, error] = std::from_chars(line.data() + from, line.data() + to, value);
+    return error == std::errc() && stop == line.data() + to;
+  };
+  if (!whole(at + 1, dot, seconds) || !whole(dot + 1, end, micros)) return 0;
+  line.remove_prefix(end + 1);
+  return (seconds * 1'000'000 + micros) * 1000;
 }
 
 }  // namespace
@@ -54,19 +79,24 @@ void QemuLogReader::feed(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto end = bytes.find('\n');
     const auto piece = bytes.substr(0, end);
-    if (rest_.size() + piece.size() <= k_max_line) rest_ += piece;
+    too_long_ = too_long_ || rest_.size() + piece.size() > k_max_line;
+    if (too_long_)
+      rest_.clear();
+    else
+      rest_ += piece;
     if (end == std::string_view::npos) return;
     bytes.remove_prefix(end + 1);
-    if (!take_line(std::exchange(rest_, {}))) ++malformed_;
+    if (std::exchange(too_long_, false) || !take_line(std::exchange(rest_, {}))) ++malformed_;
   }
 }
 
 void QemuLogReader::finish() {
-  if (!rest_.empty()) ++malformed_;
+  if (too_long_ || !rest_.empty()) ++malformed_;
   rest_.clear();
   for (auto& [index, cpu] : cpus_) {
     hand_on(cpu.to_ports, cpu.port);
     hand_on(cpu.waiting, {});
+    hand_on(cpu.from_kvm);
   }
 }
 
@@ -74,10 +104,13 @@ bool QemuLogReader::take_line(std::string_view line) {
   constexpr std::string_view k_plugin = "kobox ";
   constexpr std::string_view k_read = "memory_region_ops_read ";
   constexpr std::string_view k_write = "memory_region_ops_write ";
+  constexpr std::string_view k_run_exit = "kvm_run_exit ";
+  line_ns_ = take_time(line);
   if (line.starts_with(k_plugin)) return take_plugins(line.substr(k_plugin.size()));
   if (line.starts_with(k_read)) return take_region(line.substr(k_read.size()), false);
   if (line.starts_with(k_write)) return take_region(line.substr(k_write.size()), true);
-  if (sink_.other) sink_.other(line);
+  if (line.starts_with(k_run_exit) && !take_kvm_exit(line.substr(k_run_exit.size()))) return false;
+  if (other_) other_(line);
   return true;
 }
 
@@ -123,7 +156,7 @@ bool QemuLogReader::take_plugins(std::string_view text) {
 bool QemuLogReader::take_region(std::string_view text, bool is_write) {
   Words words(text);
   int index = 0;
-  DeviceAccess access{.is_write = is_write};
+  Exit access{.is_write = is_write};
   std::uint64_t region = 0;
   if (!words.key("cpu") || !words.number(index) || !words.key("mr") || !words.number(region, 16) ||
       !words.key("addr") || !words.number(access.address, 16) || !words.key("value") ||
@@ -137,30 +170,67 @@ bool QemuLogReader::take_region(std::string_view text, bool is_write) {
   if (index < 0) return true;  // a device's own doing, no CPU's
   access.region = name;
   access.cpu = static_cast<unsigned>(index);
-  auto& cpu = cpus_[access.cpu];
-  access.is_port = cpu.in_port_instruction && access.address <= k_last_port;
-  auto& accesses = access.is_port ? cpu.to_ports : cpu.waiting;
-  if (!accesses.empty() && is_next_part(accesses.back(), access)) {
-    auto& whole = accesses.back();
-    whole.value |= access.value << (8 * whole.size);
-    whole.size += access.size;
-    return true;
-  }
-  if (accesses.size() >= k_max_waiting)
-    hand_on(accesses, access.is_port ? cpu.port : Instruction{});
-  accesses.push_back(std::move(access));
+  add_access(cpus_[access.cpu], std::move(access));
   return true;
 }
 
-void QemuLogReader::hand_on(std::vector<DeviceAccess>& accesses, const Instruction& instruction) {
+void QemuLogReader::add_access(Cpu& cpu, Exit access) {
+  if (cpu.from_kvm) {
+    auto& exit = *cpu.from_kvm;
+    access.space = exit.reason == "IO" ? Exit::Space::port : Exit::Space::memory;
+    if (exit.space != Exit::Space::none) {
+      if (is_next_part(exit, access)) join(exit, access);
+      return;  // what the device itself accesses meanwhile
+    }
+    exit.space = access.space;
+    exit.is_write = access.is_write;
+    exit.address = access.address;
+    exit.size = access.size;
+    exit.value = access.value;
+    exit.region = std::move(access.region);
+    return;
+  }
+  const bool is_port = cpu.in_port_instruction && access.address <= k_last_port;
+  access.space = is_port ? Exit::Space::port : Exit::Space::memory;
+  access.reason = is_port ? "port" : "memory";
+  auto& accesses = is_port ? cpu.to_ports : cpu.waiting;
+  if (!accesses.empty() && is_next_part(accesses.back(), access)) {
+    join(accesses.back(), access);
+    return;
+  }
+  if (accesses.size() >= k_max_waiting) hand_on(accesses, is_port ? cpu.port : Instruction{});
+  accesses.push_back(std::move(access));
+}
+
+// cpu_index 0, reason 2
+bool QemuLogReader::take_kvm_exit(std::string_view text) {
+  Words words(text);
+  unsigned index = 0, reason = 0;
+  if (!words.key("cpu_index")) return false;
+  auto first = words.next();
+  if (!first.ends_with(',')) return false;
+  first.remove_suffix(1);
+  if (!Words(first).number(index) || !words.key("reason") || !words.number(reason)) return false;
+  auto& pending = cpus_[index].from_kvm;
+  hand_on(pending);
+  pending = Exit{.cpu = index, .ns = line_ns_, .reason = kvm_run_exit_name(reason)};
+  return true;
+}
+
+void QemuLogReader::hand_on(std::vector<Exit>& accesses, const Instruction& instruction) {
   for (auto& access : accesses) {
     access.ns = instruction.ns;
     access.rip = instruction.rip;
     access.call = instruction.call;
     access.via = instruction.via;
-    sink_.access(access);
+    sink_.exit(access);
   }
   accesses.clear();
+}
+
+void QemuLogReader::hand_on(std::optional<Exit>& exit) {
+  if (exit) sink_.exit(*exit);
+  exit.reset();
 }
 
 }  // namespace kobox

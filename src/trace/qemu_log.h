@@ -5,11 +5,16 @@
 // A device may be asked byte by byte for what one instruction reads or writes
 // (access_with_adjusted_size in QEMU's softmmu/memory.c). Such parts are one access here, as they
 // would be one exit.
+//
+// Under KVM there is no plugin, and QEMU sees only the exits that the host's kernel hands on to it:
+// each begins with its trace event kvm_run_exit (accel/kvm/trace-events), and what it accesses
+// follows. With -msg timestamp=on each line begins with the time: "1234@1700000000.123456:".
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,13 +25,9 @@ namespace kobox {
 
 class QemuLogReader {
  public:
-  struct Sink {
-    std::function<void(const CallBegin&)> call;
-    std::function<void(const CallEnd&)> end;
-    std::function<void(const DeviceAccess&)> access;
-    std::function<void(std::string_view)> other = {};  // a line of another trace event
-  };
-  explicit QemuLogReader(Sink sink) : sink_(std::move(sink)) {}
+  // `other` gets the lines of other trace events.
+  explicit QemuLogReader(TraceSink sink, std::function<void(std::string_view)> other = {})
+      : sink_(std::move(sink)), other_(std::move(other)) {}
 
   // The bytes in pieces of any size; a line is taken when its end has come.
   void feed(std::string_view bytes);
@@ -41,18 +42,25 @@ class QemuLogReader {
   };
   struct Cpu {
     bool in_port_instruction = false;
-    Instruction port;                    // whose accesses the next are
-    std::vector<DeviceAccess> to_ports;  // its accesses
-    std::vector<DeviceAccess> waiting;   // for the line that says whose they were
+    Instruction port;              // whose accesses the next are
+    std::vector<Exit> to_ports;    // its accesses
+    std::vector<Exit> waiting;     // for the line that says whose they were
+    std::optional<Exit> from_kvm;  // an exit that the host's kernel has handed on
   };
 
   bool take_line(std::string_view line);
   bool take_plugins(std::string_view words);
   bool take_region(std::string_view words, bool is_write);
-  void hand_on(std::vector<DeviceAccess>& accesses, const Instruction& instruction);
+  bool take_kvm_exit(std::string_view words);
+  void add_access(Cpu& cpu, Exit access);
+  void hand_on(std::vector<Exit>& accesses, const Instruction& instruction);
+  void hand_on(std::optional<Exit>& exit);
 
-  Sink sink_;
+  TraceSink sink_;
+  std::function<void(std::string_view)> other_;
+  std::uint64_t line_ns_ = 0;  // from the line's own time
   std::string rest_;
+  bool too_long_ = false;  // the line that `rest_` begins
   std::map<unsigned, Cpu> cpus_;
   std::uint64_t malformed_ = 0;
 };

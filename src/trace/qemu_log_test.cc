@@ -29,12 +29,18 @@ class QemuLogTest : public ::testing::Test {
                events_.push_back(
                    fmt::format("end {} on {} at {} after {}", e.id, e.cpu, e.ns, e.instructions));
              },
-         .access =
-             [this](const DeviceAccess& a) {
-               events_.push_back(fmt::format(
-                   "{} {} {:x}={:x}/{} {} on {} by {:x} in {} via {:x} at {}",
-                   a.is_write ? "write" : "read", a.is_port ? "port" : "memory", a.address, a.value,
-                   a.size, a.region, a.cpu, a.rip, a.call, a.via, a.ns));
+         .exit =
+             [this](const Exit& a) {
+               const auto kvm = a.reason != "port" && a.reason != "memory";
+               if (a.space == Exit::Space::none) {
+                 events_.push_back(fmt::format("{}: none on {} at {}", a.reason, a.cpu, a.ns));
+                 return;
+               }
+               events_.push_back(
+                   fmt::format("{}{} {} {:x}={:x}/{} {} on {} by {:x} in {} via {:x} at {}",
+                               kvm ? a.reason + ": " : "", a.is_write ? "write" : "read",
+                               a.space == Exit::Space::port ? "port" : "memory", a.address, a.value,
+                               a.size, a.region, a.cpu, a.rip, a.call, a.via, a.ns));
              }});
     for (std::size_t at = 0; at < log.size(); at += piece) reader.feed(log.substr(at, piece));
     reader.finish();
@@ -111,6 +117,26 @@ TEST_F(QemuLogTest, WhatADeviceDoesByItselfIsNoProcessors) {
   EXPECT_THAT(read("memory_region_ops_write cpu -1 mr 0x1 addr 0x10 value 0x0 size 4 name 'x'\n"),
               IsEmpty());
   EXPECT_EQ(malformed_, 0U);
+}
+
+TEST_F(QemuLogTest, ExitsThatKvmHandsToQemuHaveTheirAccesses) {
+  const auto log =
+      "7@1700000000.000005:kvm_run_exit cpu_index 0, reason 2\n7@1700000000.000006:" +
+      std::string(k_serial) +
+      "7@1700000000.000010:kvm_run_exit cpu_index 0, reason 6\n7@1700000000.000011:" + k_apic +
+      "7@1700000000.000012:kvm_run_exit cpu_index 0, reason 5\n";
+  EXPECT_THAT(read(log),
+              ElementsAre("IO: write port 3f8=48/1 serial on 0 by 0 in 0 via 0 at "
+                          "1700000000000005000",
+                          "MMIO: read memory fee00300=0/4 apic-msi on 0 by 0 in 0 via 0 at "
+                          "1700000000000010000",
+                          "HLT: none on 0 at 1700000000000012000"));
+  EXPECT_EQ(malformed_, 0U);
+  for (const char* line : {"kvm_run_exit cpu_index 0", "kvm_run_exit cpu_index x, reason 2",
+                           "kvm_run_exit cpu_index 0, reason -"}) {
+    EXPECT_THAT(read(std::string(line) + "\n"), IsEmpty()) << line;
+    EXPECT_EQ(malformed_, 1U) << line;
+  }
 }
 
 TEST_F(QemuLogTest, BrokenLinesAreCounted) {

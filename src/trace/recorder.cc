@@ -18,7 +18,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration k_monitor_limit = 10s;
-constexpr const char* k_region_events = "memory_region_ops_*";
 
 Result<> switch_events(Machine& machine, const std::set<std::string>& events, bool on) {
   for (const auto& name : events)
@@ -29,7 +28,7 @@ Result<> switch_events(Machine& machine, const std::set<std::string>& events, bo
 
 }  // namespace
 
-struct TcgRecorder::Control {
+struct QemuRecorder::Control {
   TraceControl* mapped = nullptr;
   explicit Control(TraceControl* at) : mapped(at) {}
   Control(const Control&) = delete;
@@ -50,13 +49,13 @@ Result<fs::path> find_trace_plugin() {
               plugin.string());
 }
 
-TcgRecorder::TcgRecorder(TempDir folder, Tracing tracing, std::unique_ptr<Control> control)
+QemuRecorder::QemuRecorder(TempDir folder, Tracing tracing, std::unique_ptr<Control> control)
     : folder_(std::move(folder)), tracing_(std::move(tracing)), control_(std::move(control)) {}
-TcgRecorder::TcgRecorder(TcgRecorder&&) noexcept = default;
-TcgRecorder& TcgRecorder::operator=(TcgRecorder&&) noexcept = default;
-TcgRecorder::~TcgRecorder() = default;
+QemuRecorder::QemuRecorder(QemuRecorder&&) noexcept = default;
+QemuRecorder& QemuRecorder::operator=(QemuRecorder&&) noexcept = default;
+QemuRecorder::~QemuRecorder() = default;
 
-Result<TcgRecorder> TcgRecorder::make(const fs::path& plugin) {
+Result<QemuRecorder> QemuRecorder::make(const fs::path& plugin) {
   KOBOX_TRY(auto folder, TempDir::make(fs::temp_directory_path(), "kobox-trace-"));
   Tracing tracing{
       .log = folder.path() / "qemu.log", .plugin = plugin, .control = folder.path() / "control"};
@@ -68,11 +67,11 @@ Result<TcgRecorder> TcgRecorder::make(const fs::path& plugin) {
   if (mapped == MAP_FAILED) return fail_errno("cannot map {}", tracing.control.string());
   auto control = std::make_unique<Control>(new (mapped) TraceControl{});
   control->mapped->version = TraceControl::k_version;
-  return TcgRecorder(std::move(folder), std::move(tracing), std::move(control));
+  return QemuRecorder(std::move(folder), std::move(tracing), std::move(control));
 }
 
-Result<> TcgRecorder::start(Machine& machine, const TraceSymbols& symbols,
-                            const std::set<std::string>& events) {
+Result<> QemuRecorder::start(Machine& machine, const TraceSymbols& symbols,
+                             const std::set<std::string>& events) {
   auto& control = *control_->mapped;
   const auto functions = symbols.module_functions();
   const auto& code = symbols.module_code();
@@ -84,15 +83,15 @@ Result<> TcgRecorder::start(Machine& machine, const TraceSymbols& symbols,
   std::ranges::copy(functions, control.functions);
   control.function_count = static_cast<std::uint32_t>(functions.size());
   for (std::size_t i = 0; i < code.size(); ++i) control.ranges[i] = {code[i].begin, code[i].end};
+  control.entries = {symbols.entries().begin, symbols.entries().end};
   control.range_count = static_cast<std::uint32_t>(code.size());
   events_ = events;
-  events_.insert(k_region_events);
   KOBOX_CHECK(switch_events(machine, events_, true));
   control.recording.store(1, std::memory_order_release);
   return {};
 }
 
-Result<> TcgRecorder::stop(Machine& machine) {
+Result<> QemuRecorder::stop(Machine& machine) {
   control_->mapped->recording.store(0, std::memory_order_release);
   if (machine.end()) return {};
   return switch_events(machine, events_, false);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The recording under TCG: the plugin's control file and QEMU's trace events, switched together.
+// QEMU's part of a recording: its trace events and, under TCG, the plugin; switched together.
 #pragma once
 
 #include <filesystem>
@@ -17,18 +17,21 @@ namespace kobox {
 // kobox-trace.so: $KOBOX_TRACE_PLUGIN, or ../libexec/kobox beside kobox. Error: environment.
 Result<std::filesystem::path> find_trace_plugin();
 
-class TcgRecorder {
+class QemuRecorder {
  public:
   // A private folder with the log and the control file, for a machine that is still to be started.
-  static Result<TcgRecorder> make(const std::filesystem::path& plugin);
-  TcgRecorder(TcgRecorder&&) noexcept;
-  TcgRecorder& operator=(TcgRecorder&&) noexcept;
-  ~TcgRecorder();
+  // `plugin` empty: none.
+  static Result<QemuRecorder> make(const std::filesystem::path& plugin);
+  QemuRecorder(QemuRecorder&&) noexcept;
+  QemuRecorder& operator=(QemuRecorder&&) noexcept;
+  ~QemuRecorder();
 
   const Tracing& tracing() const { return tracing_; }
 
-  // Records from now on, in that machine, what the module with these functions does; and these
-  // further events of QEMU's.
+  const std::filesystem::path& folder() const { return folder_.path(); }
+
+  // Records from now on, in that machine, these events of QEMU's (names and patterns) and, if it
+  // has the plugin, what the module with these functions does.
   Result<> start(Machine& machine, const TraceSymbols& symbols,
                  const std::set<std::string>& events);
   // Records no more; the log is complete. A machine that has ended is no error.
@@ -36,7 +39,7 @@ class TcgRecorder {
 
  private:
   struct Control;
-  TcgRecorder(TempDir folder, Tracing tracing, std::unique_ptr<Control> control);
+  QemuRecorder(TempDir folder, Tracing tracing, std::unique_ptr<Control> control);
 
   TempDir folder_;
   Tracing tracing_;

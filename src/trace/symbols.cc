@@ -29,6 +29,9 @@ Result<> TraceSymbols::add_kernel(const Kernel& kernel) {
     return fail(ErrorKind::environment, "{} has no .rodata or no .text", kernel.vmlinux.string());
   KOBOX_TRY(auto symbols, read_kallsyms(rodata->bytes, text->address));
   for (std::size_t i = 0; i < symbols.size(); ++i) {
+    // arch/x86/kernel/vmlinux.lds.S
+    if (symbols[i].name == "__entry_text_start") entries_.begin = symbols[i].address;
+    if (symbols[i].name == "__entry_text_end") entries_.end = symbols[i].address;
     if (!symbols[i].is_function()) continue;
     auto next = i + 1;
     while (next < symbols.size() && symbols[next].address == symbols[i].address) ++next;
@@ -52,6 +55,8 @@ Result<> TraceSymbols::add_module(const fs::path& ko,
   for (std::size_t at = 0; at + sizeof(Elf64_Sym) <= table->bytes.size(); at += sizeof(Elf64_Sym)) {
     Elf64_Sym symbol;
     std::memcpy(&symbol, table->bytes.data() + at, sizeof symbol);
+    if (symbol.st_shndx == SHN_UNDEF && symbol.st_name != 0 && symbol.st_name < names->bytes.size())
+      called_.emplace_back(names->bytes.substr(symbol.st_name).data());
     if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF ||
         symbol.st_shndx > all.size() || symbol.st_name >= names->bytes.size())
       continue;

@@ -27,8 +27,12 @@ class TraceSymbols {
 
   // The module's functions' beginnings, ascending, and where its code lies.
   std::vector<std::uint64_t> module_functions() const;
+  // What the module calls outside of itself: its undefined symbols, data among them.
+  const std::vector<std::string>& called() const { return called_; }
   const std::vector<AddressRange>& module_code() const { return code_; }
   bool in_module(std::uint64_t address) const;
+  // The kernel's .entry.text, by which system calls and interrupts come in; empty if not known.
+  const AddressRange& entries() const { return entries_; }
 
   // The function that holds an address; "0xffffffff81000000" if none does.
   std::string name(std::uint64_t address) const;
@@ -43,7 +47,9 @@ class TraceSymbols {
                       const std::map<std::string, std::uint64_t>& sections);
 
   std::map<std::uint64_t, Function> functions_;
+  AddressRange entries_;
   std::vector<AddressRange> code_;
+  std::vector<std::string> called_;
 };
 
 }  // namespace kobox

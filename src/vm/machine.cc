@@ -101,6 +101,7 @@ CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& s
   }
   if (spec.tracing) {
     add("-D", spec.tracing->log.string());
+    if (kvm) add("-msg", "timestamp=on");  // under TCG the plugin says when
     if (!kvm && !spec.tracing->plugin.empty()) {
       add("-d", "plugin");
       add("-plugin", fmt::format("{},control={}", option_value(spec.tracing->plugin.string()),

@@ -159,7 +159,7 @@ TEST_F(TraceTest, BadCalls) {
   EXPECT_THAT(nothing.error, HasSubstr("give either --test NAME or --run COMMAND"));
   const auto format = run(trace(k_exercise, {"--run", "true", "--format", "xml"}));
   EXPECT_EQ(format.code(), 2) << format;
-  EXPECT_THAT(format.error, HasSubstr("--format 'xml': use terminal or json"));
+  EXPECT_THAT(format.error, HasSubstr("--format 'xml': use terminal, json, html or perfetto"));
 }
 
 }  // namespace

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "trace/exit_reasons.h"
+
+#include <fmt/format.h>
+
+#include <span>
+
+namespace kobox {
+namespace {
+
+struct Name {
+  std::uint32_t number;
+  const char* text;
+};
+
+constexpr Name k_vmx[] = {
+    {0x0, "EXCEPTION_NMI"},
+    {0x1, "EXTERNAL_INTERRUPT"},
+    {0x2, "TRIPLE_FAULT"},
+    {0x3, "INIT_SIGNAL"},
+    {0x4, "SIPI_SIGNAL"},
+    {0x7, "INTERRUPT_WINDOW"},
+    {0x8, "NMI_WINDOW"},
+    {0x9, "TASK_SWITCH"},
+    {0xa, "CPUID"},
+    {0xc, "HLT"},
+    {0xd, "INVD"},
+    {0xe, "INVLPG"},
+    {0xf, "RDPMC"},
+    {0x10, "RDTSC"},
+    {0x12, "VMCALL"},
+    {0x13, "VMCLEAR"},
+    {0x14, "VMLAUNCH"},
+    {0x15, "VMPTRLD"},
+    {0x16, "VMPTRST"},
+    {0x17, "VMREAD"},
+    {0x18, "VMRESUME"},
+    {0x19, "VMWRITE"},
+    {0x1a, "VMOFF"},
+    {0x1b, "VMON"},
+    {0x1c, "CR_ACCESS"},
+    {0x1d, "DR_ACCESS"},
+    {0x1e, "IO_INSTRUCTION"},
+    {0x1f, "MSR_READ"},
+    {0x20, "MSR_WRITE"},
+    {0x21, "INVALID_STATE"},
+    {0x22, "MSR_LOAD_FAIL"},
+    {0x24, "MWAIT_INSTRUCTION"},
+    {0x25, "MONITOR_TRAP_FLAG"},
+    {0x27, "MONITOR_INSTRUCTION"},
+    {0x28, "PAUSE_INSTRUCTION"},
+    {0x29, "MCE_DURING_VMENTRY"},
+    {0x2b, "TPR_BELOW_THRESHOLD"},
+    {0x2c, "APIC_ACCESS"},
+    {0x2d, "EOI_INDUCED"},
+    {0x2e, "GDTR_IDTR"},
+    {0x2f, "LDTR_TR"},
+    {0x30, "EPT_VIOLATION"},
+    {0x31, "EPT_MISCONFIG"},
+    {0x32, "INVEPT"},
+    {0x33, "RDTSCP"},
+    {0x34, "PREEMPTION_TIMER"},
+    {0x35, "INVVPID"},
+    {0x36, "WBINVD"},
+    {0x37, "XSETBV"},
+    {0x38, "APIC_WRITE"},
+    {0x39, "RDRAND"},
+    {0x3a, "INVPCID"},
+    {0x3b, "VMFUNC"},
+    {0x3c, "ENCLS"},
+    {0x3d, "RDSEED"},
+    {0x3e, "PML_FULL"},
+    {0x3f, "XSAVES"},
+    {0x40, "XRSTORS"},
+    {0x43, "UMWAIT"},
+    {0x44, "TPAUSE"},
+    {0x4a, "BUS_LOCK"},
+    {0x4b, "NOTIFY"},
+};
+
+constexpr Name k_svm[] = {
+    {0x0, "read_cr0"},
+    {0x2, "read_cr2"},
+    {0x3, "read_cr3"},
+    {0x4, "read_cr4"},
+    {0x8, "read_cr8"},
+    {0x10, "write_cr0"},
+    {0x12, "write_cr2"},
+    {0x13, "write_cr3"},
+    {0x14, "write_cr4"},
+    {0x18, "write_cr8"},
+    {0x20, "read_dr0"},
+    {0x21, "read_dr1"},
+    {0x22, "read_dr2"},
+    {0x23, "read_dr3"},
+    {0x24, "read_dr4"},
+    {0x25, "read_dr5"},
+    {0x26, "read_dr6"},
+    {0x27, "read_dr7"},
+    {0x30, "write_dr0"},
+    {0x31, "write_dr1"},
+    {0x32, "write_dr2"},
+    {0x33, "write_dr3"},
+    {0x34, "write_dr4"},
+    {0x35, "write_dr5"},
+    {0x36, "write_dr6"},
+    {0x37, "write_dr7"},
+    {0x60, "interrupt"},
+    {0x61, "nmi"},
+    {0x62, "smi"},
+    {0x63, "init"},
+    {0x64, "vintr"},
+    {0x65, "cr0_sel_write"},
+    {0x66, "read_idtr"},
+    {0x67, "read_gdtr"},
+    {0x68, "read_ldtr"},
+    {0x69, "read_rt"},
+    {0x6a, "write_idtr"},
+    {0x6b, "write_gdtr"},
+    {0x6c, "write_ldtr"},
+    {0x6d, "write_rt"},
+    {0x6e, "rdtsc"},
+    {0x6f, "rdpmc"},
+    {0x70, "pushf"},
+    {0x71, "popf"},
+    {0x72, "cpuid"},
+    {0x73, "rsm"},
+    {0x74, "iret"},
+    {0x75, "swint"},
+    {0x76, "invd"},
+    {0x77, "pause"},
+    {0x78, "hlt"},
+    {0x79, "invlpg"},
+    {0x7a, "invlpga"},
+    {0x7b, "io"},
+    {0x7c, "msr"},
+    {0x7d, "task_switch"},
+    {0x7e, "ferr_freeze"},
+    {0x7f, "shutdown"},
+    {0x80, "vmrun"},
+    {0x81, "hypercall"},
+    {0x82, "vmload"},
+    {0x83, "vmsave"},
+    {0x84, "stgi"},
+    {0x85, "clgi"},
+    {0x86, "skinit"},
+    {0x87, "rdtscp"},
+    {0x88, "icebp"},
+    {0x89, "wbinvd"},
+    {0x8a, "monitor"},
+    {0x8b, "mwait"},
+    {0x8d, "xsetbv"},
+    {0x8f, "write_efer_trap"},
+    {0x90, "write_cr0_trap"},
+    {0x94, "write_cr4_trap"},
+    {0x98, "write_cr8_trap"},
+    {0xa2, "invpcid"},
+    {0x400, "npf"},
+    {0x401, "avic_incomplete_ipi"},
+    {0x402, "avic_unaccelerated_access"},
+    {0x403, "vmgexit"},
+    {0x80000001, "vmgexit_mmio_read"},
+    {0x80000002, "vmgexit_mmio_write"},
+    {0x80000003, "vmgexit_nmi_complete"},
+    {0x80000004, "vmgexit_ap_hlt_loop"},
+    {0x80000005, "vmgexit_ap_jump_table"},
+    {0x80000010, "vmgexit_page_state_change"},
+    {0x80000011, "vmgexit_guest_request"},
+    {0x80000012, "vmgexit_ext_guest_request"},
+    {0x80000013, "vmgexit_ap_creation"},
+    {0x8000fffd, "vmgexit_hypervisor_feature"},
+    {0xffffffff, "invalid_guest_state"},
+};
+
+constexpr Name k_run[] = {
+    {0x0, "UNKNOWN"},
+    {0x1, "EXCEPTION"},
+    {0x2, "IO"},
+    {0x3, "HYPERCALL"},
+    {0x4, "DEBUG"},
+    {0x5, "HLT"},
+    {0x6, "MMIO"},
+    {0x7, "IRQ_WINDOW_OPEN"},
+    {0x8, "SHUTDOWN"},
+    {0x9, "FAIL_ENTRY"},
+    {0xa, "INTR"},
+    {0xb, "SET_TPR"},
+    {0xc, "TPR_ACCESS"},
+    {0x10, "NMI"},
+    {0x11, "INTERNAL_ERROR"},
+    {0x15, "WATCHDOG"},
+    {0x18, "SYSTEM_EVENT"},
+    {0x1a, "IOAPIC_EOI"},
+    {0x1b, "HYPERV"},
+    {0x1d, "X86_RDMSR"},
+    {0x1e, "X86_WRMSR"},
+    {0x1f, "DIRTY_RING_FULL"},
+    {0x20, "AP_RESET_HOLD"},
+    {0x21, "X86_BUS_LOCK"},
+    {0x22, "XEN"},
+    {0x25, "NOTIFY"},
+    {0x27, "MEMORY_FAULT"},
+};
+
+constexpr std::uint32_t k_isa_vmx = 1;
+// Only the lower half of VMX's is the reason; the flags above say how it came about.
+constexpr std::uint32_t k_vmx_basic_reason = 0xffff;
+
+std::string name_of(std::span<const Name> names, std::uint32_t number) {
+  for (const auto& name : names)
+    if (name.number == number) return name.text;
+  return fmt::format("reason {:#x}", number);
+}
+
+}  // namespace
+
+std::string exit_reason_name(std::uint32_t isa, std::uint32_t reason) {
+  return isa == k_isa_vmx ? name_of(k_vmx, reason & k_vmx_basic_reason) : name_of(k_svm, reason);
+}
+
+std::string kvm_run_exit_name(std::uint32_t reason) { return name_of(k_run, reason); }
+
+}  // namespace kobox
