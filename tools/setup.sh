@@ -15,26 +15,31 @@ k_run_packages=(
   gcc-12 libc6-dev make
 )
 
+# To test it: the browser that shows the page of a trace.
+k_test_packages=(chromium)
+
 say() { printf '== %s\n' "$*"; }
 die() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2
   exit 1
 }
 
+# missing_packages [MORE…]
 missing_packages() {
   local package
-  for package in "${k_build_packages[@]}" "${k_run_packages[@]}"; do
+  for package in "${k_build_packages[@]}" "${k_run_packages[@]}" "$@"; do
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
       printf '%s\n' "$package"
   done
 }
 
-# Installs what is missing; does not touch apt, nor ask for root, when nothing is.
+# install_packages [MORE…]: installs what is missing; does not touch apt, nor ask for root, when
+# nothing is.
 install_packages() {
   command -v dpkg-query apt-get >/dev/null ||
     die "this is no Debian; README.md says what kobox needs"
   local missing
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages "$@")
   ((${#missing[@]} > 0)) || return 0
 
   local as_root=()
