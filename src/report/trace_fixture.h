@@ -26,7 +26,7 @@ inline TraceFacts hostile_facts() {
 
 // Three exits in two calls of a function at 0xc000 on CPU 1, one elsewhere on CPU 0.
 inline void feed_hostile_events(const TraceSink& sink) {
-  const auto exit = [](unsigned cpu, std::uint64_t ns, std::uint64_t call, std::string reason) {
+  const auto left = [](unsigned cpu, std::uint64_t ns, std::uint64_t call, std::string reason) {
     return Exit{.cpu = cpu,
                 .ns = ns,
                 .duration_ns = 250,
@@ -42,14 +42,14 @@ inline void feed_hostile_events(const TraceSink& sink) {
                 .region = k_hostile};
   };
   sink.call({.id = 1, .function = 0xc000, .cpu = 1, .ns = 1'000'000});
-  sink.exit(exit(1, 1'000'500, 1, "io"));
+  sink.exit(left(1, 1'000'500, 1, "io"));
   sink.call({.id = 2, .parent = 1, .function = 0xc100, .cpu = 1, .ns = 1'001'000});
-  sink.exit(exit(1, 1'001'500, 2, "io"));
+  sink.exit(left(1, 1'001'500, 2, "io"));
   sink.end({.id = 2, .cpu = 1, .ns = 1'002'000});
   sink.end({.id = 1, .cpu = 1, .ns = 1'003'000});
-  sink.exit(exit(0, 1'004'000, 0, "<hlt>"));
+  sink.exit(left(0, 1'004'000, 0, "<hlt>"));
   sink.call({.id = 3, .function = 0xc000, .cpu = 1, .ns = 1'005'000});  // does not return
-  sink.exit(exit(1, 1'005'500, 3, "io"));
+  sink.exit(left(1, 1'005'500, 3, "io"));
 }
 
 }  // namespace kobox
