@@ -29,7 +29,7 @@ constexpr std::array<const char*, 5> k_events = {"kvm_exit", "kvm_entry", "kvm_p
 
 [[noreturn]] void die(const std::string& what) {
   std::fprintf(stderr, "trace_analysis_bench: %s\n", what.c_str());
-  std::exit(1);
+  std::_Exit(1);
 }
 
 std::vector<EventFormat> formats_of(const fs::path& tracing) {
