@@ -97,6 +97,11 @@ Json drain_file(const Json& request) {
   return {{"end", got <= 0}, {"data", Json::binary(std::move(data))}};
 }
 
+Json rename_file(const Json& request) {
+  const bool done = ::rename(text(request, "path").c_str(), text(request, "to").c_str()) == 0;
+  return failure_unless(done ? 0 : errno);
+}
+
 Json configure(const Json& request) {
   const auto set = [](const char* path, std::int64_t value) {
     write_setting(path, std::to_string(value));
@@ -212,6 +217,7 @@ Json Agent::answer(const std::string& operation, const Json& request) {
   if (operation == "put") return put_file(request);
   if (operation == "get") return get_file(request);
   if (operation == "drain") return drain_file(request);
+  if (operation == "rename") return rename_file(request);
   if (operation == "sections") return {{"sections", module_sections(text(request, "name"))}};
   if (operation == "mark") {
     marked_ = inventory();

@@ -145,6 +145,12 @@ Result<> AgentClient::put(std::string_view path, std::string_view bytes, int mod
   return {};
 }
 
+Result<> AgentClient::rename(std::string_view path, std::string_view to) {
+  KOBOX_TRY(const auto reply, ask("rename", {{"path", path}, {"to", to}}, k_answer_limit));
+  if (reply.ok) return {};
+  return fail(ErrorKind::tool, "cannot rename {} in the guest: {}", path, reply.error);
+}
+
 Result<std::string> AgentClient::get(std::string_view path, std::size_t max) {
   std::string bytes;
   while (bytes.size() < max) {

@@ -55,6 +55,7 @@ class AgentClient {
   Result<RunReply> run(const RunRequest& request);
 
   Result<> put(std::string_view path, std::string_view bytes, int mode);
+  Result<> rename(std::string_view path, std::string_view to);
   // ErrorKind::tool with the guest's errno text if it cannot be read; at most max bytes.
   Result<std::string> get(std::string_view path, std::size_t max);
 

@@ -212,6 +212,18 @@ TEST_F(AgentClientTest, PutStopsAtTheFirstRefusal) {
   EXPECT_FALSE(client_.put("/f", std::string(3 * wire::k_chunk, 'x'), 0644));
 }
 
+TEST_F(AgentClientTest, RenameNamesBoth) {
+  expect("rename", [&](const Json& request) {
+    EXPECT_EQ(request.at("path"), "/store/a");
+    EXPECT_EQ(request.at("to"), "/bin/a");
+    answer(request, Json::object());
+  });
+  EXPECT_TRUE(client_.rename("/store/a", "/bin/a"));
+  expect("rename", {{"ok", false}, {"error", "No such file or directory"}});
+  EXPECT_EQ(client_.rename("/store/a", "/bin/a").error().message(),
+            "cannot rename /store/a in the guest: No such file or directory");
+}
+
 TEST_F(AgentClientTest, GetGoesInChunks) {
   const std::string file(wire::k_chunk + 10, 'g');
   for (const bool last : {false, true})

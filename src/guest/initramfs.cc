@@ -23,7 +23,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // Changes when the layout below does.
-constexpr std::string_view k_format = "initramfs 2";
+constexpr std::string_view k_format = "initramfs 3";
 
 // What the agent's port needs. Their own dependencies follow from the modules themselves.
 const std::vector<std::string> k_drivers = {"virtio_pci", "virtio_console"};
@@ -31,7 +31,8 @@ const std::vector<std::string> k_drivers = {"virtio_pci", "virtio_console"};
 constexpr std::array k_folders = {"bin",          "sbin",     "dev",     "etc",  "kobox",
                                   "kobox/bin",    "lib",      "mnt",     "proc", "root",
                                   "kobox/module", "run",      "sys",     "usr",  "var",
-                                  "usr/bin",      "usr/sbin", "var/log", "home", "home/user"};
+                                  "usr/bin",      "usr/sbin", "var/log", "home", "home/user",
+                                  "kobox/programs"};
 
 constexpr std::string_view k_passwd =
     "root:x:0:0:root:/root:/bin/sh\n"

@@ -22,6 +22,7 @@
 //   get        path, offset, max → data, end
 //   drain      path, max → data, end   (reads without waiting, and takes away what it reads: of
 //              tracefs' trace_pipe_raw, which gives a page a read; end: there is no more now)
+//   rename     path, to → –
 //   load       path, params, timeout_ms → signal, timed_out   (finit_module(2) in a process of
 //              its own; errno on refusal; signal if the process was killed: an oops)
 //   unload     name, timeout_ms → signal, timed_out           (delete_module(2), O_NONBLOCK)
@@ -100,6 +101,8 @@ class FrameReader {
 // Where things are in the small guest.
 inline constexpr const char* k_driver_list = "/kobox/drivers";  // one path a line, in load order
 inline constexpr const char* k_program_folder = "/kobox/bin";
+// Programs that are there and that no test may find yet.
+inline constexpr const char* k_program_store = "/kobox/programs";
 inline constexpr const char* k_module_folder = "/kobox/module";
 
 }  // namespace kobox::wire

@@ -29,6 +29,7 @@ namespace kobox {
 struct LoadedModule {
   std::size_t log_mark = 0;      // where in the kernel's log the load begins
   std::size_t console_mark = 0;  // and in the console's text
+  std::set<std::string> stored = {};  // programs in wire::k_program_store
 };
 
 // A saved machine with the module loaded.
@@ -83,7 +84,8 @@ class Session {
   // is only watched. Errors: only interrupted, internal. Whatever the guest does is an Outcome.
   Result<Outcome> run(const TestSpec& test, const std::function<void()>& on_settling);
 
-  // Instead of a test: brings a saveable machine to where tests begin, and saves it there.
+  // Instead of a test: brings a saveable machine to where tests begin, and saves it there, with all
+  // programs that are prepared; a test still finds only its own.
   Result<std::variant<LoadedSnapshot, Outcome>> save_loaded();
 
   // Lets a fork run; sets the time of day, fresh random numbers, and the kernel's watchdogs so
@@ -122,6 +124,7 @@ class Session {
   std::optional<KernelReport> most_telling_in_log(std::size_t from) const;
   std::optional<Failure> kernel_failure(Trial& trial, bool machine_is_gone);
   Failure machine_failure(const Error& error, Stage stage);
+  Result<> store_programs();
   Result<> take_trouble(const Result<>& attempted, Trial& trial);
   Outcome conclude(Trial& trial);
 

@@ -105,6 +105,7 @@ Result<std::variant<LoadedSnapshot, Session::Outcome>> Session::save_loaded() {
   guest_->give_up_when({});
   KOBOX_CHECK(take_trouble(attempted, trial));
   if (trial.stage != Stage::testing) return conclude(trial);
+  KOBOX_CHECK(store_programs());
   KOBOX_TRY(auto snapshot, save_guest(guest_->loop(), *guest_));
   return LoadedSnapshot{.snapshot = std::move(snapshot), .loaded = std::move(*loaded_)};
 }

@@ -87,6 +87,41 @@ run = "test $(cat /proc/sys/kernel/tainted) = $((1 << 12 | 1 << 13))"
   EXPECT_EQ(tests[3]["verdict"], "pass") << done;
 }
 
+// The machine that is saved with the module loaded holds all of them.
+TEST_F(ForkTest, ATestFindsItsOwnProgramsAndNoOthers) {
+  const auto place = project(R"TOML(
+[[test]]
+name = "uses one"
+run = "one"
+programs = ["one.c"]
+stdout = "one"
+[[test]]
+name = "uses both"
+run = "one && two"
+programs = ["one.c", "two.c"]
+stdout = "onetwo"
+[[test]]
+name = "has none"
+run = "command -v one two"
+status = 127
+stdout = ""
+[[test]]
+name = "has the other"
+run = "two; command -v one"
+programs = ["two.c"]
+status = 127
+stdout = "two"
+)TOML");
+  for (const std::string name : {"one", "two"})
+    spit(place / (name + ".c"),
+         "#include <stdio.h>\nint main(void) { return fputs(\"" + name + "\", stdout) < 0; }\n");
+  for (const auto& more : {Arguments{"-v"}, Arguments{"--fresh-boot"}}) {
+    const auto done = test(place, more);
+    EXPECT_EQ(done.code(), 0) << done;
+    EXPECT_EQ(done.error.find("loaded the module") != std::string::npos, more[0] == "-v") << done;
+  }
+}
+
 TEST_F(ForkTest, EveryForkHasItsOwnRandomNumbers) {
   EXPECT_THAT(said_by("head -c 16 /dev/urandom | od -An -tx1", 5), SizeIs(5));
 }
