@@ -18,9 +18,13 @@ constexpr std::array<AddCommand, 10> k_commands = {
     add_cache_command, add_doctor_command,
 };
 
-// A word where a command should be gets a suggestion; CLI11 only says that it is unexpected.
-std::string unknown_command(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return "";
+// A word where a command should be gets a suggestion; CLI11 only says that it is unexpected, and of
+// an option before the command not even that.
+std::string unknown_first_word(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2) return "";
+  if (argv[1][0] == '-')
+    return fmt::format("unknown option '{}'; a command comes first, kobox --help lists them",
+                       argv[1]);
   std::vector<std::string> names;
   for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
   if (std::ranges::find(names, argv[1]) != names.end()) return "";
@@ -30,7 +34,7 @@ std::string unknown_command(const CLI::App& app, int argc, char** argv) {
 
 int parse_failed(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-  const auto unknown = unknown_command(app, argc, argv);
+  const auto unknown = unknown_first_word(app, argc, argv);
   print_error(unknown.empty() ? std::string(error.what()) + "; see --help" : unknown);
   return k_exit_usage;
 }

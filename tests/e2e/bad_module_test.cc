@@ -180,6 +180,8 @@ TEST_F(BadModuleTest, WrongOptionsSayWhichAreRight) {
   const auto quiet = quiet_module().string();
   EXPECT_THAT(said({"frobnicate"}), HasSubstr("unknown command 'frobnicate'"));
   EXPECT_THAT(said({}), HasSubstr("see --help"));
+  EXPECT_THAT(said({"--frobnicate"}), HasSubstr("unknown option '--frobnicate'"));
+  EXPECT_THAT(said({"test", "--frobnicate"}), HasSubstr("--frobnicate"));
   EXPECT_THAT(said({"test", "--accel", "xen", quiet}), HasSubstr("use auto, kvm or tcg"));
   EXPECT_THAT(said({"test", "--format", "xml", quiet}), HasSubstr("use terminal, json, junit"));
   EXPECT_THAT(said({"test", "--timeout", "soon", quiet}), HasSubstr("'soon' is not a time"));
