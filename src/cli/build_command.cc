@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
+#include "lab/cache.h"
 #include "report/render.h"
 
 namespace kobox {
@@ -27,6 +28,7 @@ Result<Built> build_for(const LabOptions& lab, const Project& project, const std
                         StatusLine& status) {
   status.stage(selector, "looking for the kernel");
   KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
+  KOBOX_TRY(const auto in_use, use_cache(lab.cache));
   status.stage(selector, "building");
   KOBOX_TRY(auto outcome,
             build_module(

@@ -28,11 +28,10 @@ constexpr std::string_view k_format = "initramfs 3";
 // What the agent's port needs. Their own dependencies follow from the modules themselves.
 const std::vector<std::string> k_drivers = {"virtio_pci", "virtio_console"};
 
-constexpr std::array k_folders = {"bin",          "sbin",     "dev",     "etc",  "kobox",
-                                  "kobox/bin",    "lib",      "mnt",     "proc", "root",
-                                  "kobox/module", "run",      "sys",     "usr",  "var",
-                                  "usr/bin",      "usr/sbin", "var/log", "home", "home/user",
-                                  "kobox/programs"};
+constexpr std::array k_folders = {
+    "bin", "sbin",    "dev",      "etc",          "kobox", "kobox/bin", "lib",
+    "mnt", "proc",    "root",     "kobox/module", "run",   "sys",       "usr",
+    "var", "usr/bin", "usr/sbin", "var/log",      "home",  "home/user", "kobox/programs"};
 
 constexpr std::string_view k_passwd =
     "root:x:0:0:root:/root:/bin/sh\n"
@@ -169,7 +168,7 @@ Result<fs::path> find_agent() {
     return fs::path(named);
   std::error_code error;
   const auto self = fs::read_symlink("/proc/self/exe", error);
-  const auto agent = self.parent_path().parent_path() / "libexec/kobox/kobox-agent";
+  auto agent = self.parent_path().parent_path() / "libexec/kobox/kobox-agent";
   if (!error && fs::exists(agent, error)) return agent;
   return fail(ErrorKind::environment,
               "the guest's agent is not at {}; install kobox with cmake --install, or name the "

@@ -37,6 +37,13 @@ SystemClock::time_point changed_at(const fs::path& path) {
                                           : SystemClock::time_point();
 }
 
+// One for all: a run looks for many of them, one after the other.
+fs::path common_lock(const fs::path& cache) { return cache / "lock"; }
+
+bool under_common_lock(const CacheItem& item) {
+  return item.kind == "build" || item.kind == "program" || item.kind == "guest";
+}
+
 // A folder with a `lock` file in it is in use while somebody holds that.
 bool is_locked(const fs::path& folder) {
   std::error_code ignored;
@@ -95,9 +102,15 @@ Result<> remove_item(const CacheItem& item, const fs::path& cache) {
   return {};
 }
 
-}  // namespace
+// Nothing if somebody uses the cache, or if there is none.
+Result<std::optional<FileLock>> try_own_cache(const fs::path& cache) {
+  std::error_code ignored;
+  if (!fs::exists(cache, ignored)) return std::nullopt;
+  return FileLock::try_acquire(common_lock(cache), LockMode::exclusive);
+}
 
-Result<std::vector<CacheItem>> list_cache(const fs::path& cache, const fs::path& state) {
+Result<std::vector<CacheItem>> list_items(const fs::path& cache, const fs::path& state,
+                                          bool cache_is_ours) {
   std::vector<CacheItem> items;
   KOBOX_TRY(const auto kernels, kernel_cache_entries(cache));
   for (const auto& entry : kernels)
@@ -113,13 +126,26 @@ Result<std::vector<CacheItem>> list_cache(const fs::path& cache, const fs::path&
   add_folder_items(items, template_folder(cache), "machine");
   add_symbol_files(items, symbol_folder(cache));
   add_folder_items(items, state / "runs", "run");
+  for (auto& item : items)
+    if (under_common_lock(item)) item.in_use = item.in_use || !cache_is_ours;
   std::ranges::sort(items, {}, &CacheItem::last_used);
   return items;
 }
 
+}  // namespace
+
+Result<FileLock> use_cache(const fs::path& cache) {
+  return FileLock::acquire(common_lock(cache), LockMode::shared, Deadline::never());
+}
+
+Result<std::vector<CacheItem>> list_cache(const fs::path& cache, const fs::path& state) {
+  return list_items(cache, state, !is_locked(cache));
+}
+
 Result<std::vector<CacheItem>> prune_cache(const fs::path& cache, const fs::path& state,
                                            const PrunePolicy& policy) {
-  KOBOX_TRY(auto items, list_cache(cache, state));
+  KOBOX_TRY(const auto lock, try_own_cache(cache));
+  KOBOX_TRY(auto items, list_items(cache, state, lock.has_value()));
   if (policy.only_machines)
     std::erase_if(items, [](const CacheItem& item) { return item.kind != "machine"; });
   std::uint64_t total = 0;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/files.h"
 #include "base/result.h"
 
 namespace kobox {
@@ -21,6 +22,10 @@ struct CacheItem {
   std::chrono::system_clock::time_point last_used;
   bool in_use = false;
 };
+
+// While it lives, what a run needs of the cache (builds, programs, initramfs) stays there. Waits
+// for a prune that is under way. Errors: environment (the cache cannot be written), interrupted.
+Result<FileLock> use_cache(const std::filesystem::path& cache);
 
 // Everything, the longest unused first.
 Result<std::vector<CacheItem>> list_cache(const std::filesystem::path& cache,
@@ -40,8 +45,7 @@ Result<std::vector<CacheItem>> prune_cache(const std::filesystem::path& cache,
 
 // What kobox does by itself after it has saved a machine: removes the longest unused of the saved
 // machines until they fit their limit. That is KOBOX_CACHE_LIMIT ("20G"), or 10 GB; ErrorKind
-// usage if it is no size. Other things in the cache hold no lock and may be needed by a run that
-// has only just looked for them; they are small.
+// usage if it is no size. Other things in the cache are small.
 Result<std::vector<CacheItem>> trim_cache(const std::filesystem::path& cache,
                                           const std::filesystem::path& state);
 

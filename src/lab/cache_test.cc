@@ -111,6 +111,18 @@ TEST_F(LabCacheTest, WhatIsInUseStays) {
   EXPECT_THAT(left(), IsEmpty());
 }
 
+TEST_F(LabCacheTest, WhatARunMayNeedStaysWhileThereIsOne) {
+  {
+    const auto one = use_cache(cache()).value();
+    const auto other = use_cache(cache()).value();
+    const auto items = list_cache(cache(), state()).value();
+    for (const auto& item : items) EXPECT_EQ(item.in_use, item.kind != "run") << item.name;
+    EXPECT_THAT(prune({.everything = true}), ElementsAre("run-b"));
+    EXPECT_THAT(left(), ElementsAre("build-a", "program-c", "guest-d.cpio", "build-e"));
+  }
+  EXPECT_EQ(prune({.everything = true}).size(), 4U);
+}
+
 TEST_F(LabCacheTest, ALinkIsRemovedWithoutWhatItLeadsTo) {
   const auto outside = folder_.path() / "outside";
   ASSERT_TRUE(write_file(outside / "precious", "x"));

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "guest/initramfs.h"
 #include "kernel/cache.h"
+#include "lab/cache.h"
 #include "module/ko_file.h"
 
 namespace kobox {
@@ -80,8 +81,10 @@ bool holds_module(const Project& project) {
 Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project,
                                const std::vector<TestSpec>& tests, const Kernel& kernel,
                                const std::string& progress_key, Progress& progress) {
+  KOBOX_TRY(auto cache_lock, use_cache(options.cache));
   KOBOX_TRY(auto lock, use_lock(kernel));
-  Prepared prepared{.kernel = kernel, .kernel_lock = std::move(lock)};
+  Prepared prepared{
+      .kernel = kernel, .kernel_lock = std::move(lock), .cache_lock = std::move(cache_lock)};
   progress.stage(progress_key, "building");
   KOBOX_TRY(auto outcome, build_module({.source = project.source,
                                         .module_name = project.module_name,

@@ -29,7 +29,9 @@ struct LabOptions {
 
 struct Prepared {
   Kernel kernel;
-  FileLock kernel_lock;  // the kernel stays in the cache while this lives
+  // While these live, the kernel stays in the cache, and so does all that is named below.
+  FileLock kernel_lock;
+  FileLock cache_lock;
   std::filesystem::path initramfs;
   std::optional<BuiltModule> module;         // none if the folder holds no module (kobox shell)
   std::filesystem::path guest_module;        // its .ko without debug sections

@@ -285,20 +285,28 @@ TEST_F(ForkTest, AForkThatDoesNotWakeIsReplacedByABootAndTheReportSaysSo) {
 
 TEST_F(ForkTest, NoneInUseIsPruned) {
   use_own_templates();
+  for (const auto* name : {"builds", "guests", "programs"}) fs::remove(cache_ / "kobox" / name);
   auto sleeping = start_sleeper();
   const auto saved = only_template();
   // The kernels are everybody's; only what this test made may go.
-  for (const auto* name : {"kernels", "builds", "guests", "programs"})
-    fs::remove(cache_ / "kobox" / name);
+  fs::remove(cache_ / "kobox/kernels");
+  const auto made = [&] {
+    return listing(cache_ / "kobox/builds") + listing(cache_ / "kobox/guests");
+  };
+  const auto before = made();
+  EXPECT_THAT(before, HasSubstr(".ko"));
+  EXPECT_THAT(before, HasSubstr(".cpio"));
   const auto listed = run({"cache", "list"});
   EXPECT_THAT(listed.output, ContainsRegex("machine +[0-9.]+ MB [^\n]*-cloud-amd64.tcg.256M.1cpu"
                                            "[^\n]*\\(in use\\)"));
   EXPECT_EQ(run({"cache", "prune", "--all"}).code(), 0);
   EXPECT_TRUE(fs::exists(saved / "memory"));
+  EXPECT_EQ(made(), before);
   sleeping.signal(SIGTERM);
   sleeping.wait();
   EXPECT_EQ(run({"cache", "prune", "--all"}).code(), 0);
   EXPECT_THAT(templates(), IsEmpty());
+  EXPECT_EQ(made(), "");
 }
 
 }  // namespace
