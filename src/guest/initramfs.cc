@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "guest/initramfs.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <elf.h>
 
 #include <array>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <vector>
 
 #include "base/child.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "guest/newc.h"
 #include "guest/wire.h"
 #include "kernel/drivers.h"
 
@@ -38,71 +36,6 @@ constexpr std::string_view k_passwd =
     "user:x:1000:1000:an ordinary user:/home/user:/bin/sh\n"
     "nobody:x:65534:65534:nobody:/:/bin/sh\n";
 constexpr std::string_view k_group = "root:x:0:\ntty:x:5:\nuser:x:1000:\nnogroup:x:65534:\n";
-
-// A newc archive (cpio with the magic 070701; Documentation/driver-api/early-userspace/
-// buffer-format.rst) built in memory. Times are zero, so that equal contents are equal archives.
-class NewcArchive {
- public:
-  NewcArchive() : archive_(archive_write_new()), bytes_(std::make_unique<std::string>()) {
-    archive_write_set_format_cpio_newc(archive_.get());
-    archive_write_set_bytes_per_block(archive_.get(), 0);
-    archive_write_open(archive_.get(), bytes_.get(), nullptr, append, nullptr);
-  }
-
-  void folder(std::string_view path, unsigned mode = 0755) { add(path, AE_IFDIR, mode, "", ""); }
-  void file(std::string_view path, std::string_view data, unsigned mode) {
-    add(path, AE_IFREG, mode, data, "");
-  }
-  void link(std::string_view path, const std::string& target) {
-    add(path, AE_IFLNK, 0777, "", target);
-  }
-  // The kernel opens /dev/console for PID 1 before devtmpfs is there.
-  void console_node() {
-    Entry entry(archive_entry_new());
-    archive_entry_set_pathname(entry.get(), "dev/console");
-    archive_entry_set_mode(entry.get(), AE_IFCHR | 0600);
-    archive_entry_set_rdevmajor(entry.get(), 5);
-    archive_entry_set_rdevminor(entry.get(), 1);
-    archive_entry_set_size(entry.get(), 0);  // libarchive refuses an entry whose size is not known
-    failed_ = failed_ || archive_write_header(archive_.get(), entry.get()) != ARCHIVE_OK;
-  }
-  Result<std::string> finish() {
-    if (failed_ || archive_write_close(archive_.get()) != ARCHIVE_OK)
-      return fail(ErrorKind::internal, "cannot make the initramfs: {}",
-                  archive_error_string(archive_.get()));
-    return std::move(*bytes_);
-  }
-
- private:
-  struct FreeEntry {
-    void operator()(archive_entry* entry) const { archive_entry_free(entry); }
-  };
-  struct FreeArchive {
-    void operator()(archive* one) const { archive_write_free(one); }
-  };
-  using Entry = std::unique_ptr<archive_entry, FreeEntry>;
-
-  static la_ssize_t append(archive*, void* bytes, const void* data, size_t size) {
-    static_cast<std::string*>(bytes)->append(static_cast<const char*>(data), size);
-    return static_cast<la_ssize_t>(size);
-  }
-
-  void add(std::string_view path, unsigned type, unsigned mode, std::string_view data,
-           const std::string& target) {
-    Entry entry(archive_entry_new());
-    archive_entry_set_pathname(entry.get(), std::string(path).c_str());
-    archive_entry_set_mode(entry.get(), type | mode);
-    archive_entry_set_size(entry.get(), static_cast<la_int64_t>(data.size()));
-    if (type == AE_IFLNK) archive_entry_set_symlink(entry.get(), target.c_str());
-    failed_ = failed_ || archive_write_header(archive_.get(), entry.get()) != ARCHIVE_OK ||
-              archive_write_data(archive_.get(), data.data(), data.size()) !=
-                  static_cast<la_ssize_t>(data.size());
-  }
-
-  std::unique_ptr<archive, FreeArchive> archive_;
-  std::unique_ptr<std::string> bytes_;
-  bool failed_ = false;  // the archive's error string says how
-};
 
 bool is_static(const fs::path& program) {
   const auto bytes = read_file(program, 64 << 20);
