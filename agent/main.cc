@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// kobox-agent: PID 1 of the small guest. It brings the guest up, opens the port to the host and
-// does what the host asks (src/guest/wire.h). It never ends: PID 1 must not.
+// kobox-agent: PID 1 of the small guest, a service in a guest with a system of its own. As PID 1 it
+// brings the guest up; then it opens the port to the host and does what the host asks
+// (src/guest/wire.h). It never ends: PID 1 must not.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cstdlib>
 
 #include "agent.h"
@@ -12,6 +16,9 @@ int main() {
   ::setenv("HOME", "/root", 1);
   ::setenv("USER", "root", 1);
   ::setenv("SHELL", "/bin/sh", 1);
-  agent::bring_up();
+  if (::getpid() == 1)
+    agent::bring_up();
+  else
+    ::umask(022);
   agent::Agent(agent::open_port()).serve();
 }

@@ -7,12 +7,14 @@ k_build_packages=(
   cmake ninja-build g++ pkg-config
   libarchive-dev libasio-dev libbpf-dev libcli11-dev libdw-dev libelf-dev libfmt-dev libgmock-dev libgtest-dev
   libpugixml-dev libre2-dev libtomlplusplus-dev libtracefs-dev libxxhash-dev nlohmann-json3-dev
+  libext2fs-dev comerr-dev
 )
 # To run it: a machine, its userland, Debian's kernels and the compiler that they are built with.
 k_run_packages=(
   qemu-system-x86 busybox-static gdb
   debian-archive-keyring ca-certificates
   gcc-12 libc6-dev make
+  mmdebstrap e2fsprogs qemu-utils fakechroot fakeroot  # for disk images
 )
 
 # To test it: the browser that shows the page of a trace, and a checker of kernel code.

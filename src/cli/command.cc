@@ -3,6 +3,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "guest/disk_store.h"
 
 namespace kobox {
 
@@ -30,8 +31,14 @@ void add_kernel_options(CLI::App& app, CommonOptions& options) {
 
 void add_machine_options(CLI::App& app, CommonOptions& options) {
   app.add_option("--accel", options.accel, "auto, kvm or tcg")->type_name("NAME");
-  app.add_option("--guest", options.guest, "initramfs (disk guests are not there yet)")
+  app.add_option("--guest", options.guest, "initramfs, the small guest, or disk, a Debian")
       ->type_name("KIND");
+  app.add_option("--image", options.image, "The disk guest's image (default: its kernel's own)")
+      ->type_name("NAME");
+  app.add_option("--boot", options.boot, "A disk guest boots by its kernel or by its disk")
+      ->type_name("HOW");
+  app.add_option("--build", options.build, "Build the module on the host or in the (disk) guest")
+      ->type_name("WHERE");
   app.add_option("--jobs", options.jobs, "Tests at once (default: as cores and memory allow)")
       ->type_name("N")
       ->check(CLI::Range(1, 256));
@@ -62,11 +69,47 @@ Result<LabOptions> lab_options(const CommonOptions& options) {
   KOBOX_TRY(lab.state, state_folder());
   if (!options.headers.empty()) lab.headers = std::filesystem::absolute(options.headers);
   lab.network = options.offline ? Network::forbidden : Network::allowed;
-  if (options.guest == "disk")
-    return fail(ErrorKind::usage, "--guest disk is not there yet; use initramfs");
-  if (options.guest != "initramfs")
-    return fail(ErrorKind::usage, "--guest '{}': use initramfs", options.guest);
   return lab;
+}
+
+Result<Project> project_of(const CommonOptions& options) {
+  KOBOX_TRY(auto project, load_project(options.folder));
+  if (!options.guest.empty()) {
+    KOBOX_TRY_WHILE("--guest", project.guest, parse_guest(options.guest));
+  }
+  if (!options.build.empty()) {
+    KOBOX_TRY_WHILE("--build", project.build, parse_build(options.build));
+  }
+  if (options.boot != "kernel" && options.boot != "disk")
+    return fail(ErrorKind::usage, "--boot '{}': use kernel or disk", options.boot);
+  if (options.boot == "disk") project.boot = BootFrom::disk;
+  project.image = options.image;
+  if (project.guest == GuestKind::disk) {
+    if (project.image.empty() || !options.kernels.empty()) return project;
+    // An image has its one kernel.
+    KOBOX_TRY(const auto cache, cache_folder());
+    KOBOX_TRY(const auto image, DiskStore(cache).find(project.image));
+    project.kernels_use = {image.release};
+    return project;
+  }
+  const char* option = project.boot == BootFrom::disk       ? "--boot disk"
+                       : !project.image.empty()             ? "--image"
+                       : project.build == BuildWhere::guest ? "to build in the guest"
+                                                            : nullptr;
+  if (option == nullptr) return project;
+  return fail(ErrorKind::usage, "{} is for disk guests: add --guest disk", option);
+}
+
+std::string guest_words(const CommonOptions& options) {
+  std::string words;
+  const auto add = [&](const char* option, const std::string& value) {
+    if (!value.empty()) words += fmt::format(" {} {}", option, shell_quote(value));
+  };
+  add("--guest", options.guest);
+  add("--image", options.image);
+  if (options.boot != "kernel") add("--boot", options.boot);
+  add("--build", options.build);
+  return words;
 }
 
 Result<std::optional<Duration>> timeout_of(const CommonOptions& options) {

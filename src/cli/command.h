@@ -32,7 +32,10 @@ struct CommonOptions {
   std::vector<std::string> kernels;
   std::string headers;
   std::string accel = "auto";
-  std::string guest = "initramfs";
+  std::string guest;  // "": the project's
+  std::string image;
+  std::string boot = "kernel";
+  std::string build;  // "": the project's
   std::string timeout;
   std::string color = "auto";
   int jobs = 0;
@@ -52,6 +55,10 @@ Loudness loudness_of(const CommonOptions& options);
 Result<ColorWish> color_of(const CommonOptions& options);
 Result<LabOptions> lab_options(const CommonOptions& options);
 Result<std::optional<Duration>> timeout_of(const CommonOptions& options);
+// The project of the folder, with what the options say of its guest.
+Result<Project> project_of(const CommonOptions& options);
+// What of the options chooses the guest, as words to add to a command; each with a blank before it.
+std::string guest_words(const CommonOptions& options);
 // The kernels to run on: --kernel, or what the project says.
 std::vector<std::string> selectors_of(const CommonOptions& options, const Project& project);
 // The test of that name, or the only one whose name contains the words.
@@ -64,6 +71,7 @@ void add_trace_command(CLI::App& app, Action& action);
 void add_exercise_command(CLI::App& app, Action& action);
 void add_decode_command(CLI::App& app, Action& action);
 void add_doctor_command(CLI::App& app, Action& action);
+void add_image_command(CLI::App& app, Action& action);
 void add_kernel_command(CLI::App& app, Action& action);
 void add_shell_command(CLI::App& app, Action& action);
 void add_test_command(CLI::App& app, Action& action);

@@ -80,6 +80,18 @@ TEST_F(CommandTest, ValuesThatAreNone) {
   for (const char* jobs : {"0", "-1", "many", "257", "1.5"})
     EXPECT_THAT(refused({"test", "--jobs=" + std::string(jobs)}), HasSubstr("--jobs")) << jobs;
   EXPECT_THAT(refused({"test", "--guest", "vax"}), HasSubstr("initramfs"));
+  EXPECT_THAT(refused({"test", "--boot", "floppy"}), HasSubstr("use kernel or disk"));
+  EXPECT_THAT(refused({"test", "--build", "elsewhere"}), HasSubstr("on the host or in the guest"));
+  for (const char* option : {"--boot=disk", "--build=guest", "--image=mine"})
+    EXPECT_THAT(refused({"test", option}), HasSubstr("add --guest disk")) << option;
+  EXPECT_THAT(refused({"test", "--guest", "disk", "--image", "mine"}),
+              HasSubstr("there is no image 'mine'"));
+  EXPECT_THAT(refused({"shell", "--persist", "mine"}), HasSubstr("add --guest disk"));
+  EXPECT_THAT(refused({"shell", "--guest", "disk", "--user", "eve"}), HasSubstr("user or root"));
+  EXPECT_THAT(refused({"image", "show", "mine"}), HasSubstr("there is no image 'mine'"));
+  EXPECT_THAT(refused({"image", "remove", "--persist", "mine"}), HasSubstr("nothing is kept"));
+  EXPECT_THAT(refused({"image", "remove"}), HasSubstr("NAME"));
+  EXPECT_THAT(refused({"image", "build", "--size", "huge"}), HasSubstr("--size"));
   EXPECT_THAT(refused({"test", "--filter", "["}), HasSubstr("--filter"));
   EXPECT_THAT(refused({"test", "--filter", "nothing like it"}), HasSubstr("there are:\n  a"));
   EXPECT_THAT(refused({"kernel", "list", "--offline", "--format", "xml"}),
@@ -138,7 +150,8 @@ TEST_F(CommandTest, Version) {
 TEST_F(CommandTest, HelpMentionsEveryOption) {
   const std::vector<std::string> output = {"-v", "-q", "--color"};
   const std::vector<std::string> kernels = {"--kernel", "--offline", "--headers", "SELECTOR"};
-  const std::vector<std::string> machine = {"--accel", "--guest", "--jobs", "--timeout", "--keep"};
+  const std::vector<std::string> machine = {"--accel", "--guest", "--image",   "--boot",
+                                            "--build", "--jobs",  "--timeout", "--keep"};
   const auto all = [](std::initializer_list<std::vector<std::string>> lists) {
     std::vector<std::string> words;
     for (const auto& list : lists) words.insert(words.end(), list.begin(), list.end());
@@ -153,8 +166,16 @@ TEST_F(CommandTest, HelpMentionsEveryOption) {
             {"DIR", "--filter", "--format", "--output", "--fresh-boot", "--matrix", "--dry-run",
              "json", "junit", "ktap"}})},
       {{"build"}, all({output, kernels, {"DIR", "--output"}})},
-      {{"shell"}, all({output, kernels, machine, {"DIR"}})},
+      {{"shell"},
+       all({output,
+            kernels,
+            machine,
+            {"DIR", "--persist", "--put", "--collect", "--collect-into", "--user"}})},
       {{"kernel"}, {"list", "fetch", "show"}},
+      {{"image"}, {"build", "list", "show", "remove"}},
+      {{"image", "build"},
+       all({output, kernels, {"NAME", "--suite", "--size", "--include", "--output", "--again"}})},
+      {{"image", "list"}, all({output, {"--format"}})},
       {{"kernel", "list"}, all({output, {"--offline", "--format"}})},
       {{"kernel", "fetch"}, all({output, {"SELECTOR"}})},
       {{"kernel", "show"}, all({output, {"SELECTOR", "--headers", "--format"}})},

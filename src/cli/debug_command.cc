@@ -41,7 +41,7 @@ Result<DebugOptions> options_of(const DebugChoices& choices) {
   DebugOptions options;
   auto& shell = options.shell;
   KOBOX_TRY(shell.lab, lab_options(common));
-  KOBOX_TRY(shell.project, load_project(common.folder));
+  KOBOX_TRY(shell.project, project_of(common));
   KOBOX_TRY(shell.accel, parse_accel(common.accel));
   if (common.kernels.size() > 1)
     return fail(ErrorKind::usage, "a debugger works on one kernel; give --kernel once");
@@ -112,6 +112,10 @@ std::vector<std::string> words_of(const DebugChoices& choices) {
   for (const auto& kernel : common.kernels) add("--kernel", kernel);
   add("--headers", common.headers);
   if (common.accel != "auto") add("--accel", common.accel);
+  add("--guest", common.guest);
+  add("--image", common.image);
+  if (common.boot != "kernel") add("--boot", common.boot);
+  add("--build", common.build);
   for (const auto& place : choices.breakpoints) add("--break", place);
   add("--test", choices.test);
   add("--run", choices.run);

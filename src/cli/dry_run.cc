@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/dry_run.h"
 
+#include "guest/disk_guest.h"
 #include "guest/guest.h"
 #include "guest/initramfs.h"
+#include "kernel/cache.h"
+#include "lab/disk.h"
+#include "lab/guest_build.h"
+#include "lab/session.h"
 
 namespace kobox {
 namespace {
@@ -24,20 +29,24 @@ Result<> print_dry_run(LabOptions lab, const Project& project,
   KOBOX_TRY(const auto qemu, find_qemu());
   for (const auto& selector : selectors) {
     KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
-    if (holds_module(project)) {
+    if (project.build == BuildWhere::guest) {
+      status.print("in the guest: " + guest_make_command(project) + "\n");
+    } else if (holds_module(project)) {
       KOBOX_TRY(const auto make, make_command({.source = project.source,
                                                .module_name = project.module_name,
                                                .cache = lab.cache},
                                               kernel));
       status.print(make.to_string() + "\n");
     }
-    KOBOX_TRY(const auto initramfs, initramfs_path(kernel, lab.cache));
-    const GuestSpec spec{.kernel = kernel,
-                         .initramfs = initramfs,
-                         .memory = project.memory,
-                         .cpus = project.cpus,
-                         .folder = lab.state / "runs/run.XXXXXX",
-                         .devices = project.devices};
+    KOBOX_TRY(auto lock, use_lock(kernel));
+    Prepared prepared{.kernel = kernel, .kernel_lock = std::move(lock)};
+    if (project.guest == GuestKind::disk) {
+      KOBOX_TRY(prepared.disk, hold_disk(lab, project, kernel, status));
+      KOBOX_TRY(prepared.initramfs, disk_initramfs_path(kernel, lab.cache));
+    } else {
+      KOBOX_TRY(prepared.initramfs, initramfs_path(kernel, lab.cache));
+    }
+    const auto spec = guest_spec(project, prepared, lab.state / "runs/run.XXXXXX");
     const auto machine = machine_spec(spec, likely_accel(accel, lab, kernel, qemu));
     status.print(qemu_command(qemu, machine).to_string() + "\n");
   }

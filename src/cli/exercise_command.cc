@@ -45,7 +45,7 @@ class StepPrinter : public TestObserver {
 Result<TestOptions> tests_of(const CommonOptions& common, const std::vector<ExerciseStep>& steps) {
   TestOptions options;
   KOBOX_TRY(options.lab, lab_options(common));
-  KOBOX_TRY(options.project, load_project(common.folder));
+  KOBOX_TRY(options.project, project_of(common));
   KOBOX_TRY(options.accel, parse_accel(common.accel));
   KOBOX_TRY(options.timeout, timeout_of(common));
   if (common.kernels.size() > 1)
@@ -53,7 +53,7 @@ Result<TestOptions> tests_of(const CommonOptions& common, const std::vector<Exer
   options.selectors = {selectors_of(common, options.project).front()};
   options.jobs = 1;
   options.keep = common.keep ? Keep::everything : Keep::failures;
-  options.command = "kobox exercise " + common.folder;
+  options.command = "kobox exercise " + common.folder + guest_words(common);
   options.project.tests.clear();
   for (const auto& step : steps) options.project.tests.push_back(step.test);
   return options;

@@ -12,10 +12,10 @@ namespace {
 using namespace kobox;
 
 using AddCommand = void (*)(CLI::App&, Action&);
-constexpr std::array<AddCommand, 10> k_commands = {
+constexpr std::array<AddCommand, 11> k_commands = {
     add_test_command,  add_build_command,    add_shell_command,  add_debug_command,
     add_trace_command, add_exercise_command, add_decode_command, add_kernel_command,
-    add_cache_command, add_doctor_command,
+    add_image_command, add_cache_command,    add_doctor_command,
 };
 
 // A word where a command should be gets a suggestion; CLI11 only says that it is unexpected, and of

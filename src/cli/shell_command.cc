@@ -9,12 +9,14 @@
 
 #include <asio/signal_set.hpp>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
 #include "cli/raw_terminal.h"
 #include "guest/wire.h"
+#include "lab/guest_files.h"
 #include "lab/shell.h"
 #include "report/render.h"
 
@@ -27,22 +29,45 @@ constexpr char k_leave = 0x1d;  // Ctrl-]
 constexpr std::size_t k_max_script = std::size_t{1} << 20;
 constexpr const char* k_script = "/kobox/script";
 
+struct ShellArguments {
+  CommonOptions common;
+  std::string user = k_disk_user;
+  std::string persist;
+  std::vector<std::string> put;
+  std::vector<std::string> collect;
+  std::string collect_into;
+};
+
 std::string greeting(const ShellMachine& shell) {
   const auto& prepared = shell.prepared();
   auto text = fmt::format("{} under {}: {}", prepared.kernel.release,
                           to_string(shell.decision().accel), shell.decision().reason);
   if (prepared.module)
     text += fmt::format("; {} is in {}", prepared.module->name, wire::k_module_folder);
+  if (shell.prepared().disk)
+    text += fmt::format("; {}; sources are in {}", shell.prepared().disk->info.name,
+                        shell.work_folder());
   return text + (::isatty(STDIN_FILENO) == 1 ? "; Ctrl-] leaves" : "");
 }
 
+// What starts a shell, as the user and where the work is.
+std::string as_user(const ShellMachine& shell, const ShellArguments& arguments,
+                    const std::string& words) {
+  if (!shell.prepared().disk) return "cd /root; exec " + words;
+  return fmt::format(
+      "cd {0} || cd /; chown {1}: \"$(tty)\" 2>/dev/null; exec setpriv --reuid={1} --regid={1} "
+      "--init-groups --reset-env env LANG=C.UTF-8 {2}",
+      shell_quote(shell.work_folder()), shell_quote(arguments.user), words);
+}
+
 // The user's terminal on one side, a shell in the guest on the other.
-Result<int> interact(ShellMachine& shell, Output& output) {
+Result<int> interact(ShellMachine& shell, const ShellArguments& arguments, Output& output) {
   KOBOX_TRY(const auto raw, RawTerminal::take());
   auto& agent = shell.agent();
   const auto size = RawTerminal::size();
   const char* term = std::getenv("TERM");
-  const auto terminal = agent.open_terminal({.command = "cd /root; exec /bin/sh -i",
+  const char* words = shell.prepared().disk ? "bash -l" : "/bin/sh -i";
+  const auto terminal = agent.open_terminal({.command = as_user(shell, arguments, words),
                                              .rows = size.rows,
                                              .columns = size.columns,
                                              .term = term != nullptr ? term : "linux"},
@@ -73,7 +98,10 @@ Result<int> interact(ShellMachine& shell, Output& output) {
   if (const auto end = agent.terminal_end(terminal)) return static_cast<int>(end->number("status"));
   if (left || keys.ended()) return k_exit_passed;
   if (agent.broken()) return std::unexpected(*agent.broken());
-  return fail(ErrorKind::tool, "{}", shell.machine().end()->message);
+  const auto& end = *shell.machine().end();
+  // Whole systems are left that way too.
+  if (shell.prepared().disk && end.cause == MachineEnd::Cause::powered_off) return k_exit_passed;
+  return fail(ErrorKind::tool, "{}", end.message);
 }
 
 Result<std::string> read_script() {
@@ -91,12 +119,14 @@ Result<std::string> read_script() {
 }
 
 // With no terminal, standard input is a script for the guest's shell.
-Result<int> run_script(ShellMachine& shell, Output& output, Duration limit) {
+Result<int> run_script(ShellMachine& shell, const ShellArguments& arguments, Output& output,
+                       Duration limit) {
   KOBOX_TRY(const auto script, read_script());
   KOBOX_CHECK(shell.agent().put(k_script, script, 0755));
-  KOBOX_TRY(const auto reply, shell.agent().run({.command = fmt::format("sh {}", k_script),
-                                                 .timeout = limit,
-                                                 .max_output = std::size_t{1} << 20}));
+  KOBOX_TRY(const auto reply,
+            shell.agent().run({.command = as_user(shell, arguments, fmt::format("sh {}", k_script)),
+                               .timeout = limit,
+                               .max_output = std::size_t{1} << 20}));
   output.write(reply.standard_output);
   if (reply.dropped_output > 0)
     print_error(fmt::format("the script printed {} more than the 1 MiB that is shown",
@@ -108,17 +138,58 @@ Result<int> run_script(ShellMachine& shell, Output& output, Duration limit) {
   return reply.signal != 0 ? 128 + reply.signal : reply.status;
 }
 
-Result<int> run_shell_command(const CommonOptions& common, Console& console) {
+Result<> bring_out(ShellMachine& shell, const ShellArguments& arguments,
+                   const ShellOptions& options, StatusLine& status) {
+  if (arguments.collect.empty() || shell.machine().end()) return {};
+  std::vector<std::string> paths;
+  paths.reserve(arguments.collect.size());
+  for (const auto& path : arguments.collect)
+    paths.push_back((fs::path(shell.home()) / path).lexically_normal().string());
+  const auto folder = arguments.collect_into.empty()
+                          ? options.lab.state / "collected" / "shell"
+                          : fs::absolute(arguments.collect_into).lexically_normal();
+  KOBOX_TRY(const auto brought, copy_out(shell.agent(), paths, folder));
+  if (const auto* obstacle = std::get_if<std::string>(&brought))
+    return fail(ErrorKind::environment, "{}", *obstacle);
+  const auto& unpacked = std::get<Unpacked>(brought);
+  status.note(fmt::format("collected {} files ({}) in {}", unpacked.files,
+                          format_bytes(unpacked.bytes), folder.string()));
+  return {};
+}
+
+// Whatever is asked of a disk guest, but without one.
+Result<> check_guest(const ShellArguments& arguments, const Project& project) {
+  if (arguments.user != k_disk_user && arguments.user != "root")
+    return fail(ErrorKind::usage, "--user '{}': use {} or root", arguments.user, k_disk_user);
+  if (project.guest == GuestKind::disk) return {};
+  if (!arguments.persist.empty())
+    return fail(ErrorKind::usage, "--persist is for disk guests: add --guest disk");
+  return {};
+}
+
+Result<ShellOptions> options_of(const ShellArguments& arguments) {
+  const auto& common = arguments.common;
   ShellOptions options;
-  KOBOX_TRY(const auto wish, color_of(common));
   KOBOX_TRY(options.lab, lab_options(common));
-  KOBOX_TRY(options.project, load_project(common.folder));
+  KOBOX_TRY(options.project, project_of(common));
   KOBOX_TRY(options.accel, parse_accel(common.accel));
-  KOBOX_TRY(const auto timeout, timeout_of(common));
   if (common.kernels.size() > 1)
     return fail(ErrorKind::usage, "a shell runs on one kernel; give --kernel once");
+  KOBOX_CHECK(check_guest(arguments, options.project));
   options.selector = selectors_of(common, options.project).front();
   options.keep = common.keep;
+  options.bare = options.project.guest == GuestKind::disk;
+  options.user = arguments.user;
+  options.persist = arguments.persist;
+  options.put.assign(arguments.put.begin(), arguments.put.end());
+  return options;
+}
+
+Result<int> run_shell_command(const ShellArguments& arguments, Console& console) {
+  const auto& common = arguments.common;
+  KOBOX_TRY(const auto wish, color_of(common));
+  KOBOX_TRY(const auto options, options_of(arguments));
+  KOBOX_TRY(const auto timeout, timeout_of(common));
   std::unique_ptr<ShellMachine> shell;
   {
     StatusLine status(console.output, loudness_of(common));
@@ -137,22 +208,46 @@ Result<int> run_shell_command(const CommonOptions& common, Console& console) {
     shell = std::move(std::get<std::unique_ptr<ShellMachine>>(opened));
     status.note(greeting(*shell));
   }
-  if (::isatty(STDIN_FILENO) == 1) return interact(*shell, console.output);
-  return run_script(*shell, console.output, timeout.value_or(1h));
+  auto code = ::isatty(STDIN_FILENO) == 1
+                  ? interact(*shell, arguments, console.output)
+                  : run_script(*shell, arguments, console.output, timeout.value_or(1h));
+  StatusLine status(console.output, loudness_of(common));
+  const auto brought = bring_out(*shell, arguments, options, status);
+  if (!options.persist.empty()) {
+    status.stage(options.persist, "shutting the guest down");
+    KOBOX_CHECK(shell->power_off());
+  }
+  if (code && !brought) return std::unexpected(brought.error());
+  return code;
 }
 
 }  // namespace
 
 void add_shell_command(CLI::App& app, Action& action) {
-  auto options = std::make_shared<CommonOptions>();
+  auto arguments = std::make_shared<ShellArguments>();
+  auto& options = arguments->common;
   auto& command = *app.add_subcommand(
       "shell", "A shell in a booted machine with the module; a script from standard input too");
-  add_folder(command, *options);
-  add_kernel_options(command, *options);
-  add_machine_options(command, *options);
-  add_output_options(command, *options);
-  command.callback([options, &action] {
-    action = [options](Console& console) { return run_shell_command(*options, console); };
+  add_folder(command, options);
+  add_kernel_options(command, options);
+  add_machine_options(command, options);
+  add_output_options(command, options);
+  command.add_option("--put", arguments->put, "Take a file or folder into the home folder")
+      ->type_name("PATH")
+      ->allow_extra_args(false);
+  command
+      .add_option("--collect", arguments->collect,
+                  "At the end, bring a file or folder out of the guest")
+      ->type_name("PATH")
+      ->allow_extra_args(false);
+  command.add_option("--collect-into", arguments->collect_into, "Where that goes")
+      ->type_name("DIR");
+  command.add_option("--user", arguments->user, "Of a disk guest: user, who may use sudo, or root")
+      ->type_name("NAME");
+  command.add_option("--persist", arguments->persist, "Of a disk guest: keep its changes as NAME")
+      ->type_name("NAME");
+  command.callback([arguments, &action] {
+    action = [arguments](Console& console) { return run_shell_command(*arguments, console); };
   });
 }
 

@@ -19,6 +19,7 @@ struct TestArguments {
   std::string filter;
   std::string format = "terminal";
   std::string output_file;
+  std::string collect_into;
   bool fresh_boot = false;
   bool matrix = false;
 };
@@ -86,7 +87,7 @@ Result<> check_format(const std::string& format) {
 Result<TestOptions> test_options(const TestArguments& arguments) {
   TestOptions options;
   KOBOX_TRY(options.lab, lab_options(arguments.common));
-  KOBOX_TRY(options.project, load_project(arguments.common.folder));
+  KOBOX_TRY(options.project, project_of(arguments.common));
   KOBOX_TRY(options.accel, parse_accel(arguments.common.accel));
   KOBOX_TRY(options.timeout, timeout_of(arguments.common));
   options.selectors = selectors_of(arguments.common, options.project);
@@ -102,6 +103,10 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
   options.command = "kobox test " + shell_quote(arguments.common.folder);
   if (!arguments.common.headers.empty())
     options.command += " --headers " + shell_quote(arguments.common.headers);
+  options.command += guest_words(arguments.common);
+  options.collected = arguments.collect_into.empty()
+                          ? options.lab.state / "collected" / options.project.source.filename()
+                          : std::filesystem::absolute(arguments.collect_into);
   return options;
 }
 
@@ -152,6 +157,10 @@ void add_test_command(CLI::App& app, Action& action) {
       ->type_name("NAME");
   command.add_option("--output", arguments->output_file, "Write the results to a file")
       ->type_name("FILE");
+  command
+      .add_option("--collect-into", arguments->collect_into,
+                  "Where the files go that tests collect")
+      ->type_name("DIR");
   command.add_flag("--fresh-boot", arguments->fresh_boot, "Boot a machine for every test");
   add_output_options(command, arguments->common);
   command.callback([arguments, &action] {

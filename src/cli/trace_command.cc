@@ -44,7 +44,7 @@ Result<TraceOptions> options_of(const TraceChoices& choices) {
   TraceOptions options;
   auto& shell = options.shell;
   KOBOX_TRY(shell.lab, lab_options(common));
-  KOBOX_TRY(shell.project, load_project(common.folder));
+  KOBOX_TRY(shell.project, project_of(common));
   KOBOX_TRY(shell.accel, parse_accel(common.accel));
   if (common.kernels.size() > 1)
     return fail(ErrorKind::usage, "a trace is of one kernel; give --kernel once");

@@ -20,7 +20,7 @@ constexpr Duration k_wake_limit = 10s;
 constexpr std::size_t k_max_console = std::size_t{4} << 20;
 
 // Sources: Documentation/admin-guide/kernel-parameters.txt.
-std::string kernel_command_line(Accel accel) {
+std::string kernel_command_line(Accel accel, bool disk) {
   std::string line =
       "console=ttyS0 quiet "
       "panic=-1 "         // reset at once; QEMU's -no-reboot makes that the machine's end
@@ -32,6 +32,7 @@ std::string kernel_command_line(Accel accel) {
       "psi=0 lsm= audit=0 cgroup_disable=memory "
       "kfence.sample_interval=100 "  // Debian builds KFENCE in from 6.12, switched off
       "rdinit=/init";
+  if (disk) line += " root=/dev/vda1 rw";
   // The kernel's check of the timer's routing and of the TSC only cost time under emulation.
   if (accel == Accel::tcg) line += " tsc=reliable no_timer_check";
   return line;
@@ -40,9 +41,12 @@ std::string kernel_command_line(Accel accel) {
 }  // namespace
 
 MachineSpec machine_spec(const GuestSpec& spec, Accel accel) {
-  return {.kernel = spec.kernel.boot_image(),
+  const bool boots_itself = spec.disk && spec.disk->boot == BootFrom::disk;
+  // The layers have no numbers yet: two of them, as a machine that is no fork has.
+  const std::vector<int> layers(spec.disk ? 2 : 0, -1);
+  return {.kernel = boots_itself ? "" : spec.kernel.boot_image(),
           .initramfs = spec.initramfs,
-          .command_line = kernel_command_line(accel),
+          .command_line = kernel_command_line(accel, spec.disk.has_value()),
           .memory = spec.memory,
           .cpus = spec.cpus,
           .accel = accel,
@@ -50,10 +54,37 @@ MachineSpec machine_spec(const GuestSpec& spec, Accel accel) {
           .agent_port = wire::k_port_name,
           .tcg_threads = spec.tcg_threads,
           .tracing = spec.tracing,
-          .devices = spec.devices};
+          .devices = spec.devices,
+          .disk = layers};
 }
 
-Result<> Guest::start_machine(const MachineSpec& machine) {
+// The image, what forks share, and a layer of this machine's own, which has no name and so leaves
+// nothing behind.
+Result<> Guest::open_disk(const std::vector<Fd>& frozen) {
+  if (!spec_.disk) return {};
+  const auto& disk = *spec_.disk;
+  const auto open_layer = [&](const std::filesystem::path& path, int flags) -> Result<> {
+    Fd fd(::open(path.c_str(), flags | O_CLOEXEC));
+    if (!fd) return fail_errno("cannot open the guest's disk {}", path.string());
+    disk_.push_back(std::move(fd));
+    return {};
+  };
+  KOBOX_CHECK(open_layer(disk.image, O_RDONLY));
+  for (const auto& layer : frozen) {
+    KOBOX_TRY(auto reopened, reopen(layer, O_RDONLY));
+    disk_.push_back(std::move(reopened));
+  }
+  if (!disk.kept_layer.empty()) return open_layer(disk.kept_layer, O_RDWR);
+  const auto path = spec_.folder / "disk.qcow2";
+  KOBOX_TRY(const auto empty, read_file(disk.overlay));
+  KOBOX_CHECK(write_file(path, empty));
+  KOBOX_CHECK(open_layer(path, O_RDWR));
+  return remove_tree(path);
+}
+
+Result<> Guest::start_machine(MachineSpec machine) {
+  machine.disk.clear();
+  for (const auto& layer : disk_) machine.disk.push_back(layer.get());
   agent_ = std::make_unique<AgentClient>(
       [this](std::string bytes) { machine_->agent().send(std::move(bytes)); },
       [this](const std::function<bool()>& predicate, Deadline deadline) {
@@ -71,6 +102,7 @@ Result<> Guest::start_machine(const MachineSpec& machine) {
 
 Result<std::unique_ptr<Guest>> Guest::start(EventLoop& loop, const GuestSpec& spec, Accel accel) {
   std::unique_ptr<Guest> guest(new Guest(loop, spec, accel));
+  KOBOX_CHECK(guest->open_disk({}));
   auto machine = machine_spec(spec, accel);
   if (spec.kind_of_memory == GuestMemory::saveable) {
     KOBOX_TRY(guest->memory_, make_guest_memory(spec.memory));
@@ -89,6 +121,7 @@ Result<std::unique_ptr<Guest>> Guest::fork(EventLoop& loop, const GuestSnapshot&
   spec.tcg_threads = fork.tcg_threads;
   spec.tracing = fork.tracing;
   std::unique_ptr<Guest> guest(new Guest(loop, spec, snapshot.accel));
+  KOBOX_CHECK(guest->open_disk(snapshot.disk));
   auto machine = machine_spec(spec, snapshot.accel);
   machine.start_from = StartFrom::saved_state;
   machine.memory_file = MemoryFile{snapshot.memory.get(), MemoryFile::Writes::private_};

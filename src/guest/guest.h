@@ -8,10 +8,12 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/deadline.h"
 #include "base/result.h"
 #include "guest/agent_client.h"
+#include "guest/guest_disk.h"
 #include "kernel/kernel.h"
 #include "vm/machine.h"
 
@@ -34,6 +36,7 @@ struct GuestSpec {
   TcgThreads tcg_threads = TcgThreads::each_cpu;
   std::optional<Tracing> tracing = {};
   std::vector<std::string> devices = {};  // MachineSpec::devices
+  std::optional<GuestDisk> disk = {};
 };
 
 struct GuestSnapshot;
@@ -72,6 +75,8 @@ class Guest {
   // What it was started from; of a saveable one the file of its memory too.
   const GuestSpec& spec() const { return spec_; }
   const Fd& memory() const { return memory_; }
+  // The layers of its disk, the one that it writes to last; empty if it has none.
+  const std::vector<Fd>& disk() const { return disk_; }
 
   // Waits while everything the machine sends is taken. Errors: timeout, interrupted, tool (the
   // machine ended: its words).
@@ -91,7 +96,8 @@ class Guest {
         spec_(std::move(spec)),
         accel_(accel),
         console_log_(spec_.folder / "console.log") {}
-  Result<> start_machine(const MachineSpec& machine);
+  Result<> start_machine(MachineSpec machine);
+  Result<> open_disk(const std::vector<Fd>& frozen);
   Result<> wait_while_it_runs(const std::function<bool()>& predicate, Deadline deadline);
 
   EventLoop& loop_;
@@ -99,6 +105,7 @@ class Guest {
   Accel accel_;
   std::filesystem::path console_log_;
   Fd memory_;
+  std::vector<Fd> disk_;
   std::string console_;
   std::function<bool()> give_up_;
   bool debugged_ = false;

@@ -27,6 +27,12 @@ Result<GuestSnapshot> save_guest(EventLoop& loop, Guest& guest) {
   KOBOX_TRY(snapshot.memory, reopen(guest.memory(), O_RDWR));
   snapshot.standing = guest.agent().standing();
   snapshot.console = guest.console();
+  // QEMU wrote out what it had of the disk before it said that it was done. The image stays what
+  // it is; the layers above are the machine's.
+  for (std::size_t i = 1; i < guest.disk().size(); ++i) {
+    KOBOX_TRY(auto layer, reopen(guest.disk()[i], O_RDONLY));
+    snapshot.disk.push_back(std::move(layer));
+  }
   return snapshot;
 }
 

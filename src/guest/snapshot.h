@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -18,6 +19,8 @@ struct GuestSnapshot {
   Fd state;   // QEMU's migration stream of everything else
   AgentClient::Standing standing;
   std::string console;  // what it had printed
+  // What its disk had more than the image, in layers that nobody writes to any more.
+  std::vector<Fd> disk = {};
 };
 
 // Stops a saveable guest, whose agent must have nothing under way, and saves it; the guest is of

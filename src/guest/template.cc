@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "guest/disk_guest.h"
 #include "guest/template_folder.h"
 
 namespace kobox {
@@ -39,6 +40,7 @@ Result<std::string> base_key(const GuestSpec& spec) {
   Digest digest;
   digest.add(k_format).add(spec.kernel.identity);
   KOBOX_CHECK(digest.add_file(qemu));
+  if (spec.disk) digest.add(spec.disk->identity);
   auto machine = machine_spec(spec, Accel::tcg);
   machine.console_log.clear();
   // The initramfs has its contents' digest as its name.
@@ -62,6 +64,7 @@ bool is_interrupt(const Error& error) {
 // What every fork would have to do is done beforehand, the boot's own loose ends included.
 Result<GuestSnapshot> settle_and_save(EventLoop& loop, Guest& guest) {
   KOBOX_CHECK(guest.agent().configure(AgentClient::watchful(k_usual_test_limit)));
+  if (guest.spec().disk) KOBOX_CHECK(settle_disk_guest(guest));
   KOBOX_CHECK(guest.watch_for(k_loose_ends));
   return save_guest(loop, guest);
 }

@@ -160,12 +160,21 @@ Result<> write_template_folder(const fs::path& folder, const std::string& key,
                    {"console_level", snapshot.standing.settings.console_level}};
   KOBOX_TRY(manifest["memory"], write_copy(snapshot.memory, folder / "memory"));
   KOBOX_TRY(manifest["state"], write_copy(snapshot.state, folder / "state"));
+  if (!snapshot.disk.empty()) {
+    KOBOX_TRY(manifest["disk"], write_copy(snapshot.disk.back(), folder / "disk"));
+  }
   std::string payload;
   json::to_cbor(manifest, payload);
   KOBOX_CHECK(write_file(folder / "manifest", payload + Digest().add(payload).hex()));
   KOBOX_TRY(const auto memory, open_part(folder / "memory", O_RDONLY));
   KOBOX_TRY(const auto state, open_part(folder / "state", O_RDONLY));
-  return write_file(folder / "checked", stamp_of({&memory, &state}));
+  std::vector<const Fd*> parts = {&memory, &state};
+  Fd disk;
+  if (!snapshot.disk.empty()) {
+    KOBOX_TRY(disk, open_part(folder / "disk", O_RDONLY));
+    parts.push_back(&disk);
+  }
+  return write_file(folder / "checked", stamp_of(parts));
 }
 
 Result<GuestSnapshot> read_template_folder(const fs::path& folder, const std::string& key,
@@ -178,10 +187,17 @@ Result<GuestSnapshot> read_template_folder(const fs::path& folder, const std::st
   KOBOX_TRY(snapshot.state, open_part(folder / "state", O_RDONLY));
   KOBOX_TRY(const auto size, size_of(snapshot.memory));
   if (size != spec.memory) return fail(ErrorKind::environment, "its memory was cut off");
-  const auto stamp = stamp_of({&snapshot.memory, &snapshot.state});
+  std::vector<const Fd*> parts = {&snapshot.memory, &snapshot.state};
+  if (spec.disk) {
+    KOBOX_TRY(auto disk, open_part(folder / "disk", O_RDONLY));
+    snapshot.disk.push_back(std::move(disk));
+    parts.push_back(&snapshot.disk.back());
+  }
+  const auto stamp = stamp_of(parts);
   if (stamp.empty() || read_file(folder / "checked").value_or("") != stamp) {
     KOBOX_CHECK(check_digest(snapshot.memory, manifest, "memory"));
     KOBOX_CHECK(check_digest(snapshot.state, manifest, "state"));
+    if (spec.disk) KOBOX_CHECK(check_digest(snapshot.disk.back(), manifest, "disk"));
     // A cache that cannot be written only costs the next run the same again.
     [[maybe_unused]] const auto written = write_file(folder / "checked", stamp);
   }

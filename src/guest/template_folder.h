@@ -3,9 +3,10 @@
 //
 //   memory    the guest's memory, a sparse file without its empty pages
 //   state     QEMU's migration stream
+//   disk      of a guest with a disk: what it wrote there (qcow2), without the image below
 //   manifest  a CBOR map, followed by its own digest in hexadecimal: schema, key, release, unread,
-//             console, the settings (AgentClient::Settings), and as memory and state the digests
-//             of those files
+//             console, the settings (AgentClient::Settings), and as memory, state and disk the
+//             digests of those files
 //   checked   which files, by device, inode, size and change time, were last found to have those
 //             digests, and in which boot of the host
 //   lock      held shared by whoever uses it

@@ -21,13 +21,6 @@ constexpr std::string_view k_release = "bookworm";
 constexpr std::uint64_t k_lists_bytes = std::uint64_t{80} * 1000 * 1000;
 constexpr std::uint64_t k_max_list = std::uint64_t{1} << 30;
 
-std::string stanza(const std::string& uri, std::string_view suites, const DebianMirror& mirror,
-                   const fs::path& keyring) {
-  return fmt::format(
-      "Types: deb\nURIs: {}\nSuites: {}\nComponents: main\nTargets: Packages\nSigned-By: {}\n{}\n",
-      uri, suites, keyring.string(), mirror.ignore_valid_until ? "Check-Valid-Until: no\n" : "");
-}
-
 // apt's complaints, without what it says besides.
 std::string complaints(std::string_view text) {
   std::vector<std::string> found;
@@ -55,11 +48,7 @@ Apt::Apt(std::filesystem::path folder, Progress& progress, HostFiles host)
 
 Result<std::string> Apt::sources() const {
   KOBOX_TRY(const auto mirror, host_mirror(host_.apt));
-  auto text =
-      stanza(mirror.archive, fmt::format("{0} {0}-updates", k_release), mirror, host_.keyring);
-  if (!mirror.security.empty())
-    text += stanza(mirror.security, fmt::format("{}-security", k_release), mirror, host_.keyring);
-  return text;
+  return debian_sources(mirror, k_release, host_.keyring);
 }
 
 // Given by -c, it is read after the host's apt.conf.d: what stands there of proxies, timeouts and

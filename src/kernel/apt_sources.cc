@@ -210,4 +210,18 @@ Result<DebianMirror> host_mirror(const std::filesystem::path& etc) {
   return mirror;
 }
 
+std::string debian_sources(const DebianMirror& mirror, std::string_view release,
+                           const std::filesystem::path& keyring) {
+  const auto stanza = [&](const std::string& uri, const std::string& suites) {
+    return fmt::format(
+        "Types: deb\nURIs: {}\nSuites: {}\nComponents: main\nTargets: Packages\nSigned-By: "
+        "{}\n{}\n",
+        uri, suites, keyring.string(), mirror.ignore_valid_until ? "Check-Valid-Until: no\n" : "");
+  };
+  auto text = stanza(mirror.archive, fmt::format("{0} {0}-updates", release));
+  if (!mirror.security.empty())
+    text += stanza(mirror.security, fmt::format("{}-security", release));
+  return text;
+}
+
 }  // namespace kobox

@@ -41,4 +41,9 @@ DebianMirror choose_mirror(const std::vector<AptSource>& sources);
 // sources.list.d in `etc` (/etc/apt). ErrorKind::environment if there is none: says what to set.
 Result<DebianMirror> host_mirror(const std::filesystem::path& etc);
 
+// A sources file (deb822) with a release of Debian, its updates, and its security updates if the
+// mirror has them.
+std::string debian_sources(const DebianMirror& mirror, std::string_view release,
+                           const std::filesystem::path& keyring);
+
 }  // namespace kobox

@@ -9,6 +9,8 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "debug/symbol_file.h"
+#include "guest/disk_store.h"
+#include "guest/kept_disk.h"
 #include "guest/template.h"
 #include "kernel/cache.h"
 
@@ -91,7 +93,25 @@ Result<> remove_machine(const fs::path& folder) {
   return lock ? remove_template(folder) : Result<>();
 }
 
+// An image that somebody keeps changes to is in use too.
+void add_images(std::vector<CacheItem>& items, const fs::path& cache, const fs::path& state) {
+  const auto kept = list_kept_disks(state);
+  add_folder_items(items, cache / "images", "image");
+  for (auto& item : items)
+    if (item.kind == "image" &&
+        std::ranges::any_of(kept, [&](const KeptDiskInfo& one) { return one.image == item.name; }))
+      item.in_use = true;
+}
+
+Result<> remove_image(const CacheItem& item, const fs::path& cache) {
+  // What somebody who was killed left of one in the making has no name.
+  if (item.name.starts_with('.')) return remove_tree(item.path);
+  const DiskStore store(cache);
+  return store.find(item.name) ? store.remove(item.name) : remove_tree(item.path);
+}
+
 Result<> remove_item(const CacheItem& item, const fs::path& cache) {
+  if (item.kind == "image") return remove_image(item, cache);
   if (item.kind == "machine") return remove_machine(item.path);
   if (item.kind == "kernel symbols") return remove_symbol_file(item.path);
   if (item.kind != "kernel" && item.kind != "unpacked kernel" && item.kind != "package lists")
@@ -124,6 +144,7 @@ Result<std::vector<CacheItem>> list_items(const fs::path& cache, const fs::path&
   add_folder_items(items, cache / "programs", "program");
   add_folder_items(items, cache / "guests", "guest");
   add_folder_items(items, template_folder(cache), "machine");
+  add_images(items, cache, state);
   add_symbol_files(items, symbol_folder(cache));
   add_folder_items(items, state / "runs", "run");
   for (auto& item : items)

@@ -101,8 +101,8 @@ class KernelRun {
     KOBOX_TRY(const auto kernel, resolve_kernel(options_.lab, selector_, progress_));
     result_.kernel = kernel.release;
     took(watch, "found the kernel");
-    KOBOX_TRY(auto outcome,
-              prepare(options_.lab, options_.project, tests_, kernel, selector_, progress_));
+    KOBOX_TRY(auto outcome, prepare(options_.lab, options_.project, tests_, kernel, selector_,
+                                    progress_, options_.accel));
     if (auto* failure = std::get_if<Failure>(&outcome)) {
       fail_run(std::move(*failure));
       return {};
@@ -123,7 +123,8 @@ class KernelRun {
                                        .cache = options_.lab.cache,
                                        .state = options_.lab.state,
                                        .folder = folder_->path(),
-                                       .timeout = options_.timeout},
+                                       .timeout = options_.timeout,
+                                       .collected = options_.collected / result_.kernel},
                       options_.isolation, progress_);
     progress_.stage(selector_, "booting");
     Stopwatch watch;
@@ -189,7 +190,9 @@ class KernelRun {
     if (!outcome) {
       KOBOX_TRY(outcome, in_fresh_boot(test, folder));
     }
-    outcome->result.note = note;
+    if (!note.empty())
+      outcome->result.note =
+          outcome->result.note.empty() ? note : note + "; " + outcome->result.note;
     const bool passed = !outcome->result.failure;
     file(i, std::move(*outcome));
     return passed && options_.keep != Keep::everything ? remove_tree(folder) : Result<>();
@@ -278,6 +281,8 @@ class KernelRun {
   }
 
   std::string skip_reason(const TestSpec& test) const {
+    if (test.guest && *test.guest != options_.project.guest)
+      return fmt::format("is for the {} guest", to_string(*test.guest));
     if (test.kernels.empty()) return "";
     const auto fits = release_satisfies(result_.kernel, test.kernels);
     if (fits && *fits) return "";

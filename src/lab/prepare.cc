@@ -5,9 +5,12 @@
 #include <set>
 
 #include "base/text.h"
+#include "guest/disk_guest.h"
 #include "guest/initramfs.h"
 #include "kernel/cache.h"
 #include "lab/cache.h"
+#include "lab/disk.h"
+#include "lab/guest_build.h"
 #include "module/ko_file.h"
 
 namespace kobox {
@@ -53,6 +56,19 @@ Result<std::optional<Failure>> build_programs(const Project& project,
   return std::optional<Failure>();
 }
 
+// On the host or in the guest, as the project has it.
+Result<BuildOutcome> build(const LabOptions& options, const Project& project,
+                           const Prepared& prepared, AccelWish accel,
+                           const std::string& progress_key, Progress& progress) {
+  if (project.build == BuildWhere::guest && prepared.disk)
+    return build_in_guest(options, project, prepared, accel, progress_key, progress);
+  return build_module({.source = project.source,
+                       .module_name = project.module_name,
+                       .cache = options.cache,
+                       .deadline = Deadline::after(k_build_limit)},
+                      prepared.kernel);
+}
+
 }  // namespace
 
 Failure build_failure(const BuildFailure& failure, const std::filesystem::path& source) {
@@ -78,19 +94,28 @@ bool holds_module(const Project& project) {
          fs::exists(project.source / "Makefile", ignored);
 }
 
-Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project,
-                               const std::vector<TestSpec>& tests, const Kernel& kernel,
-                               const std::string& progress_key, Progress& progress) {
+Result<Prepared> prepare_bare(const LabOptions& options, const Project& project,
+                              const Kernel& kernel, Progress& progress) {
   KOBOX_TRY(auto cache_lock, use_cache(options.cache));
   KOBOX_TRY(auto lock, use_lock(kernel));
   Prepared prepared{
       .kernel = kernel, .kernel_lock = std::move(lock), .cache_lock = std::move(cache_lock)};
+  if (project.guest == GuestKind::disk) {
+    KOBOX_TRY(prepared.disk, hold_disk(options, project, kernel, progress));
+    KOBOX_TRY(prepared.initramfs, ensure_disk_initramfs(kernel, options.cache));
+  } else {
+    KOBOX_TRY(prepared.initramfs, ensure_initramfs(kernel, options.cache));
+  }
+  return prepared;
+}
+
+Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project,
+                               const std::vector<TestSpec>& tests, const Kernel& kernel,
+                               const std::string& progress_key, Progress& progress,
+                               AccelWish accel) {
+  KOBOX_TRY(auto prepared, prepare_bare(options, project, kernel, progress));
   progress.stage(progress_key, "building");
-  KOBOX_TRY(auto outcome, build_module({.source = project.source,
-                                        .module_name = project.module_name,
-                                        .cache = options.cache,
-                                        .deadline = Deadline::after(k_build_limit)},
-                                       kernel));
+  KOBOX_TRY(auto outcome, build(options, project, prepared, accel, progress_key, progress));
   if (const auto* failed = std::get_if<BuildFailure>(&outcome))
     return build_failure(*failed, project.source);
   prepared.module = std::get<BuiltModule>(std::move(outcome));
@@ -98,7 +123,6 @@ Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project
   KOBOX_TRY(prepared.module_drivers, drivers_of(*prepared.module, kernel));
   KOBOX_TRY(auto failed, build_programs(project, tests, options, prepared.programs));
   if (failed) return std::move(*failed);
-  KOBOX_TRY(prepared.initramfs, ensure_initramfs(kernel, options.cache));
   return prepared;
 }
 

@@ -11,11 +11,13 @@
 #include "base/files.h"
 #include "base/progress.h"
 #include "base/result.h"
+#include "guest/disk_store.h"
 #include "kernel/drivers.h"
 #include "kernel/store.h"
 #include "lab/project.h"
 #include "module/build.h"
 #include "verdict/verdict.h"
+#include "vm/accel.h"
 
 namespace kobox {
 
@@ -37,6 +39,8 @@ struct Prepared {
   std::filesystem::path guest_module;        // its .ko without debug sections
   std::vector<DriverModule> module_drivers;  // the kernel's own modules that ours depends on
   std::vector<BuiltProgram> programs;
+  std::optional<HeldDisk> disk = {};      // of a disk guest
+  std::filesystem::path kept_layer = {};  // GuestDisk::kept_layer
 };
 
 // Fetches the kernel if need be.
@@ -47,11 +51,17 @@ Result<Kernel> resolve_kernel(const LabOptions& options, const std::string& sele
 bool holds_module(const Project& project);
 
 // Builds the module, if the folder holds one, and the programs, makes the initramfs. A source that
-// does not build is a Failure, not an Error. `tests`: whose programs are wanted.
+// does not build is a Failure, not an Error. `tests`: whose programs are wanted. `accel`: of the
+// guest that builds it, where one does.
 using PrepareOutcome = std::variant<Prepared, Failure>;
 Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project,
                                const std::vector<TestSpec>& tests, const Kernel& kernel,
-                               const std::string& progress_key, Progress& progress);
+                               const std::string& progress_key, Progress& progress,
+                               AccelWish accel = AccelWish::automatic);
+
+// The same without a module: what a machine needs in which the user will build one.
+Result<Prepared> prepare_bare(const LabOptions& options, const Project& project,
+                              const Kernel& kernel, Progress& progress);
 
 // A build's failure in the terms of the report.
 Failure build_failure(const BuildFailure& failure, const std::filesystem::path& source);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lab/project.h"
 
+#include <algorithm>
+
 #include "base/files.h"
 #include "base/text.h"
 #include "lab/project_toml.h"
@@ -8,6 +10,9 @@
 namespace kobox {
 namespace {
 
+// systemd and a compiler.
+constexpr std::uint64_t k_disk_memory = std::uint64_t{1} << 30;
+constexpr int k_disk_boot_factor = 3;
 constexpr std::uint64_t k_largest_file = 1 << 20;  // of a kobox.toml
 
 Result<toml::table> parse(const std::string& text, const std::string& file) {
@@ -35,6 +40,31 @@ Result<> read_project(const TomlTable& file, Project& project) {
 }
 
 }  // namespace
+
+const char* to_string(GuestKind kind) { return kind == GuestKind::disk ? "disk" : "initramfs"; }
+
+Result<GuestKind> parse_guest(const std::string& text) {
+  if (text == "initramfs") return GuestKind::initramfs;
+  if (text == "disk") return GuestKind::disk;
+  return fail(ErrorKind::usage, "'{}' is no guest: use initramfs or disk", printable(text));
+}
+
+Result<BuildWhere> parse_build(const std::string& text) {
+  if (text == "host") return BuildWhere::host;
+  if (text == "guest") return BuildWhere::guest;
+  return fail(ErrorKind::usage, "'{}': a module is built on the host or in the guest",
+              printable(text));
+}
+
+std::uint64_t machine_memory(const Project& project) {
+  return project.guest == GuestKind::disk ? std::max(project.memory, k_disk_memory)
+                                          : project.memory;
+}
+
+Duration machine_boot_limit(const Project& project) {
+  return project.guest == GuestKind::disk ? k_disk_boot_factor * project.boot_limit
+                                          : project.boot_limit;
+}
 
 Result<Project> load_project(const fs::path& folder) {
   std::error_code error;

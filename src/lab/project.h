@@ -11,6 +11,7 @@
 
 #include "base/deadline.h"
 #include "base/result.h"
+#include "guest/guest_disk.h"
 
 namespace kobox {
 
@@ -28,6 +29,16 @@ struct BreakpointSpec {
   std::vector<std::string> step;  // functions and file:line that stepping comes by, in this order
 };
 
+enum class GuestKind {
+  initramfs,  // the small guest
+  disk,       // a Debian disk
+};
+const char* to_string(GuestKind kind);
+Result<GuestKind> parse_guest(const std::string& text);
+
+enum class BuildWhere { host, guest };
+Result<BuildWhere> parse_build(const std::string& text);
+
 struct TestSpec {
   std::string name;
   std::string run;  // by the guest's /bin/sh -c, as root; "" only in the default test
@@ -40,6 +51,9 @@ struct TestSpec {
   std::string kernels;                     // ">=6.1"; "" for all
   std::vector<std::string> programs;       // C files, normal paths below the project's folder
   std::vector<BreakpointSpec> breakpoints;
+  std::optional<GuestKind> guest;    // skipped in the other one
+  std::vector<std::string> files;    // normal paths below the project's folder, taken in
+  std::vector<std::string> collect;  // absolute paths in the guest, brought out
 };
 
 struct Project {
@@ -55,9 +69,18 @@ struct Project {
   std::uint64_t memory = std::uint64_t{256} << 20;  // bytes
   int cpus = 1;
   std::vector<std::string> devices = {};  // [machine]: further ones, as QEMU's -device takes them
+  GuestKind guest = GuestKind::initramfs;
+  BuildWhere build = BuildWhere::host;
+  std::string image = {};  // the disk guest's; "": the one for the kernel
+  BootFrom boot = BootFrom::kernel;
   std::vector<TestSpec> tests;
   bool has_file = false;  // there was a kobox.toml
 };
+
+// The machine's memory and its limit for the boot: a disk guest needs more of both than the small
+// guest, for which the values of kobox.toml and their defaults are meant.
+std::uint64_t machine_memory(const Project& project);
+Duration machine_boot_limit(const Project& project);
 
 // Reads DIR/kobox.toml; without one, a project whose only test loads and unloads the module
 // (TestSpec "loads and unloads", empty run). A file without a [[test]] gives no tests; the caller

@@ -264,6 +264,9 @@ constexpr Case k_bad_files[] = {
     {"[machine]\ndevice = []",
      "kobox.toml:2:1: unknown key 'device' in [machine] (did you mean "
      "'devices'?)"},
+    {"[machine]\nguest = \"vax\"", "kobox.toml:2:9: 'vax' is no guest: use initramfs or disk"},
+    {"[module]\nbuild = \"elsewhere\"",
+     "kobox.toml:2:9: 'elsewhere': a module is built on the host or in the guest"},
     {"[limits]\ncpus = 65", "kobox.toml:2:8: 65 cpus: it must be 1 to 64"},
     {"[limits]\ncpus = 1.5",
      "kobox.toml:2:8: 'cpus' in [limits] must be a whole number, not a floating-point number"},
@@ -272,6 +275,18 @@ constexpr Case k_bad_files[] = {
 
 // Each stands below a good [[test]] of three lines.
 constexpr Case k_bad_tests[] = {
+    {"guest = \"vax\"", "kobox.toml:4:9: 'vax' is no guest: use initramfs or disk"},
+    {"collect = [\"out\"]",
+     "kobox.toml:4:12: 'out' of collect: write an absolute path of the guest's, such as "
+     "\"/root/results\""},
+    {"collect = [\"/\"]",
+     "kobox.toml:4:12: '/' of collect: write an absolute path of the guest's, such as "
+     "\"/root/results\""},
+    {"files = [\"../x\"]",
+     "kobox.toml:4:10: '../x' of files is no path below the project's folder"},
+    {"files = [\"/etc/passwd\"]",
+     "kobox.toml:4:10: '/etc/passwd' of files is no path below the project's folder"},
+    {"files = [\"nothing\"]", "kobox.toml:4:10: 'nothing' of files does not exist"},
     {"timout = \"5s\"",
      "kobox.toml:4:1: unknown key 'timout' in [[test]] (did you mean 'timeout'?)"},
     {"timeout = 5",
@@ -388,6 +403,27 @@ TEST_F(ProjectTest, ATestMayBeWrittenInline) {
   const auto project = good("test = [{name = \"a\", run = \"b\"}, {name = \"c\", run = \"d\"}]\n");
   ASSERT_THAT(project.tests, SizeIs(2));
   EXPECT_EQ(project.tests[1].name, "c");
+}
+
+TEST_F(ProjectTest, ADiskGuestWithFilesInAndOut) {
+  put("data/input", "");
+  const auto project = good(
+      "[module]\nbuild = \"guest\"\n[machine]\nguest = \"disk\"\n"
+      "[[test]]\nname = \"a\"\nrun = \"b\"\nguest = \"disk\"\n"
+      "files = [\"data\", \"./data/input\"]\ncollect = [\"/root/out/../results\"]\n");
+  EXPECT_EQ(project.guest, GuestKind::disk);
+  EXPECT_EQ(project.build, BuildWhere::guest);
+  ASSERT_THAT(project.tests, SizeIs(1));
+  EXPECT_EQ(project.tests[0].guest, GuestKind::disk);
+  EXPECT_THAT(project.tests[0].files, ElementsAre("data", "data/input"));
+  EXPECT_THAT(project.tests[0].collect, ElementsAre("/root/results"));
+  EXPECT_GE(machine_memory(project), std::uint64_t{1} << 30);
+  EXPECT_GT(machine_boot_limit(project), project.boot_limit);
+
+  const auto small = good("[limits]\nmemory = \"96M\"\n");
+  EXPECT_EQ(small.guest, GuestKind::initramfs);
+  EXPECT_EQ(small.build, BuildWhere::host);
+  EXPECT_EQ(machine_memory(small), std::uint64_t{96} << 20);
 }
 
 TEST_F(ProjectTest, TwoTestsMayUseOneProgram) {

@@ -165,6 +165,42 @@ Result<BreakpointSpec> read_breakpoint(const TomlTable& table) {
   return breakpoint;
 }
 
+// Files and folders of the project that go into the guest.
+Result<std::vector<std::string>> read_files(const TomlTable& table, const fs::path& folder) {
+  std::vector<std::string> files;
+  KOBOX_TRY(auto found, table.strings("files", "an array of paths, such as [\"data\"]"));
+  if (!found) return files;
+  for (const auto& [text, place] : found->value) {
+    const auto path = fs::path(text).lexically_normal();
+    std::error_code ignored;
+    if (text.empty() || path.is_absolute() || path.begin()->string() == ".." ||
+        has_control_characters(text))
+      return table.error(place, fmt::format("'{}' of files is no path below the project's folder",
+                                            printable(text)));
+    if (!fs::exists(folder / path, ignored))
+      return table.error(place, fmt::format("'{}' of files does not exist", text));
+    files.push_back(path.string());
+  }
+  return files;
+}
+
+// What is brought out of the guest.
+Result<std::vector<std::string>> read_collect(const TomlTable& table) {
+  std::vector<std::string> paths;
+  KOBOX_TRY(auto found, table.strings("collect", "an array of paths in the guest"));
+  if (!found) return paths;
+  for (const auto& [text, place] : found->value) {
+    const auto path = fs::path(text).lexically_normal();
+    if (!path.is_absolute() || path == "/" || has_control_characters(text))
+      return table.error(place,
+                         fmt::format("'{}' of collect: write an absolute path of the guest's, "
+                                     "such as \"/root/results\"",
+                                     printable(text)));
+    paths.push_back(path.string());
+  }
+  return paths;
+}
+
 Result<> read_name_and_run(const TomlTable& table, TestSpec& test) {
   KOBOX_TRY(auto name, table.string("name", "a string"));
   if (!name) return table.error(table.place(), "[[test]] needs a name");
@@ -190,6 +226,12 @@ Result<> read_conditions(const TomlTable& table, TestSpec& test) {
   if (status) test.status = static_cast<int>(status->value);
   KOBOX_TRY(test.timeout, read_duration(table, "timeout"));
 
+  KOBOX_TRY(auto guest, table.string("guest", "\"initramfs\" or \"disk\""));
+  if (guest) {
+    const auto kind = parse_guest(guest->value);
+    if (!kind) return table.error(guest->place, kind.error().message());
+    test.guest = *kind;
+  }
   KOBOX_TRY(auto kernels, table.string("kernels", "a condition such as \">=6.1\""));
   if (!kernels) return {};
   // Any release will do: whether the condition can be read is the question.
@@ -200,8 +242,9 @@ Result<> read_conditions(const TomlTable& table, TestSpec& test) {
 }
 
 Result<TestSpec> read_test(const TomlTable& table, const fs::path& folder) {
-  KOBOX_CHECK(table.only({"name", "run", "status", "stdout", "stderr", "kernel_log",
-                          "no_kernel_log", "timeout", "kernels", "programs", "breakpoint"}));
+  KOBOX_CHECK(
+      table.only({"name", "run", "status", "stdout", "stderr", "kernel_log", "no_kernel_log",
+                  "timeout", "kernels", "programs", "breakpoint", "guest", "files", "collect"}));
   TestSpec test;
   KOBOX_CHECK(read_name_and_run(table, test));
   KOBOX_CHECK(read_conditions(table, test));
@@ -210,6 +253,8 @@ Result<TestSpec> read_test(const TomlTable& table, const fs::path& folder) {
   KOBOX_TRY(test.kernel_log, read_log(table, "kernel_log"));
   KOBOX_TRY(test.no_kernel_log, read_log(table, "no_kernel_log"));
   KOBOX_TRY(test.programs, read_programs(table, folder));
+  KOBOX_TRY(test.files, read_files(table, folder));
+  KOBOX_TRY(test.collect, read_collect(table));
   KOBOX_TRY(auto breakpoints, table.tables("breakpoint", "[[test.breakpoint]]"));
   for (const auto& one : breakpoints) {
     KOBOX_TRY(auto breakpoint, read_breakpoint(one));

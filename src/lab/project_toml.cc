@@ -60,7 +60,7 @@ Result<std::optional<Duration>> read_duration(const TomlTable& table, std::strin
 }
 
 Result<> read_module_table(const TomlTable& table, Project& project) {
-  KOBOX_CHECK(table.only({"name", "source", "params", "load"}));
+  KOBOX_CHECK(table.only({"name", "source", "params", "load", "build"}));
   KOBOX_TRY(auto name, table.string("name", "a string"));
   if (name && !is_module_name(name->value))
     return table.error(name->place,
@@ -83,6 +83,12 @@ Result<> read_module_table(const TomlTable& table, Project& project) {
 
   KOBOX_TRY(auto load, table.boolean("load"));
   if (load) project.load = load->value;
+
+  KOBOX_TRY(auto build, table.string("build", "\"host\" or \"guest\""));
+  if (!build) return {};
+  const auto where = parse_build(build->value);
+  if (!where) return table.error(build->place, where.error().message());
+  project.build = *where;
   return {};
 }
 
@@ -121,7 +127,13 @@ Result<> read_limits_table(const TomlTable& table, Project& project) {
 }
 
 Result<> read_machine_table(const TomlTable& table, Project& project) {
-  KOBOX_CHECK(table.only({"devices"}));
+  KOBOX_CHECK(table.only({"devices", "guest"}));
+  KOBOX_TRY(auto guest, table.string("guest", "\"initramfs\" or \"disk\""));
+  if (guest) {
+    const auto kind = parse_guest(guest->value);
+    if (!kind) return table.error(guest->place, kind.error().message());
+    project.guest = *kind;
+  }
   KOBOX_TRY(auto devices, table.strings("devices", "an array of QEMU devices, such as \"edu\""));
   if (!devices) return {};
   for (const auto& [text, place] : devices->value) {

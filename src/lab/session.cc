@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "lab/disk.h"
 
 namespace kobox {
 namespace {
@@ -54,13 +55,15 @@ std::string guest_module_path(const BuiltModule& module) {
 
 GuestSpec guest_spec(const Project& project, const Prepared& prepared,
                      const std::filesystem::path& folder) {
-  return {.kernel = prepared.kernel,
-          .initramfs = prepared.initramfs,
-          .memory = project.memory,
-          .cpus = project.cpus,
-          .boot_limit = project.boot_limit,
-          .folder = folder,
-          .devices = project.devices};
+  GuestSpec spec{.kernel = prepared.kernel,
+                 .initramfs = prepared.initramfs,
+                 .memory = machine_memory(project),
+                 .cpus = project.cpus,
+                 .boot_limit = machine_boot_limit(project),
+                 .folder = folder,
+                 .devices = project.devices};
+  if (prepared.disk) spec.disk = guest_disk(project, *prepared.disk, prepared.kept_layer);
+  return spec;
 }
 
 Result<std::variant<std::unique_ptr<Session>, Failure>> Session::boot(EventLoop& loop,
@@ -182,8 +185,18 @@ Result<> Session::store_programs() {
 }
 
 Result<AgentClient::KernelAnswer> Session::load() {
-  return guest_->agent().load(guest_module_path(*prepared_.module), project_.module_params,
-                              k_load_limit);
+  KOBOX_TRY(auto answer, guest_->agent().load(guest_module_path(*prepared_.module),
+                                              project_.module_params, k_load_limit));
+  if (answer.done()) KOBOX_CHECK(settle_udev());
+  return answer;
+}
+
+// udev hears of a device after it is there, and then gives its node another mode, owner or names.
+Result<> Session::settle_udev() {
+  if (!prepared_.disk) return {};
+  KOBOX_CHECK(
+      guest_->agent().run({.command = "exec udevadm settle --timeout=5", .timeout = k_load_limit}));
+  return {};
 }
 
 }  // namespace kobox

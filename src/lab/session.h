@@ -48,6 +48,7 @@ class Session {
     std::optional<Duration> timeout;  // --timeout: instead of the tests' own limits
     TcgThreads tcg_threads = TcgThreads::each_cpu;
     std::optional<Tracing> tracing = {};
+    std::filesystem::path collected = {};  // what tests collect goes into folders of theirs here
   };
 
   // A machine of its own, booted to its agent; one that does not boot is a Failure, not an Error.
@@ -103,8 +104,11 @@ class Session {
   Result<AgentClient::KernelAnswer> load();
 
  private:
-  Result<> renew_devices();
   struct Trial;  // one test's way through the machine
+  Result<> renew_devices();
+  Result<> settle_udev();
+  Result<> bring_in(const TestSpec& test);
+  Result<> bring_out(const TestSpec& test, Trial& trial);
   Session(const Project& project, const Prepared& prepared, Options options)
       : project_(project), prepared_(prepared), options_(std::move(options)) {}
 

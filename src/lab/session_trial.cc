@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "lab/breakpoint_watch.h"
+#include "lab/guest_files.h"
 #include "lab/judge.h"
 #include "lab/session.h"
 #include "verdict/kernel_log.h"
@@ -29,7 +30,8 @@ constexpr Duration k_release_limit = 1s;
 constexpr Duration k_after_report = 2s;
 // More than a test's own limit, for what the machine stands still at breakpoints.
 constexpr Duration k_debugger_limit = 30s;
-constexpr std::size_t k_max_failure_log = 200;  // lines
+constexpr std::size_t k_max_failure_log = 200;         // lines
+constexpr const char* k_guest_files = "/kobox/files";  // TestSpec::files
 
 bool is_interrupt(const Error& error) {
   return error.kind() == ErrorKind::interrupted || error.kind() == ErrorKind::internal;
@@ -72,6 +74,7 @@ struct Session::Trial {
   std::optional<Deadline> patience;  // set when a report was seen
   bool heard_out = false;            // it was waited for in the kernel's log
   std::unique_ptr<BreakpointWatch> debugger;
+  std::string note;
 
   bool debugger_broke() const { return debugger && debugger->broken(); }
 };
@@ -93,6 +96,7 @@ Result<Session::Outcome> Session::run(const TestSpec& test,
   }
   auto outcome = conclude(trial);
   outcome.result.name = test.name;
+  outcome.result.note = trial.note;
   outcome.result.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   return outcome;
@@ -157,15 +161,46 @@ Result<> Session::attempt(const TestSpec& test, Trial& trial,
   if (trial.stage != Stage::testing || !trial.findings.empty()) return {};
   if (!test.run.empty()) {
     KOBOX_CHECK(install_programs(test.programs));
+    KOBOX_CHECK(bring_in(test));
     KOBOX_TRY(trial.reply, agent.run({.command = test.run, .timeout = trial.limit}));
     on_settling();
     KOBOX_CHECK(guest_->watch_for(k_settle));
+    if (!test.collect.empty()) KOBOX_CHECK(bring_out(test, trial));
     if (trial.reply->timed_out) return {};  // what holds the command may hold the module too
   }
   KOBOX_CHECK(hear_report_out(trial));
   if (most_telling_in_log(trial.log_mark)) return {};  // a broken kernel is not asked for more
   if (guest_->machine().end()) return fail(ErrorKind::tool, "{}", guest_->machine().end()->message);
   return unload_and_compare(trial);
+}
+
+Result<> Session::bring_in(const TestSpec& test) {
+  if (test.files.empty()) return {};
+  KOBOX_TRY(const auto files, files_below(project_.folder, test.files));
+  return copy_in(guest_->agent(), files, k_guest_files, "root");
+}
+
+// What the test wants to have kept. That it cannot be had is the test's failure.
+Result<> Session::bring_out(const TestSpec& test, Trial& trial) {
+  const auto folder = options_.collected / folder_name(test.name);
+  auto brought = copy_out(guest_->agent(), test.collect, folder);
+  if (!brought) {
+    if (brought.error().kind() != ErrorKind::protocol) return std::unexpected(brought.error());
+    trial.findings.push_back({.kind = FailureKind::lost, .message = brought.error().message()});
+    return {};
+  }
+  if (const auto* obstacle = std::get_if<std::string>(&*brought)) {
+    trial.findings.push_back({.kind = FailureKind::assertion, .message = *obstacle});
+    return {};
+  }
+  const auto& unpacked = std::get<Unpacked>(*brought);
+  trial.note =
+      fmt::format("collected {} file{} ({}) in {}", unpacked.files, unpacked.files == 1 ? "" : "s",
+                  format_bytes(unpacked.bytes), folder.string());
+  if (!unpacked.left_out.empty())
+    trial.note +=
+        fmt::format("; left out, as neither files nor folders: {}", join(unpacked.left_out, ", "));
+  return {};
 }
 
 // Wakes the machine and loads the module, where the machine was not saved with it: up to
@@ -281,6 +316,7 @@ Result<> Session::unload_and_compare(Trial& trial) {
     return {};
   }
   KOBOX_CHECK(guest_->watch_for(k_settle_unloaded));
+  KOBOX_CHECK(settle_udev());
   KOBOX_TRY(const auto left, agent.new_in_inventory());
   if (!left.empty()) trial.findings.push_back(leak(left));
   return {};

@@ -1,22 +1,51 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lab/shell.h"
 
+#include <chrono>
+
+#include "base/text.h"
+#include "guest/disk_guest.h"
+#include "lab/guest_files.h"
+
 namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration k_shutdown_limit = 1min;
+
+// A bare machine has no module.
+Result<PrepareOutcome> prepare_for(const ShellOptions& options, const Kernel& kernel,
+                                   Progress& progress) {
+  if (!options.bare)
+    return prepare(options.lab, options.project, options.project.tests, kernel, options.selector,
+                   progress, options.accel);
+  KOBOX_TRY(auto prepared, prepare_bare(options.lab, options.project, kernel, progress));
+  return prepared;
+}
+
+}  // namespace
 
 Result<std::variant<std::unique_ptr<ShellMachine>, Failure>> ShellMachine::open(
     const ShellOptions& options, Progress& progress) {
   progress.stage(options.selector, "looking for the kernel");
   KOBOX_TRY(const auto kernel, resolve_kernel(options.lab, options.selector, progress));
-  KOBOX_TRY(auto outcome, prepare(options.lab, options.project, options.project.tests, kernel,
-                                  options.selector, progress));
+  KOBOX_TRY(auto outcome, prepare_for(options, kernel, progress));
   if (auto* failure = std::get_if<Failure>(&outcome)) return std::move(*failure);
   KOBOX_TRY(auto folder, RunFolder::make(options.lab.state, options.keep));
   std::unique_ptr<ShellMachine> shell(
       new ShellMachine(options.project, std::get<Prepared>(std::move(outcome)), std::move(folder)));
+  if (!options.persist.empty()) {
+    auto& prepared = shell->prepared_;
+    KOBOX_TRY(shell->kept_,
+              open_kept_disk(options.lab.state, options.persist, prepared.disk->info));
+    prepared.kept_layer = shell->kept_->layer;
+  }
   KOBOX_TRY(auto failure, shell->get_machine(options, progress));
-  if (!failure) {
+  if (!failure && !options.bare) {
     KOBOX_TRY(failure, shell->load_module(options.use));
   }
+  if (!failure) KOBOX_CHECK(shell->fill_home(options));
   progress.done(options.selector);
   if (!failure) return shell;
   shell->folder_.keep();
@@ -34,18 +63,25 @@ Result<std::optional<Failure>> ShellMachine::get_machine(const ShellOptions& opt
                                      .folder = folder_.path(),
                                      .timeout = {},
                                      .tracing = options.tracing},
-                    Isolation::forked, progress);
+                    // What a saved machine knows of its disk is not what is on a kept one.
+                    kept_ ? Isolation::fresh_boot : Isolation::forked, progress);
   KOBOX_TRY(auto failure, machines_->make_ready());
   if (failure) return failure;
+  if (!machines_->forks()) return boot(options.use);
   const auto forked = start_fork(options.use);
   if (forked) return std::optional<Failure>();
   if (forked.error().kind() == ErrorKind::interrupted) return std::unexpected(forked.error());
   machines_->distrust_forks();
   progress.note(fmt::format("the saved machine does not wake, so another is booted: {}",
                             forked.error().message()));
-  KOBOX_TRY(auto opened, machines_->boot(loop_, folder_.path(), options.use));
+  return boot(options.use);
+}
+
+Result<std::optional<Failure>> ShellMachine::boot(Machines::Use use) {
+  KOBOX_TRY(auto opened, machines_->boot(loop_, folder_.path(), use));
   if (auto* boot_failure = std::get_if<Failure>(&opened)) return std::move(*boot_failure);
   session_ = std::move(std::get<std::unique_ptr<Session>>(opened));
+  if (prepared_.disk) KOBOX_CHECK(settle_disk_guest(session_->guest()));
   KOBOX_CHECK(session_->wake(project_.test_limit));
   return std::optional<Failure>();
 }
@@ -67,6 +103,41 @@ Result<std::optional<Failure>> ShellMachine::load_module(Machines::Use use) {
                                         "[module] load = false in kobox.toml leaves it unloaded",
                                         answer.error),
                  .console = session_->guest().console_log().string()};
+}
+
+// The user's work on a kept disk is not written over.
+Result<> ShellMachine::fill_home(const ShellOptions& options) {
+  const std::string user = options.bare ? options.user : "root";
+  home_ = user == "root" ? "/root" : "/home/" + user;
+  work_folder_ = home_;
+  if (options.bare && holds_module(project_)) {
+    work_folder_ = home_ + "/" + project_.source.filename().string();
+    KOBOX_TRY(const auto there, agent().run({.command = "test -e " + shell_quote(work_folder_)}));
+    if (there.status != 0) {
+      KOBOX_TRY(const auto sources, list_sources(project_.source, options.lab.cache));
+      KOBOX_CHECK(copy_in(agent(), as_files(sources), work_folder_, user));
+    }
+  }
+  for (const auto& path : options.put) {
+    const auto whole = fs::absolute(path).lexically_normal();
+    const auto source = whole.has_filename() ? whole : whole.parent_path();
+    KOBOX_TRY(const auto files, files_below(source.parent_path(), {source.filename().string()}));
+    // Only what is put in becomes the user's: the home has other files too.
+    KOBOX_CHECK(copy_in(agent(), files, home_, user));
+  }
+  return {};
+}
+
+Result<> ShellMachine::power_off() {
+  if (machine().end()) return {};
+  agent().power_off();
+  const auto over = loop_.wait_until([this] { return machine().end().has_value(); },
+                                     Deadline::after(k_shutdown_limit));
+  if (over || over.error().kind() != ErrorKind::timeout) return over;
+  return fail(ErrorKind::timeout,
+              "the guest did not shut down within {}; what it wrote last may "
+              "be missing from its disk",
+              format_duration(k_shutdown_limit));
 }
 
 }  // namespace kobox

@@ -22,7 +22,8 @@ int default_jobs(const Project& project) {
     if (at != std::string::npos)
       available = std::strtoull(info->c_str() + at + 13, nullptr, 10) << 10;
   }
-  const auto fitting = std::max<std::uint64_t>(1, available / 2 / (project.memory + (64ULL << 20)));
+  const auto fitting =
+      std::max<std::uint64_t>(1, available / 2 / (machine_memory(project) + (64ULL << 20)));
   return static_cast<int>(std::min<std::uint64_t>(cores, fitting));
 }
 

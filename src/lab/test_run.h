@@ -28,6 +28,7 @@ struct TestOptions {
   std::optional<Duration> timeout;
   Isolation isolation = Isolation::forked;
   Keep keep = Keep::failures;
+  std::filesystem::path collected = {};  // what tests collect: below it, RELEASE/TEST/
   std::string command;  // how kobox was called: "kobox test DIR", for Failure::reproduce
 };
 

@@ -27,21 +27,6 @@ std::string example_object(const fs::path& folder) {
   return *std::ranges::min_element(names);
 }
 
-Result<> check_source(const fs::path& folder) {
-  std::error_code error;
-  const auto status = fs::status(folder, error);
-  if (!fs::exists(status))
-    return fail(ErrorKind::usage, "{}: there is no such folder", folder.string());
-  if (!fs::is_directory(status))
-    return fail(ErrorKind::usage, "{} is not a folder", folder.string());
-  if (fs::exists(folder / "Kbuild", error) || fs::exists(folder / "Makefile", error)) return {};
-  const auto object = example_object(folder);
-  return fail(ErrorKind::usage,
-              "{0} has no Kbuild and no Makefile, so there is no module to build; for {1}.c write "
-              "this into {0}/Kbuild:\n  obj-m := {1}.o\n  ccflags-y := -Wall",
-              folder.string(), object);
-}
-
 // make takes blanks and colons in these paths for separators, and quoting does not help.
 Result<> check_path(std::string_view what, const fs::path& path) {
   if (path.native().find_first_of(" \t:#$%") == std::string::npos) return {};
@@ -90,31 +75,6 @@ std::string key_of(const std::string& sources, const Compiler& compiler,
   for (const auto& word : command.argv)
     if (!word.starts_with("-j")) digest.add(word);
   return digest.hex();
-}
-
-// The one module of these that the request means.
-Result<RecordedModule> choose(const std::vector<RecordedModule>& modules,
-                              const BuildRequest& request) {
-  std::vector<std::string> names;
-  for (const auto& module : modules) names.push_back(module.name);
-  const auto built = join(names, ", ");
-  const auto folder = request.source.string();
-  if (modules.empty())
-    return fail(ErrorKind::usage,
-                "the Kbuild or Makefile of {} builds no module; it needs a line such as "
-                "'obj-m := {}.o'",
-                folder, example_object(request.source));
-  if (request.module_name.empty()) {
-    if (modules.size() == 1) return modules.front();
-    return fail(ErrorKind::usage,
-                "{} builds {} modules ({}); say which one with name in [module] of kobox.toml",
-                folder, modules.size(), built);
-  }
-  const auto wanted = module_name_of(request.module_name + ".ko");
-  const auto found = std::ranges::find(modules, wanted, &RecordedModule::name);
-  if (found != modules.end()) return *found;
-  return fail(ErrorKind::usage, "{} builds no module '{}', but {}{}", folder, request.module_name,
-              built, did_you_mean(wanted, names));
 }
 
 struct MakeResult {
@@ -169,7 +129,7 @@ Result<BuildOutcome> build_in(const BuildPlace& place, const BuildRequest& reque
     }
     KOBOX_TRY(modules, write_build_record(place, key, request.source, kernel));
   }
-  KOBOX_TRY(auto module, choose(*modules, request));
+  KOBOX_TRY(auto module, choose_module(*modules, request.source, request.module_name));
   return BuiltModule{.name = module.name,
                      .ko = module.ko,
                      .source = request.source,
@@ -180,7 +140,7 @@ Result<BuildOutcome> build_in(const BuildPlace& place, const BuildRequest& reque
 }
 
 Result<BuildPlace> checked_place(const BuildRequest& request, const Kernel& kernel) {
-  KOBOX_CHECK(check_source(request.source));
+  KOBOX_CHECK(check_module_source(request.source));
   KOBOX_CHECK(check_headers(kernel));
   auto place = BuildPlace::of(request.cache, request.source, kernel);
   KOBOX_CHECK(check_path("kobox's cache", place.folder));
@@ -188,6 +148,45 @@ Result<BuildPlace> checked_place(const BuildRequest& request, const Kernel& kern
 }
 
 }  // namespace
+
+Result<> check_module_source(const fs::path& folder) {
+  std::error_code error;
+  const auto status = fs::status(folder, error);
+  if (!fs::exists(status))
+    return fail(ErrorKind::usage, "{}: there is no such folder", folder.string());
+  if (!fs::is_directory(status))
+    return fail(ErrorKind::usage, "{} is not a folder", folder.string());
+  if (fs::exists(folder / "Kbuild", error) || fs::exists(folder / "Makefile", error)) return {};
+  const auto object = example_object(folder);
+  return fail(ErrorKind::usage,
+              "{0} has no Kbuild and no Makefile, so there is no module to build; for {1}.c write "
+              "this into {0}/Kbuild:\n  obj-m := {1}.o\n  ccflags-y := -Wall",
+              folder.string(), object);
+}
+
+Result<RecordedModule> choose_module(const std::vector<RecordedModule>& modules,
+                                     const fs::path& source, const std::string& wanted_name) {
+  std::vector<std::string> names;
+  for (const auto& module : modules) names.push_back(module.name);
+  const auto built = join(names, ", ");
+  const auto folder = source.string();
+  if (modules.empty())
+    return fail(ErrorKind::usage,
+                "the Kbuild or Makefile of {} builds no module; it needs a line such as "
+                "'obj-m := {}.o'",
+                folder, example_object(source));
+  if (wanted_name.empty()) {
+    if (modules.size() == 1) return modules.front();
+    return fail(ErrorKind::usage,
+                "{} builds {} modules ({}); say which one with name in [module] of kobox.toml",
+                folder, modules.size(), built);
+  }
+  const auto wanted = module_name_of(wanted_name + ".ko");
+  const auto found = std::ranges::find(modules, wanted, &RecordedModule::name);
+  if (found != modules.end()) return *found;
+  return fail(ErrorKind::usage, "{} builds no module '{}', but {}{}", folder, wanted_name, built,
+              did_you_mean(wanted, names));
+}
 
 Result<CommandLine> make_command(const BuildRequest& request, const Kernel& kernel) {
   KOBOX_TRY(auto place, checked_place(request, kernel));

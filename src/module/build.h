@@ -56,6 +56,9 @@ using BuildOutcome = std::variant<BuiltModule, BuildFailure>;
 // interrupted.
 Result<BuildOutcome> build_module(const BuildRequest& request, const Kernel& kernel);
 
+// ErrorKind::usage if the folder holds nothing that kbuild could build.
+Result<> check_module_source(const std::filesystem::path& folder);
+
 // The module without its debug sections, beside the whole one: what goes into a guest, which has
 // no use for them and pays for every byte. Made once. Where there is no strip, the whole one.
 std::filesystem::path without_debug_sections(const BuiltModule& module);

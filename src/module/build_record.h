@@ -58,4 +58,10 @@ Result<std::vector<RecordedModule>> write_build_record(const BuildPlace& place,
                                                        const std::filesystem::path& source,
                                                        const Kernel& kernel);
 
+// The one module of these that is meant: the one of that name, or the only one. ErrorKind::usage
+// says what `source` builds.
+Result<RecordedModule> choose_module(const std::vector<RecordedModule>& modules,
+                                     const std::filesystem::path& source,
+                                     const std::string& wanted_name);
+
 }  // namespace kobox

@@ -24,6 +24,24 @@ std::string option_value(const std::string& text) {
   return escaped;
 }
 
+// Each layer a file and a qcow2 node. No lock of QEMU's is wanted, since each process has its own
+// topmost layer; nor a flush, since the host does not crash with the guest.
+void add_disk(CommandLine& command, std::size_t layers) {
+  const auto add = [&](const char* option, std::string value) {
+    command.argv.insert(command.argv.end(), {option, std::move(value)});
+  };
+  for (std::size_t i = 0; i < layers; ++i) {
+    const auto* access = i + 1 == layers ? "off" : "on";
+    add("-blockdev",
+        fmt::format("driver=file,node-name=file{},filename=/proc/self/fd/{},locking=off,"
+                    "read-only={},cache.no-flush=on",
+                    i, k_disk_fd + static_cast<int>(i), access));
+    add("-blockdev", fmt::format("driver=qcow2,node-name=disk{0},file=file{0},read-only={1}{2}", i,
+                                 access, i > 0 ? fmt::format(",backing=disk{}", i - 1) : ""));
+  }
+  add("-device", fmt::format("virtio-blk-pci,drive=disk{}", layers - 1));
+}
+
 }  // namespace
 
 Result<std::filesystem::path> find_qemu() {
@@ -62,12 +80,16 @@ CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& s
       std::to_string(spec.cpus),
       "-m",
       fmt::format("{}M", spec.memory >> 20),
-      "-kernel",
-      spec.kernel.string(),
-      "-initrd",
-      spec.initramfs.string(),
-      "-append",
-      spec.command_line,
+  };
+  const auto add = [&](const char* option, std::string value) {
+    command.argv.insert(command.argv.end(), {option, std::move(value)});
+  };
+  if (!spec.kernel.empty()) {
+    add("-kernel", spec.kernel.string());
+    add("-initrd", spec.initramfs.string());
+    add("-append", spec.command_line);
+  }
+  const std::vector<std::string> channels = {
       "-chardev",
       fmt::format("socket,id=monitor,fd={}", k_monitor_fd),
       "-mon",
@@ -87,9 +109,8 @@ CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& s
       "-device",
       fmt::format("virtserialport,chardev=agent,name={}", spec.agent_port),
   };
-  const auto add = [&](const char* option, std::string value) {
-    command.argv.insert(command.argv.end(), {option, std::move(value)});
-  };
+  command.argv.insert(command.argv.end(), channels.begin(), channels.end());
+  if (!spec.disk.empty()) add_disk(command, spec.disk.size());
   for (const auto& device : spec.devices) add("-device", device);
   if (spec.memory_file) {
     // By number, not by name: the file may have been renamed or removed meanwhile, or have no name.
@@ -127,6 +148,8 @@ Result<std::unique_ptr<Machine>> Machine::start(EventLoop& loop, const MachineSp
                           {agent.second.get(), k_agent_fd},
                           {console.second.get(), k_console_fd}}};
   if (spec.memory_file) fds.others.emplace_back(spec.memory_file->fd, k_memory_fd);
+  for (std::size_t i = 0; i < spec.disk.size(); ++i)
+    fds.others.emplace_back(spec.disk[i], k_disk_fd + static_cast<int>(i));
   KOBOX_TRY(auto child, Child::spawn(qemu_command(qemu, spec), fds));
   m.qemu_.emplace(std::move(child));
   // Our copies of QEMU's ends are closed on return; the streams end when QEMU does.

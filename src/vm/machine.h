@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // One QEMU machine: its command line, its life, its end.
 //
-// The machine has no network, no disk and no default device: a CPU, memory, a serial console, and
-// one virtio-serial port for the guest's agent. Its monitor, its console and the agent's port are
-// socket pairs that QEMU inherits, so no name in the file system and no TCP port leads to them.
+// The machine has no network and no default device, and a disk only if it is given one: a CPU,
+// memory, a serial console, and one virtio-serial port for the guest's agent. Its monitor, its
+// console and the agent's port are socket pairs that QEMU inherits, so no name in the file system
+// and no TCP port leads to them.
 #pragma once
 
 #include <cstdint>
@@ -53,7 +54,7 @@ struct Tracing {
 };
 
 struct MachineSpec {
-  std::filesystem::path kernel;  // what -kernel gets
+  std::filesystem::path kernel;  // what -kernel gets; empty: the disk's own boot loader
   std::filesystem::path initramfs;
   std::string command_line;  // the kernel's
   std::uint64_t memory = 0;  // bytes
@@ -66,6 +67,9 @@ struct MachineSpec {
   TcgThreads tcg_threads = TcgThreads::each_cpu;
   std::optional<Tracing> tracing = {};
   std::vector<std::string> devices = {};  // further ones, as QEMU's -device takes them
+  // A virtio disk: open qcow2 files, each with what differs from the one before. Only the last is
+  // written, and must be open for that; QEMU opens them by number. Empty: no disk.
+  std::vector<int> disk = {};
 };
 
 // Descriptor numbers that QEMU inherits.
@@ -73,6 +77,7 @@ inline constexpr int k_monitor_fd = 3;
 inline constexpr int k_agent_fd = 4;
 inline constexpr int k_console_fd = 5;
 inline constexpr int k_memory_fd = 6;
+inline constexpr int k_disk_fd = 7;  // and those that follow
 
 // The QEMU binary; ErrorKind::environment says which package has it.
 Result<std::filesystem::path> find_qemu();

@@ -50,6 +50,30 @@ TEST(QemuCommand, UnderTcg) {
             "-device virtserialport,chardev=agent,name=org.kobox.agent.0");
 }
 
+TEST(QemuCommand, ADiskIsLayersOfWhichTheLastIsWritten) {
+  auto spec = some_spec("/run");
+  EXPECT_THAT(qemu_command("qemu", spec).to_string(), Not(HasSubstr("-blockdev")));
+  spec.disk = {10, 11, 12};
+  const auto command = qemu_command("qemu", spec).to_string();
+  EXPECT_THAT(command,
+              HasSubstr("-blockdev driver=file,node-name=file0,filename=/proc/self/fd/7,"
+                        "locking=off,read-only=on,cache.no-flush=on "
+                        "-blockdev driver=qcow2,node-name=disk0,file=file0,read-only=on "));
+  EXPECT_THAT(command, HasSubstr("node-name=disk1,file=file1,read-only=on,backing=disk0 "));
+  EXPECT_THAT(command, HasSubstr("filename=/proc/self/fd/9,locking=off,read-only=off,"));
+  EXPECT_THAT(command, HasSubstr("node-name=disk2,file=file2,read-only=off,backing=disk1 "
+                                 "-device virtio-blk-pci,drive=disk2"));
+}
+
+TEST(QemuCommand, WithoutAKernelTheDisksLoaderIsStarted) {
+  auto spec = some_spec("/run");
+  spec.kernel.clear();
+  spec.disk = {10, 11};
+  const auto command = qemu_command("qemu", spec).to_string();
+  for (const auto* option : {"-kernel", "-initrd", "-append"})
+    EXPECT_THAT(command, Not(HasSubstr(option)));
+}
+
 TEST(QemuCommand, UnderKvm) {
   auto spec = some_spec("/run");
   spec.accel = Accel::kvm;

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "guest/disk_build.h"
+
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "guest/disk_fill.h"
+#include "guest/disk_guest.h"
+#include "kernel/apt_sources.h"
+#include "kernel/space.h"
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration k_install_limit = 1h;
+constexpr Duration k_convert_limit = 15min;
+// The system's folder and its tar; later the raw disk and the qcow2.
+constexpr std::uint64_t k_space = std::uint64_t{2500} * 1000 * 1000;
+constexpr std::size_t k_max_output = std::size_t{16} << 20;
+constexpr const char* k_status = "var/lib/dpkg/status";
+
+// Has /etc/subuid or /etc/subgid a range for this user?
+bool has_range(const char* file, const std::string& user) {
+  const auto text = read_file(file, 16 << 20).value_or("");
+  return std::ranges::any_of(lines_of(text), [&](std::string_view line) {
+    return line.starts_with(user + ":") || line.starts_with(std::to_string(::getuid()) + ":");
+  });
+}
+
+bool can_unshare() {
+  const auto* user = ::getpwuid(::getuid());
+  if (user == nullptr || !find_program("newuidmap") || !find_program("newgidmap")) return false;
+  if (!has_range("/etc/subuid", user->pw_name) || !has_range("/etc/subgid", user->pw_name))
+    return false;
+  const auto tried = run_command({.argv = {"unshare", "--user", "--map-root-user", "true"}},
+                                 {.deadline = Deadline::after(10s)});
+  return tried && tried->status.success();
+}
+
+Result<> require(const char* program, const char* package) {
+  if (find_program(program)) return {};
+  return fail(ErrorKind::environment,
+              "there is no {} here, with which an image is built; on Debian: apt-get install {}",
+              program, package);
+}
+
+bool is_package_word(std::string_view word) {
+  constexpr std::string_view k_allowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.:=~/_";
+  return !word.empty() && word[0] != '-' &&
+         word.find_first_not_of(k_allowed) == std::string_view::npos;
+}
+
+Result<> check(const DiskRecipe& recipe) {
+  if (!is_package_word(recipe.suite))
+    return fail(ErrorKind::usage, "--suite '{}': write a Debian release, such as bookworm",
+                printable(recipe.suite));
+  for (const auto& package : recipe.packages)
+    if (!is_package_word(package))
+      return fail(ErrorKind::usage, "--include: '{}' is no package's name", printable(package));
+  if (recipe.kernel.version.empty())
+    return fail(ErrorKind::usage,
+                "an image has a kernel of Debian's packages, and {} is none that was fetched from "
+                "there",
+                recipe.kernel.release);
+  constexpr auto k_least = std::uint64_t{2} << 30;
+  if (recipe.bytes < k_least || recipe.bytes % (1 << 20) != 0)
+    return fail(ErrorKind::usage, "--size must be whole megabytes, and at least 2G");
+  return {};
+}
+
+// mmdebstrap makes the system below TMPDIR. The users of an unshared namespace get to no folder
+// that is private to ours, which a cache mostly is.
+Result<TempDir> make_workspace(DebootstrapMode mode, const fs::path& folder) {
+  if (mode != DebootstrapMode::unshare) return TempDir::make(folder, ".work-");
+  const char* temporary = std::getenv("TMPDIR");
+  KOBOX_TRY(auto made, TempDir::make(temporary != nullptr ? temporary : "/tmp", "kobox-image-"));
+  if (::chmod(made.path().c_str(), 0755) != 0) return fail_errno("chmod");
+  return made;
+}
+
+// What a namespace's users own, only they can remove.
+void sweep(DebootstrapMode mode, const fs::path& workspace) {
+  if (mode != DebootstrapMode::unshare) return;
+  std::vector<std::string> argv = {"mmdebstrap", "--unshare-helper", "rm", "-rf"};
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(workspace, error))
+    argv.push_back(entry.path().string());
+  if (argv.size() == 4) return;
+  [[maybe_unused]] const auto done =
+      run_command({.argv = argv}, {.deadline = Deadline::after(k_convert_limit)});
+}
+
+CommandLine debootstrap_command(const DiskRecipe& recipe, DebootstrapMode mode,
+                                const fs::path& sources, const fs::path& tar,
+                                const fs::path& workspace) {
+  CommandLine command{
+      .argv = {"mmdebstrap", fmt::format("--mode={}", to_string(mode)), "--variant=minbase",
+               "--format=tar", "--include=" + join(disk_packages(recipe), ",")},
+      // No initramfs of Debian's: kobox adds its own, and that takes a tenth of the time.
+      .environment = {{"SOURCE_DATE_EPOCH", std::to_string(k_disk_epoch)},
+                      {"TMPDIR", workspace.string()},
+                      {"INITRD", "No"},
+                      {"DEBIAN_FRONTEND", "noninteractive"},
+                      {"LC_ALL", "C.UTF-8"}}};
+  // What nobody reads in a machine that is thrown away; copyrights stay.
+  for (const auto* left_out : {"path-exclude=/usr/share/man/*", "path-exclude=/usr/share/locale/*",
+                               "path-exclude=/usr/share/info/*", "path-exclude=/usr/share/doc/*",
+                               "path-include=/usr/share/doc/*/copyright"})
+    command.argv.push_back(fmt::format("--dpkgopt={}", left_out));
+  for (const auto& hook : disk_hooks()) command.argv.push_back("--customize-hook=" + hook);
+  command.argv.insert(command.argv.end(), {recipe.suite, tar.string(), sources.string()});
+  return command;
+}
+
+// mmdebstrap's "I: installing essential packages..." becomes the stage.
+class StageReader {
+ public:
+  StageReader(const std::string& name, Progress& progress) : name_(name), progress_(progress) {}
+  void operator()(std::string_view bytes) {
+    pending_ += bytes;
+    for (auto end = pending_.find('\n'); end != std::string::npos; end = pending_.find('\n')) {
+      std::string_view line(pending_.data(), end);
+      if (line.starts_with("I: ") && line.find('/') == std::string_view::npos) {
+        line.remove_prefix(3);
+        while (line.ends_with('.')) line.remove_suffix(1);
+        progress_.stage(name_, printable(line));
+      }
+      pending_.erase(0, end + 1);
+    }
+    if (pending_.size() > 65536) pending_.clear();
+  }
+
+ private:
+  const std::string& name_;
+  Progress& progress_;
+  std::string pending_;
+};
+
+Result<> run_debootstrap(const DiskRecipe& recipe, const fs::path& folder, const fs::path& tar,
+                         const std::string& name, Progress& progress, const HostFiles& host) {
+  KOBOX_TRY(const auto mode, debootstrap_mode());
+  KOBOX_TRY(const auto sources, disk_sources(recipe, host));
+  KOBOX_TRY(const auto workspace, make_workspace(mode, folder));
+  const auto sources_file = workspace.path() / "debian.sources";
+  KOBOX_CHECK(write_file(sources_file, sources));
+  ::chmod(sources_file.c_str(), 0644);
+  progress.detail(fmt::format("{}: mmdebstrap in mode {}", name, to_string(mode)));
+  const auto command = debootstrap_command(recipe, mode, sources_file, tar, workspace.path());
+  auto done = run_command(
+      command, {.deadline = Deadline::after(k_install_limit), .max_output = k_max_output},
+      Streams::merged, StageReader(name, progress));
+  sweep(mode, workspace.path());
+  if (!done) return std::unexpected(std::move(done).error());
+  if (!done->status.success())
+    return std::unexpected(explain_debootstrap(done->output, recipe, folder));
+  return {};
+}
+
+Result<> run_qemu_img(std::vector<std::string> words) {
+  words.insert(words.begin(), "qemu-img");
+  KOBOX_TRY(const auto done,
+            run_command({.argv = words, .environment = {{"LC_ALL", "C.UTF-8"}}},
+                        {.deadline = Deadline::after(k_convert_limit)}, Streams::merged));
+  if (done.status.success()) return {};
+  return fail(ErrorKind::environment, "{} {} {}: {}", words[0], words[1], done.status.to_string(),
+              printable(trim(done.output)));
+}
+
+}  // namespace
+
+const char* to_string(DebootstrapMode mode) {
+  switch (mode) {
+    case DebootstrapMode::root:
+      return "root";
+    case DebootstrapMode::unshare:
+      return "unshare";
+    case DebootstrapMode::fakechroot:
+      break;
+  }
+  return "fakechroot";
+}
+
+Result<DebootstrapMode> debootstrap_mode() {
+  if (::geteuid() == 0) return DebootstrapMode::root;
+  if (can_unshare()) return DebootstrapMode::unshare;
+  if (find_program("fakechroot") && find_program("fakeroot")) return DebootstrapMode::fakechroot;
+  return fail(ErrorKind::environment,
+              "an ordinary user needs fakechroot and fakeroot to build an image, or uidmap with "
+              "ranges in /etc/subuid and /etc/subgid; on Debian: apt-get install fakechroot");
+}
+
+Result<std::string> disk_sources(const DiskRecipe& recipe, const HostFiles& host) {
+  KOBOX_TRY(const auto mirror, host_mirror(host.apt));
+  return debian_sources(mirror, recipe.suite, host.keyring);
+}
+
+Error explain_debootstrap(std::string_view output, const DiskRecipe& recipe,
+                          const fs::path& folder) {
+  const auto find = [&](std::string_view text) -> std::string {
+    for (const auto line : lines_of(output))
+      if (line.find(text) != std::string_view::npos) {
+        const auto start = line.starts_with("E: ") ? std::size_t{3} : std::size_t{0};
+        return printable(trim(line.substr(start)));
+      }
+    return "";
+  };
+  const auto environment = [](std::string text) {
+    return Error(ErrorKind::environment, std::move(text));
+  };
+  if (!find("No space left on device").empty())
+    return environment(fmt::format("no space left on the disk of {}", folder.string()));
+  if (const auto line = find("E: Version '"); !line.empty())
+    return environment(fmt::format(
+        "Debian has this version of the kernel no more ({}); fetch the newest with `kobox kernel "
+        "fetch`, and build the image for that",
+        line));
+  if (const auto line = find("E: Unable to locate package"); !line.empty())
+    return environment(fmt::format("{} has no such package: {}", recipe.suite, line));
+  if (const auto line = find("has no installation candidate"); !line.empty())
+    return environment(fmt::format("{} has no such package: {}", recipe.suite, line));
+  for (const auto* text : {"does not have a Release file", "Temporary failure resolving",
+                           "Could not resolve", "Could not connect", "Unable to connect",
+                           "Connection refused", "Connection timed out", "Failed to fetch"})
+    if (const auto line = find(text); !line.empty())
+      return environment(
+          fmt::format("Debian's mirror cannot be reached, or lacks {}: {}", recipe.suite, line));
+  std::string last;
+  for (const auto line : lines_of(output))
+    if (line.starts_with("E: ") && last.empty()) last = printable(trim(line.substr(3)));
+  if (last.empty())
+    last =
+        printable(trim(output.substr(output.size() - std::min<std::size_t>(output.size(), 300))));
+  return environment("mmdebstrap failed: " + last);
+}
+
+Result<BuiltDisk> build_disk(const DiskRecipe& recipe, const fs::path& folder,
+                             const std::string& name, Progress& progress, const HostFiles& host) {
+  KOBOX_CHECK(check(recipe));
+  KOBOX_CHECK(require("mmdebstrap", "mmdebstrap"));
+  KOBOX_CHECK(require("qemu-img", "qemu-utils"));
+  KOBOX_CHECK(require("mke2fs", "e2fsprogs"));
+  KOBOX_CHECK(check_space(folder, k_space, "a disk image"));
+  KOBOX_TRY(const auto initramfs, make_disk_initramfs(recipe.kernel, WithAgent::no));
+  KOBOX_TRY(const auto files, disk_files(recipe, initramfs));
+  const auto tar = folder / "system.tar";
+  const auto raw = folder / "disk.raw";
+  progress.stage(name, "installing Debian");
+  KOBOX_CHECK(run_debootstrap(recipe, folder, tar, name, progress, host));
+
+  progress.stage(name, "making the file system");
+  std::error_code ignored;
+  const auto total = fs::file_size(tar, ignored);
+  KOBOX_TRY(const auto texts,
+            write_disk(tar, raw, recipe.bytes, files, {k_status},
+                       [&](std::uint64_t bytes) { progress.amount(name, bytes, total); }));
+  KOBOX_CHECK(remove_tree(tar));
+  progress.stage(name, "converting it to qcow2");
+  KOBOX_CHECK(run_qemu_img(
+      {"convert", "-f", "raw", "-O", "qcow2", raw.string(), (folder / "disk.qcow2").string()}));
+  KOBOX_CHECK(remove_tree(raw));
+  KOBOX_CHECK(run_qemu_img({"create", "-q", "-f", "qcow2", (folder / "overlay.qcow2").string(),
+                            std::to_string(recipe.bytes)}));
+  progress.done(name);
+  const auto status = texts.find(k_status);
+  return BuiltDisk{.packages = installed_packages(status != texts.end() ? status->second : "")};
+}
+
+}  // namespace kobox

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// From a recipe to the files of a disk image, without root, loop devices or a network in a guest.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/child.h"
+#include "base/progress.h"
+#include "base/result.h"
+#include "guest/disk_recipe.h"
+#include "kernel/host_files.h"
+
+namespace kobox {
+
+// How mmdebstrap(1) runs package scripts as if by root.
+enum class DebootstrapMode { root, unshare, fakechroot };
+const char* to_string(DebootstrapMode mode);
+
+// The first that this user can use here; ErrorKind::environment says what to install.
+Result<DebootstrapMode> debootstrap_mode();
+
+struct BuiltDisk {
+  std::vector<std::string> packages;  // "name version"
+};
+// Makes disk.qcow2 and overlay.qcow2 in an empty folder. Progress under the key `name`. A minute or
+// two; what is begun goes away if it does not come to its end. Errors: environment (a program is
+// missing, no space, the mirror cannot be reached, it has no such package or no such version of
+// the kernel), usage (a suite or package name that cannot be), interrupted.
+Result<BuiltDisk> build_disk(const DiskRecipe& recipe, const std::filesystem::path& folder,
+                             const std::string& name, Progress& progress,
+                             const HostFiles& host = {});
+
+// What a failed mmdebstrap means, from all that it printed.
+Error explain_debootstrap(std::string_view output, const DiskRecipe& recipe,
+                          const std::filesystem::path& folder);
+
+// apt's sources for an image: the host's mirror.
+Result<std::string> disk_sources(const DiskRecipe& recipe, const HostFiles& host);
+
+}  // namespace kobox

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Files on their way into a guest and out of it: as a tar, which both guests can read and write.
+//
+// What comes out is not trusted. Only regular files and folders are taken, each below the folder
+// that was given, opened one part of the path at a time and never through a link; how many they
+// are and how much they hold is bounded.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace kobox {
+
+struct TarFile {
+  std::filesystem::path relative;
+  std::filesystem::path origin;  // the file whose bytes are taken; empty for a link
+  std::string link;              // where a link points to
+  bool executable = false;
+};
+
+// The tar's bytes. Errors: environment (a file cannot be read).
+Result<std::string> pack_tar(const std::vector<TarFile>& files);
+
+struct UnpackLimits {
+  std::uint64_t bytes = std::uint64_t{64} << 20;
+  std::size_t entries = 10'000;
+};
+struct Unpacked {
+  std::size_t files = 0;
+  std::uint64_t bytes = 0;
+  std::vector<std::string> left_out;  // links and devices, by name; at most 20
+};
+// Unpacks a tar from a guest into a folder, which is made and must not be there yet. Any bytes may
+// be given. Errors: protocol (a path that leads out of the folder, or is twice; broken; more than
+// the limits), environment.
+Result<Unpacked> unpack_tar(std::string_view bytes, const std::filesystem::path& folder,
+                            const UnpackLimits& limits = {});
+
+}  // namespace kobox

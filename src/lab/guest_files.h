@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Files into a guest and out of it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "guest/agent_client.h"
+#include "guest/tar_files.h"
+#include "module/source_tree.h"
+
+namespace kobox {
+
+// All regular files and links at or below these paths, which are relative to `folder`, hidden ones
+// too. ErrorKind::usage if they are more than 200 MB or 20,000.
+Result<std::vector<TarFile>> files_below(const std::filesystem::path& folder,
+                                         const std::vector<std::string>& paths);
+std::vector<TarFile> as_files(const std::vector<SourceEntry>& sources);
+
+// Puts the files into a folder of the guest's, which is made; all of it is `owner`'s. Errors: as
+// AgentClient's; tool if the guest cannot take them (its disk or memory is full).
+Result<> copy_in(AgentClient& agent, const std::vector<TarFile>& files, const std::string& folder,
+                 const std::string& owner);
+
+// Brings what is at these absolute paths of the guest's out into `folder`, in the place of what is
+// there: /root/out becomes folder/root/out. The string says what stands against it: a path that is
+// not there, or more than the limits. Errors: as AgentClient's and unpack_tar's.
+Result<std::variant<Unpacked, std::string>> copy_out(AgentClient& agent,
+                                                     const std::vector<std::string>& paths,
+                                                     const std::filesystem::path& folder);
+
+// A test's name as a folder's, which no other test's name becomes.
+std::string folder_name(const std::string& test);
+
+}  // namespace kobox
