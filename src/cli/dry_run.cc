@@ -5,6 +5,7 @@
 #include "guest/guest.h"
 #include "guest/initramfs.h"
 #include "kernel/cache.h"
+#include "lab/cache.h"
 #include "lab/disk.h"
 #include "lab/guest_build.h"
 #include "lab/session.h"
@@ -39,7 +40,9 @@ Result<> print_dry_run(LabOptions lab, const Project& project,
       status.print(make.to_string() + "\n");
     }
     KOBOX_TRY(auto lock, use_lock(kernel));
-    Prepared prepared{.kernel = kernel, .kernel_lock = std::move(lock)};
+    KOBOX_TRY(auto cache_lock, use_cache(lab.cache));
+    Prepared prepared{
+        .kernel = kernel, .kernel_lock = std::move(lock), .cache_lock = std::move(cache_lock)};
     if (project.guest == GuestKind::disk) {
       KOBOX_TRY(prepared.disk, hold_disk(lab, project, kernel, status));
       KOBOX_TRY(prepared.initramfs, disk_initramfs_path(kernel, lab.cache));

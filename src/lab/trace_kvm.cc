@@ -89,7 +89,11 @@ class KvmSource : public TraceSource {
     }
     facts.lost = recorder_.lost() + (guest_ ? guest_->lost : 0);
     facts.malformed = merge.malformed();
-    return {};
+    // The exits are known from the kernel; of QEMU's log only what was asked for counts.
+    const TraceSink nobody = {
+        .call = [](const CallBegin&) {}, .end = [](const CallEnd&) {}, .exit = [](const Exit&) {}};
+    return setting_.options.events.qemu.empty() ? Result<>()
+                                                : read_qemu_log(setting_, nobody, facts);
   }
 
  private:

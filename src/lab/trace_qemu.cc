@@ -42,15 +42,7 @@ class QemuSource : public TraceSource {
   Result<> read(const TraceSink& sink, TraceFacts& facts) override {
     facts.source = kvm_ ? "QEMU's event kvm_run_exit" : "QEMU's translator";
     facts.not_recorded = setting_.options.events.kvm;
-    auto& events = facts.events;
-    for (const auto& name : setting_.options.events.qemu) events[name] = 0;
-    QemuLogReader reader(sink, [&](std::string_view line) {
-      const auto event = events.find(std::string(line.substr(0, line.find(' '))));
-      if (event != events.end()) ++event->second;
-    });
-    KOBOX_CHECK(read_log(setting_.qemu.tracing().log, reader));
-    facts.malformed = reader.malformed();
-    return {};
+    return read_qemu_log(setting_, sink, facts);
   }
 
  private:
@@ -59,6 +51,18 @@ class QemuSource : public TraceSource {
 };
 
 }  // namespace
+
+Result<> read_qemu_log(const TraceSetting& setting, const TraceSink& sink, TraceFacts& facts) {
+  auto& events = facts.events;
+  for (const auto& name : setting.options.events.qemu) events[name] = 0;
+  QemuLogReader reader(sink, [&](std::string_view line) {
+    const auto event = events.find(std::string(line.substr(0, line.find(' '))));
+    if (event != events.end()) ++event->second;
+  });
+  KOBOX_CHECK(read_log(setting.qemu.tracing().log, reader));
+  facts.malformed += reader.malformed();
+  return {};
+}
 
 std::unique_ptr<TraceSource> qemu_source(const TraceSetting& setting) {
   return std::make_unique<QemuSource>(setting);

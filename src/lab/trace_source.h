@@ -32,6 +32,9 @@ struct TraceSetting {
   QemuRecorder& qemu;
 };
 
+// Reads QEMU's log, and counts in `facts.events` those of QEMU's events that were asked for.
+Result<> read_qemu_log(const TraceSetting& setting, const TraceSink& sink, TraceFacts& facts);
+
 // QEMU's trace events with the plugin, under TCG; without it, and with the exits that QEMU itself
 // sees, under KVM.
 std::unique_ptr<TraceSource> qemu_source(const TraceSetting& setting);

@@ -54,6 +54,7 @@ class RingDrain {
     if (thread_.joinable()) {
       ::eventfd_write(wake_.get(), 1);
       thread_.join();
+      pipes_.clear();  // an instance in use cannot be taken away
     }
     return error_;
   }

@@ -94,12 +94,10 @@ TEST(KvmTest, AnOopsIsAnOopsInItsPlace) {
   EXPECT_EQ(failure["file"], "faulty_oops.c");
 }
 
-TEST(KvmTest, GdbStopsInInitAndInAFunction) {
+TEST(KvmTest, GdbStopsInInitAndSteps) {
   const Case got("debug");
   EXPECT_THAT(got.output, HasSubstr("Breakpoint 1, qemu_exercise_init ()")) << got;
   EXPECT_THAT(got.output, HasSubstr("do_one_initcall"));
-  EXPECT_THAT(got.output, HasSubstr("Breakpoint 2, dev_read (file=")) << got;
-  EXPECT_THAT(got.output, HasSubstr("= 65536"));
   EXPECT_EQ(got.status, 0) << got;
 }
 
@@ -167,13 +165,6 @@ TEST(KvmTest, AGuestThatDiesLeavesTheExits) {
   EXPECT_TRUE(report["trouble"].is_string());
   EXPECT_GT(count_of(report, {{"space", "port"}, {"address", 0x3f8}}), 82U);
   EXPECT_THAT(report["notes"].dump(), HasSubstr("lost with the guest"));
-}
-
-TEST(KvmTest, AllOfTheExerciseHolds) {
-  const Case got("exercise");
-  EXPECT_EQ(got.status, 0) << got;
-  EXPECT_THAT(got.output, HasSubstr("all of the exercise holds"));
-  EXPECT_THAT(got.output, HasSubstr("VM exits"));
 }
 
 TEST(KvmTest, AKilledKoboxsTracingIsTakenAwayByTheNext) {

@@ -20,11 +20,16 @@ record() {
 
 # Nothing is known of this KVM yet. Three tests are enough for forks that begin with the module loaded.
 record auto "$kobox" test "$exercise" --accel auto --format json \
-  --filter '^(greets its first reader|unloads and leaves nothing behind|a message that is too long is refused)'
+  --filter '^(greets its first reader|unloads and leaves nothing behind|refuses 256 bytes with EMSGSIZE and keeps the old message)'
 record oops "$kobox" test "$sources/modules/faulty/oops" --accel kvm --format json
 
-printf 'continue\nbacktrace\ncontinue\nprint len\nnext\n' >/tmp/gdb-script
-record debug "$kobox" debug "$exercise" --accel kvm --break qemu_exercise_init --break dev_read \
+# An int3 in a guest of TCG's SVM does not come to its hypervisor (QEMU's raise_interrupt2 asks for the
+# wrong intercept), so breakpoints are the CPU's here: GDB takes those for memory that is read-only.
+# Of four kobox itself needs three.
+printf 'set mem inaccessible-by-default off\nmem 0xffffffff80000000 0xffffffffffffffff ro\n' \
+  >/root/.gdbinit
+printf 'continue\nbacktrace\nnext\n' >/tmp/gdb-script
+record debug "$kobox" debug "$exercise" --accel kvm --break qemu_exercise_init \
   --run 'cat /dev/qemu_exercise' --batch /tmp/gdb-script
 
 trace() {
@@ -37,7 +42,6 @@ trace trace "$exercise" --run "$write" --events /tmp/events
 trace touch "$touch_module" --run 'echo port 5 > /dev/qemu_touch; echo memory 700 > /dev/qemu_touch'
 trace overflow "$touch_module" --run 'echo memory 20000 > /dev/qemu_touch' --buffer 8K
 trace dies "$exercise" --run "$write; echo c > /proc/sysrq-trigger"
-record exercise "$kobox" exercise "$exercise" --accel kvm
 
 # A kobox that is killed leaves its instance of the host's tracing; the next one takes it away.
 "$kobox" trace "$exercise" --run 'sleep 100' --timeout 100s --accel kvm >/dev/null 2>&1 &
