@@ -7,7 +7,7 @@ install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md
               ${PROJECT_SOURCE_DIR}/LICENSE
         DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/kobox)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/kobox
-        FILES_MATCHING PATTERN "*.md")
+        FILES_MATCHING PATTERN "*.md" PATTERN "*.png")
 # Only sources: whoever ran make in the folder has built files there too.
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/modules/qemu_exercise
         DESTINATION ${CMAKE_INSTALL_DATADIR}/kobox/modules

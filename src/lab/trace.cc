@@ -44,6 +44,14 @@ Result<std::unique_ptr<TraceSource>> open_source(const TraceSetting& setting, Tr
   return qemu_source(setting);
 }
 
+// A QEMU that was built without plugins does not know the option.
+Error explain(Error error) {
+  if (error.message().find("-plugin: invalid option") == std::string::npos) return error;
+  return Error(ErrorKind::environment,
+               "this QEMU takes no plugins (it was built without --enable-plugins), by which a "
+               "trace under TCG knows the module's functions; Debian's qemu-system-x86 does");
+}
+
 TraceSink both(TraceSink one, TraceSink other) {
   return {.call =
               [=](const CallBegin& call) {
@@ -73,7 +81,9 @@ Result<std::variant<TraceReport, Failure>> run_trace(const TraceOptions& options
   auto shell = options.shell;
   shell.use = Machines::Use::tracing;
   shell.tracing = recorder.tracing();
-  KOBOX_TRY(auto opened, ShellMachine::open(shell, progress));
+  auto machine_or = ShellMachine::open(shell, progress);
+  if (!machine_or) return std::unexpected(explain(std::move(machine_or).error()));
+  auto& opened = *machine_or;
   if (auto* failure = std::get_if<Failure>(&opened)) return std::move(*failure);
   auto& machine = *std::get<std::unique_ptr<ShellMachine>>(opened);
   const auto& prepared = machine.prepared();

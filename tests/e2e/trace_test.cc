@@ -153,6 +153,21 @@ TEST_F(TraceTest, WithoutThePluginItSaysSo) {
   EXPECT_THAT(done.error, HasSubstr("/nonexistent.so"));
 }
 
+TEST_F(TraceTest, AQemuWithoutPluginsIsNamed) {
+  const auto programs = folder_ / "programs";
+  const auto qemu = programs / "qemu-system-x86_64";
+  spit(
+      qemu,
+      "#!/bin/bash\n[[ \" $* \" != *' -plugin '* ]] || { echo \"$0: -plugin: invalid option\" >&2; "
+      "exit 1; }\nexec /usr/bin/qemu-system-x86_64 \"$@\"\n");
+  fs::permissions(qemu, fs::perms::owner_all);
+  auto one = invocation(trace(k_exercise, {"--run", "true"}));
+  one.environment.emplace_back("PATH", programs.string() + ":" + std::getenv("PATH"));
+  const auto done = run(one);
+  EXPECT_EQ(done.code(), 4) << done;
+  EXPECT_THAT(done.error, HasSubstr("this QEMU takes no plugins"));
+}
+
 TEST_F(TraceTest, BadCalls) {
   const auto nothing = run(trace(k_exercise, {}));
   EXPECT_EQ(nothing.code(), 2) << nothing;
