@@ -124,7 +124,7 @@ Result<std::unique_ptr<Guest>> Guest::fork(EventLoop& loop, const GuestSnapshot&
   KOBOX_CHECK(guest->open_disk(snapshot.disk));
   auto machine = machine_spec(spec, snapshot.accel);
   machine.start_from = StartFrom::saved_state;
-  machine.memory_file = MemoryFile{snapshot.memory.get(), MemoryFile::Writes::private_};
+  machine.memory_file = MemoryFile{snapshot.memory.get(), MemoryFile::Writes::discarded};
   if (kind == GuestMemory::saveable) {
     KOBOX_TRY(guest->memory_, make_guest_memory(spec.memory));
     KOBOX_CHECK(copy_sparse(snapshot.memory, guest->memory_));

@@ -90,13 +90,18 @@ void GuestActivity::drop(Stack& stack, std::size_t keep, unsigned cpu, std::uint
 }
 
 void GuestActivity::leave(Stack& stack, unsigned cpu, std::uint64_t ns, std::uint64_t function) {
-  for (auto at = stack.size(); at-- > 0 && stack[at].function != 0;)
-    if (stack[at].function == function) return drop(stack, at, cpu, ns);
+  // An interrupt that is open stands before what it interrupted.
+  for (auto behind = stack.size(); behind > 0; --behind) {
+    const auto& frame = stack[behind - 1];
+    if (frame.function == 0) return;
+    if (frame.function == function) return drop(stack, behind - 1, cpu, ns);
+  }
 }
 
 void GuestActivity::end_interrupt(Stack& stack, unsigned cpu, std::uint64_t ns, unsigned pair) {
-  for (auto at = stack.size(); at-- > 0;)
-    if (stack[at].function == 0 && stack[at].pair == pair) return drop(stack, at, cpu, ns);
+  for (auto behind = stack.size(); behind > 0; --behind)
+    if (stack[behind - 1].function == 0 && stack[behind - 1].pair == pair)
+      return drop(stack, behind - 1, cpu, ns);
 }
 
 GuestActivity::Active GuestActivity::active(unsigned cpu) const {

@@ -25,11 +25,11 @@ namespace kobox {
 // A file that is the machine's memory.
 struct MemoryFile {
   enum class Writes {
-    kept,     // what the guest writes goes into the file
-    private_  // copy-on-write: the file stays as it is
+    kept,       // what the guest writes goes into the file
+    discarded,  // copy-on-write: the file stays as it is
   };
   int fd = -1;  // open for reading and writing, exactly as long as the machine's memory
-  Writes writes = Writes::private_;
+  Writes writes = Writes::discarded;
 };
 
 enum class StartFrom {

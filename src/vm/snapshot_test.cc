@@ -79,7 +79,7 @@ TEST_F(SnapshotTest, AMigrationThatNeverEndsIsATimeout) {
 
 TEST_F(SnapshotTest, TheMemoryFileIsOnTheCommandLine) {
   MachineSpec spec{.memory = std::uint64_t{64} << 20,
-                   .memory_file = MemoryFile{7, MemoryFile::Writes::private_},
+                   .memory_file = MemoryFile{7, MemoryFile::Writes::discarded},
                    .start_from = StartFrom::saved_state};
   const auto command = qemu_command("qemu", spec).to_string();
   EXPECT_THAT(command, HasSubstr("memory-backend-file,id=memory,size=64M,"
