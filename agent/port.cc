@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <string>
+#include <utility>
 
 #include "system.h"
 
@@ -84,8 +85,18 @@ void Port::receive(const std::function<void(const Json&)>& handle) {
     reader_.feed({buffer.data(), static_cast<std::size_t>(got)});
   }
   while (auto payload = reader_.next()) {
-    const auto message = Json::from_cbor(*payload, /*strict=*/true, /*allow_exceptions=*/false);
-    if (message.is_object()) handle(message);
+    if (awaits_data_) {
+      auto message = *std::exchange(awaits_data_, std::nullopt);
+      message["data"] = *std::move(payload);
+      handle(message);
+      continue;
+    }
+    auto message = Json::from_cbor(*payload, /*strict=*/true, /*allow_exceptions=*/false);
+    if (!message.is_object()) continue;
+    if (message.value("data_follows", Json(false)) == true)
+      awaits_data_ = std::move(message);
+    else
+      handle(message);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -29,13 +30,15 @@ class Port {
   bool wants_to_write() const { return !out_.empty(); }
   // So much is queued that producers should wait.
   bool congested() const { return out_.size() > (std::size_t{8} << 20); }
-  // Reads what is there and hands each message on. What is not a CBOR map is dropped.
+  // Reads what is there and hands each message on, with the data that follows it as its "data".
+  // What is not a CBOR map is dropped.
   void receive(const std::function<void(const Json&)>& handle);
 
  private:
   int fd_;
   std::string out_;
   wire::FrameReader reader_;
+  std::optional<Json> awaits_data_;
 };
 
 }  // namespace kobox::agent

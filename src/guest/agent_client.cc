@@ -87,18 +87,21 @@ void AgentClient::resume(const Standing& standing) {
   for (const auto& record : standing.records) add_record(record);
 }
 
-std::uint64_t AgentClient::post(std::string_view operation, json members) {
+std::uint64_t AgentClient::post(std::string_view operation, json members, std::string_view data) {
   const auto id = next_id_++;
   members["id"] = id;
   members["op"] = operation;
   std::string payload;
   json::to_cbor(members, payload);
-  send_(wire::frame(payload));
+  auto bytes = wire::frame(payload);
+  if (!data.empty()) bytes += wire::frame(data);
+  send_(std::move(bytes));
   return id;
 }
 
-Result<AgentReply> AgentClient::ask(std::string_view operation, json members, Duration limit) {
-  const auto id = post(operation, std::move(members));
+Result<AgentReply> AgentClient::ask(std::string_view operation, json members, Duration limit,
+                                    std::string_view data) {
+  const auto id = post(operation, std::move(members), data);
   pending_.emplace(id, std::nullopt);
   auto waited =
       wait_([&] { return pending_.at(id).has_value() || broken_; }, Deadline::after(limit));
@@ -135,8 +138,9 @@ Result<> AgentClient::put(std::string_view path, std::string_view bytes, int mod
     const auto chunk = bytes.substr(0, wire::k_chunk);
     KOBOX_TRY(
         const auto reply,
-        ask("put", {{"path", path}, {"data", bytes_of(chunk)}, {"mode", mode}, {"append", append}},
-            k_answer_limit));
+        ask("put",
+            {{"path", path}, {"mode", mode}, {"append", append}, {"data_follows", !chunk.empty()}},
+            k_answer_limit, chunk));
     if (!reply.ok)
       return fail(ErrorKind::tool, "cannot write {} in the guest: {}", path, reply.error);
     bytes.remove_prefix(chunk.size());

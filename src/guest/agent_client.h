@@ -127,8 +127,11 @@ class AgentClient {
  private:
   void take_message(AgentMessage message);
   void add_record(std::string record);
-  std::uint64_t post(std::string_view operation, nlohmann::json members);
-  Result<AgentReply> ask(std::string_view operation, nlohmann::json members, Duration limit);
+  // `data`, if there is any, goes as a bare frame after the request.
+  std::uint64_t post(std::string_view operation, nlohmann::json members,
+                     std::string_view data = "");
+  Result<AgentReply> ask(std::string_view operation, nlohmann::json members, Duration limit,
+                         std::string_view data = "");
   Result<KernelAnswer> ask_kernel(std::string_view operation, nlohmann::json members,
                                   Duration limit);
 

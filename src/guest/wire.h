@@ -2,7 +2,8 @@
 // What kobox and its agent in the guest say to each other. The one header that both include.
 //
 // The stream (a virtio-serial port) carries frames: a length, 32 bits little-endian, then that
-// many bytes of one CBOR map (RFC 8949). Neither side trusts the other's lengths.
+// many bytes of one CBOR map (RFC 8949), or the bare data that the frame before it announced.
+// Neither side trusts the other's lengths.
 //
 //   agent → host  {"event":"hello","protocol":1,"release":"6.1.0-…","uptime_us":…}   once, first
 //   host → agent  {"id":7,"op":"run","command":"…","timeout_ms":10000,"max_output":…}
@@ -18,7 +19,8 @@
 //              with the same memory)
 //   run        command, timeout_ms, max_output → status, signal, timed_out, stdout, stderr,
 //              stdout_dropped, stderr_dropped (bytes over max_output)
-//   put        path, data, mode, append → –
+//   put        path, mode, append, data_follows → –   (data_follows: the next frame is the data,
+//              bare, because the guest would take long to get it out of CBOR; else there is none)
 //   get        path, offset, max → data, end
 //   drain      path, max → data, end   (reads without waiting, and takes away what it reads: of
 //              tracefs' trace_pipe_raw, which gives a page a read; end: there is no more now)
