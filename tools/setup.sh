@@ -14,7 +14,7 @@ k_run_packages=(
   qemu-system-x86 busybox-static gdb
   debian-archive-keyring ca-certificates
   gcc-12 libc6-dev make
-  mmdebstrap e2fsprogs qemu-utils fakechroot fakeroot  # for disk images
+  mmdebstrap e2fsprogs qemu-utils fakechroot fakeroot tmux  # disk images, and their test
 )
 
 # To test it: the browser that shows the page of a trace, and a checker of kernel code.

@@ -94,7 +94,9 @@ nlohmann::ordered_json to_json(const DiskInfo& info) {
           {"included", info.included},
           {"packages", info.packages},
           {"identity", info.identity},
-          {"path", info.disk().string()}};
+          {"path", info.disk().string()},
+          {"kernel", (info.folder / "vmlinuz").string()},
+          {"initramfs", (info.folder / "initrd.img").string()}};
 }
 
 std::string as_json(const std::vector<DiskInfo>& images) {
@@ -140,7 +142,8 @@ Result<int> show(const ImageArguments& arguments, Console& console) {
   for (const auto& info : images) {
     status.print(fmt::format(
         "name      {}\nsuite     {}\nkernel    {}\nsize      {} on disk, {} "
-        "for the guest\nfile      {}\nincluded  {}\npackages  {}\n",
+        "for the guest\nfile      {}\nbeside    vmlinuz and initrd.img, of the same kernel\n"
+        "included  {}\npackages  {}\n",
         info.name, info.suite, info.release, format_bytes(disk_usage(info.disk())),
         format_bytes(info.bytes), info.disk().string(),
         info.included.empty() ? "none more" : join(info.included, ", "), info.packages.size()));

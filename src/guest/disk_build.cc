@@ -269,6 +269,10 @@ Result<BuiltDisk> build_disk(const DiskRecipe& recipe, const fs::path& folder,
   KOBOX_CHECK(remove_tree(raw));
   KOBOX_CHECK(run_qemu_img({"create", "-q", "-f", "qcow2", (folder / "overlay.qcow2").string(),
                             std::to_string(recipe.bytes)}));
+  // For a QEMU that is to load them itself.
+  KOBOX_TRY(const auto kernel, read_file(recipe.kernel.vmlinuz));
+  KOBOX_CHECK(write_file(folder / "vmlinuz", kernel));
+  KOBOX_CHECK(write_file(folder / "initrd.img", initramfs));
   progress.done(name);
   const auto status = texts.find(k_status);
   return BuiltDisk{.packages = installed_packages(status != texts.end() ? status->second : "")};

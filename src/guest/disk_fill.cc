@@ -35,6 +35,12 @@ struct FreeReader {
 };
 using Reader = std::unique_ptr<archive, FreeReader>;
 
+// libarchive does not always say what is wrong.
+std::string words_of(archive* reader) {
+  const char* words = archive_error_string(reader);
+  return words != nullptr ? printable(words) : "it ends in the middle";
+}
+
 // "./usr/bin/" → "usr/bin"
 std::string clean_path(const char* name) {
   std::string_view path = name != nullptr ? name : "";
@@ -84,8 +90,7 @@ class Filler {
       on_bytes(static_cast<std::uint64_t>(archive_filter_bytes(reader.get(), -1)));
     }
     if (status == ARCHIVE_EOF) return {};
-    return fail(ErrorKind::tool, "cannot read the system's tar: {}",
-                archive_error_string(reader.get()));
+    return fail(ErrorKind::tool, "cannot read the system's tar: {}", words_of(reader.get()));
   }
 
   Result<> add_own() {
@@ -125,7 +130,7 @@ class Filler {
       const auto got = archive_read_data(reader, buffer_.data(), buffer_.size());
       if (got < 0)
         return fail(ErrorKind::tool, "cannot read {} in the system's tar: {}", printable(path),
-                    archive_error_string(reader));
+                    words_of(reader));
       if (got == 0) return disk_.end_file();
       const std::span bytes(buffer_.data(), static_cast<std::size_t>(got));
       KOBOX_CHECK(disk_.append(bytes));

@@ -18,7 +18,7 @@ using nlohmann::json;
 
 constexpr std::string_view k_schema = "kobox.image/1";
 // Changes when the same recipe gives another image.
-constexpr std::string_view k_format = "kobox disk image 1";
+constexpr std::string_view k_format = "kobox disk image 2";
 constexpr const char* k_making = ".making-";
 constexpr std::size_t k_longest_name = 100;
 constexpr Duration k_lock_limit = 1h;  // for others to finish a build of theirs

@@ -32,6 +32,12 @@ struct FreeReader {
   void operator()(archive* reader) const { archive_read_free(reader); }
 };
 
+// libarchive does not always say what is wrong.
+std::string words_of(archive* one) {
+  const char* words = archive_error_string(one);
+  return words != nullptr ? printable(words) : "it ends in the middle";
+}
+
 la_ssize_t append(archive*, void* bytes, const void* data, size_t size) {
   static_cast<std::string*>(bytes)->append(static_cast<const char*>(data), size);
   return static_cast<la_ssize_t>(size);
@@ -58,8 +64,7 @@ Result<> pack_one(archive* writer, const TarFile& file) {
   if (archive_write_header(writer, entry.get()) == ARCHIVE_OK &&
       (size == 0 || archive_write_data(writer, bytes.data(), bytes.size()) == size))
     return {};
-  return fail(ErrorKind::internal, "cannot pack {}: {}", file.relative.string(),
-              archive_error_string(writer));
+  return fail(ErrorKind::internal, "cannot pack {}: {}", file.relative.string(), words_of(writer));
 }
 
 // The parts of a path from a guest; nothing if it is one that must not be.
@@ -129,8 +134,7 @@ class Unpacker {
       const auto got = archive_read_data(reader, buffer_.data(), buffer_.size());
       if (got == 0) return {};
       if (got < 0)
-        return fail(ErrorKind::protocol, "the guest's tar is broken: {}",
-                    printable(archive_error_string(reader)));
+        return fail(ErrorKind::protocol, "the guest's tar is broken: {}", words_of(reader));
       done_.bytes += static_cast<std::uint64_t>(got);
       if (done_.bytes > limits_.bytes)
         return fail(ErrorKind::protocol, "the guest gave more than {}",
@@ -157,8 +161,7 @@ Result<std::string> pack_tar(const std::vector<TarFile>& files) {
   archive_write_open(writer.get(), &bytes, nullptr, append, nullptr);
   for (const auto& file : files) KOBOX_CHECK(pack_one(writer.get(), file));
   if (archive_write_close(writer.get()) == ARCHIVE_OK) return bytes;
-  return fail(ErrorKind::internal, "cannot pack files for the guest: {}",
-              archive_error_string(writer.get()));
+  return fail(ErrorKind::internal, "cannot pack files for the guest: {}", words_of(writer.get()));
 }
 
 Result<Unpacked> unpack_tar(std::string_view bytes, const std::filesystem::path& folder,
@@ -178,8 +181,7 @@ Result<Unpacked> unpack_tar(std::string_view bytes, const std::filesystem::path&
       KOBOX_CHECK(unpacker.take(reader.get(), entry));
   }
   if (status == ARCHIVE_EOF) return std::move(unpacker).done();
-  return fail(ErrorKind::protocol, "the guest's tar is broken: {}",
-              printable(archive_error_string(reader.get())));
+  return fail(ErrorKind::protocol, "the guest's tar is broken: {}", words_of(reader.get()));
 }
 
 }  // namespace kobox
