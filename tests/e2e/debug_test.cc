@@ -2,6 +2,7 @@
 // kobox debug: a real gdb in real kernels.
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <regex>
@@ -126,6 +127,42 @@ TEST_P(DebugOnKernelTest, StopsInInitAndShowsTheWholePathOfARead) {
       << done;
   EXPECT_THAT(done.output, HasSubstr("struct reader *reader = file->private_data;"))
       << "the sources are found";
+}
+
+// kobox has its kernels stay where they were linked. A bzImage without "nokaslr" does not: QEMU is
+// given one here behind kobox's back.
+TEST_P(DebugOnKernelTest, AKernelThatChoseItsOwnAddressHasItsSymbolsThere) {
+  use_own_templates();
+  const auto fake = folder_ / "bin/qemu-system-x86_64";
+  spit(fake,
+       "#!/bin/bash\nnew=()\nfor one in \"$@\"; do\n"
+       "  case $one in */vmlinux) one=${one%vmlinux}vmlinuz ;; esac\n"
+       "  new+=(\"${one/nokaslr /}\")\ndone\nexec " +
+           find_program("qemu-system-x86_64")->string() + " \"${new[@]}\"\n");
+  ASSERT_EQ(::chmod(fake.c_str(), 0755), 0);
+  auto one = invocation(
+      debug(k_exercise,
+            with_script("continue\nbt\nprint/x (unsigned long)&vfs_read\ncontinue\ncontinue\n",
+                        {"--break", "dev_read", "--break", "qemu_exercise_exit", "--run",
+                         "cat /dev/qemu_exercise; cat /proc/cmdline; grep ' vfs_read$' "
+                         "/proc/kallsyms; rmmod qemu_exercise"}),
+            GetParam()));
+  one.environment.emplace_back(
+      "PATH", fake.parent_path().string() + ":" + std::string(std::getenv("PATH")));
+  const auto done = run(one);
+  EXPECT_EQ(done.code(), 0) << done;
+  std::string whole = done.output;
+  std::ranges::replace(whole, '\n', ' ');
+  EXPECT_THAT(whole, ContainsRegex("#0 +dev_read .* in vfs_read .* in ksys_read .* in "
+                                   "do_syscall_64 .* in entry_SYSCALL_64"))
+      << done;
+  EXPECT_THAT(whole, HasSubstr("console=ttyS0")) << done;
+  EXPECT_THAT(whole, Not(HasSubstr("nokaslr"))) << done;
+  std::smatch in_gdb;
+  std::smatch in_guest;
+  ASSERT_TRUE(std::regex_search(whole, in_gdb, std::regex("= 0x([0-9a-f]{16})"))) << done;
+  ASSERT_TRUE(std::regex_search(whole, in_guest, std::regex("([0-9a-f]{16}) T vfs_read"))) << done;
+  EXPECT_EQ(in_gdb[1], in_guest[1]);
 }
 
 TEST_P(DebugOnKernelTest, SymbolsAndBreakpointsFollowAModuleThatIsLoadedAgain) {

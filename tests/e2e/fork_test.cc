@@ -20,15 +20,6 @@ constexpr const char* k_two_tests =
 
 class ForkTest : public KoboxTest {
  protected:
-  // A cache with kernels, builds and initramfs, but no saved machine yet.
-  void use_own_templates() {
-    cache_ = folder_ / "cache";
-    fs::create_directories(cache_ / "kobox");
-    for (const auto* name : {"kernels", "builds", "guests", "programs"}) {
-      fs::create_directories(shared_cache() / "kobox" / name);
-      fs::create_directory_symlink(shared_cache() / "kobox" / name, cache_ / "kobox" / name);
-    }
-  }
   // What lies there, but for the locks.
   std::vector<fs::path> templates() const {
     std::vector<fs::path> found;
@@ -285,7 +276,8 @@ TEST_F(ForkTest, AForkThatDoesNotWakeIsReplacedByABootAndTheReportSaysSo) {
 
 TEST_F(ForkTest, NoneInUseIsPruned) {
   use_own_templates();
-  for (const auto* name : {"builds", "guests", "programs"}) fs::remove(cache_ / "kobox" / name);
+  for (const auto* name : {"builds", "guests", "programs", "symbols"})
+    fs::remove(cache_ / "kobox" / name);
   auto sleeping = start_sleeper();
   const auto saved = only_template();
   // The kernels are everybody's; only what this test made may go.

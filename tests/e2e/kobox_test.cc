@@ -76,6 +76,15 @@ fs::path KoboxTest::module_project(const std::string& name, std::string_view sou
   return place;
 }
 
+void KoboxTest::use_own_templates() {
+  cache_ = folder_ / "cache";
+  fs::create_directories(cache_ / "kobox");
+  for (const auto* name : {"kernels", "builds", "guests", "programs", "symbols"}) {
+    fs::create_directories(shared_cache() / "kobox" / name);
+    fs::create_directory_symlink(shared_cache() / "kobox" / name, cache_ / "kobox" / name);
+  }
+}
+
 std::string KoboxTest::path_without(const std::string& missing) const {
   const std::regex name(missing);
   const auto bin = folder_ / "bin";

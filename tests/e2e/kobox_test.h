@@ -55,6 +55,9 @@ class KoboxTest : public ::testing::Test {
   fs::path module_project(const std::string& name, std::string_view source,
                           std::string_view toml = "");
 
+  // From now on a cache with kernels, builds, initramfs and symbols, but no saved machine yet.
+  void use_own_templates();
+
   // PATH with all that is there but what has such a name (a regular expression).
   std::string path_without(const std::string& missing) const;
 
