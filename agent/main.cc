@@ -12,6 +12,7 @@
 
 int main() {
   using namespace kobox;
+  ::clearenv();  // a service's has a locale, in which tools say other words
   ::setenv("PATH", "/kobox/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1);
   ::setenv("HOME", "/root", 1);
   ::setenv("USER", "root", 1);

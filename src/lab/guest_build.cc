@@ -112,7 +112,7 @@ class GuestBuild {
 
 std::string guest_make_command(const Project& project) {
   return fmt::format(
-      "cd {0} && make -C /lib/modules/$(uname -r)/build M={0} "
+      "cd {0} && LC_ALL=C make -C /lib/modules/$(uname -r)/build M={0} "
       "--no-print-directory --output-sync=target -j$(nproc) modules",
       guest_folder(project));
 }

@@ -8,7 +8,7 @@ namespace {
 TEST_F(TmuxTest, TheExerciseWordForWord) {
   open({"shell", (source_folder() / "modules/qemu_exercise").string(), "--guest", "disk", "--accel",
         "tcg"});
-  ASSERT_TRUE(shows("user@kobox:~/qemu_exercise$ ", 240s)) << screen();
+  ASSERT_TRUE(shows("user@kobox:~/qemu_exercise$", 240s)) << screen();
   EXPECT_THAT(type("ls"), HasSubstr("qemu_exercise.c"));
   const auto made = type("make", 240s);
   EXPECT_THAT(made, HasSubstr("CC [M]  /home/user/qemu_exercise/qemu_exercise.o")) << screen();
@@ -35,7 +35,7 @@ TEST_F(TmuxTest, TheExerciseWordForWord) {
 TEST_F(TmuxTest, RootHasTheSourcesToo) {
   open({"shell", (source_folder() / "modules/qemu_exercise").string(), "--guest", "disk", "--accel",
         "tcg", "--user", "root"});
-  ASSERT_TRUE(shows("root@kobox:~/qemu_exercise# ", 240s)) << screen();
+  ASSERT_TRUE(shows("root@kobox:~/qemu_exercise#", 240s)) << screen();
   send("id -u; ls /root/qemu_exercise/Makefile");
   EXPECT_TRUE(shows("\n0\n/root/qemu_exercise/Makefile", 30s)) << screen();
   tmux({"send-keys", "C-]"});
