@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "kobox_test.h"
+#include "trace_report.h"
 
 namespace kobox::e2e {
 namespace {
@@ -34,22 +35,6 @@ struct Case {
     return stream << one.name << " ended with " << one.status << ": " << one.output << one.error;
   }
 };
-
-nlohmann::json function_in(const nlohmann::json& report, const std::string& name) {
-  for (const auto& function : report["functions"])
-    if (function["name"] == name) return function;
-  return nullptr;
-}
-
-std::uint64_t count_of(const nlohmann::json& report, const nlohmann::json& wanted) {
-  std::uint64_t count = 0;
-  for (const auto& path : report["paths"]) {
-    const bool fits = std::ranges::all_of(
-        wanted.items(), [&](const auto& item) { return path[item.key()] == item.value(); });
-    if (fits) count += path["count"].get<std::uint64_t>();
-  }
-  return count;
-}
 
 // The write of the exercise, as exits: see the same under TCG in trace_test.cc.
 void expect_the_exercise(const nlohmann::json& report) {

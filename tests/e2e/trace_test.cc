@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kobox_test.h"
+#include "trace_report.h"
 
 namespace kobox::e2e {
 namespace {
@@ -41,22 +42,6 @@ INSTANTIATE_TEST_SUITE_P(Kernels, TraceOnKernelTest, ::testing::ValuesIn(k_kerne
                            return name;
                          });
 
-nlohmann::json function_in(const nlohmann::json& report, const std::string& name) {
-  for (const auto& function : report["functions"])
-    if (function["name"] == name) return function;
-  return nullptr;
-}
-
-std::uint64_t accesses(const nlohmann::json& report, const nlohmann::json& wanted) {
-  std::uint64_t count = 0;
-  for (const auto& path : report["paths"]) {
-    const bool fits = std::ranges::all_of(
-        wanted.items(), [&](const auto& item) { return path[item.key()] == item.value(); });
-    if (fits) count += path["count"].get<std::uint64_t>();
-  }
-  return count;
-}
-
 TEST_P(TraceOnKernelTest, TheExercisesLogLinesGoToTheSerialPortThroughPrintk) {
   const auto got = report(k_exercise, "echo \"Test message\" > /dev/qemu_exercise", GetParam());
   for (const char* name : {"dev_open", "dev_write", "dev_release"}) {
@@ -71,31 +56,31 @@ TEST_P(TraceOnKernelTest, TheExercisesLogLinesGoToTheSerialPortThroughPrintk) {
   // Each character of the line is one write to the transmitter, CR and LF included; the line has
   // its time before it: "[    2.532446] ".
   const std::string line = "QEMU Exercise: Received 12 characters from the user: Test message";
-  EXPECT_EQ(accesses(got, {{"function", "dev_write"},
+  EXPECT_EQ(count_of(got, {{"function", "dev_write"},
                            {"via", "_printk"},
                            {"space", "port"},
                            {"address", 0x3f8},
                            {"direction", "write"}}),
             15 + line.size() + 2)
       << got.dump(1);
-  EXPECT_EQ(accesses(got, {{"function", "dev_write"}}),
+  EXPECT_EQ(count_of(got, {{"function", "dev_write"}}),
             function_in(got, "dev_write")["accesses"].get<std::uint64_t>());
 }
 
 TEST_P(TraceOnKernelTest, AModulesOwnAccessesAreCountedExactly) {
   const auto ports = report(k_touch, "echo port 5 > /dev/qemu_touch", GetParam());
-  EXPECT_EQ(accesses(ports, {{"function", "touch_port"}, {"at", "touch_port"}}), 5U);
-  EXPECT_EQ(accesses(ports, {{"region", "pci-testdev-portio"}, {"direction", "write"}}), 5U);
+  EXPECT_EQ(count_of(ports, {{"function", "touch_port"}, {"at", "touch_port"}}), 5U);
+  EXPECT_EQ(count_of(ports, {{"region", "pci-testdev-portio"}, {"direction", "write"}}), 5U);
   EXPECT_EQ(function_in(ports, "touch_port")["own_accesses"], 5);
   EXPECT_EQ(function_in(ports, "touch_write")["accesses"], 0);
 
   const auto memory = report(k_touch, "echo memory 700 > /dev/qemu_touch", GetParam());
-  EXPECT_EQ(accesses(memory, {{"function", "touch_memory"},
+  EXPECT_EQ(count_of(memory, {{"function", "touch_memory"},
                               {"at", "touch_memory"},
                               {"region", "pci-testdev-mmio"},
                               {"direction", "read"}}),
             700U);
-  EXPECT_EQ(accesses(memory, {{"region", "pci-testdev-mmio"}}), 700U);
+  EXPECT_EQ(count_of(memory, {{"region", "pci-testdev-mmio"}}), 700U);
 }
 
 TEST_F(TraceTest, ATestsCommandForPeople) {
