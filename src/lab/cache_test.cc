@@ -145,6 +145,27 @@ TEST_F(LabCacheTest, SavedMachinesAreListedAndPrunedUnlessInUse) {
   EXPECT_TRUE(fs::exists(cache() / "templates/6.1.0-y.tcg.256M.1cpu.def/deep/file"));
 }
 
+TEST_F(LabCacheTest, ImagesAreListedAndPrunedUnlessInUseOrKeptOn) {
+  for (const char* name : {"used", "kept", "idle"}) {
+    add(cache() / "images" / name, 200h);
+    ASSERT_TRUE(write_file(
+        cache() / "images" / name / "image.json",
+        fmt::format(R"({{"schema":"kobox.image/1","name":"{}","suite":"s","release":"r",)"
+                    R"("kernel_version":"1","kernel_identity":"k","bytes":1,"included":[],)"
+                    R"("packages":[],"recipe":"r","identity":"i"}})",
+                    name)));
+    age(cache() / "images" / name, 200h);
+  }
+  ASSERT_TRUE(write_file(cache() / "images/.locks/idle", ""));
+  ASSERT_TRUE(write_file(state() / "disks/mine/disk.json",
+                         R"({"schema":"kobox.kept_disk/1","image":"kept","identity":"i"})"));
+  use(cache() / "images/used");
+  EXPECT_THAT(prune({.older_than = 150h}), ElementsAre("idle"));
+  EXPECT_FALSE(fs::exists(cache() / "images/idle"));
+  EXPECT_TRUE(fs::exists(cache() / "images/kept/image.json"));
+  EXPECT_TRUE(fs::exists(cache() / "images/used/image.json"));
+}
+
 TEST_F(LabCacheTest, SymbolFilesAreListedAndPrunedUnlessInUse) {
   const auto symbols = cache() / "symbols";
   for (const char* name : {"6.1.0-x-1.elf", "6.1.0-y-2.elf"}) {

@@ -148,5 +148,18 @@ TEST_F(BadDiskTest, NoSpaceForTheReport) {
   EXPECT_THAT(done.error, HasSubstr("No space left on device")) << done;
 }
 
+// A disk image needs some gigabytes, which is said before anything is fetched.
+TEST_F(BadDiskTest, NoSpaceForAnImageIsSaidBeforehand) {
+  const auto done = script(
+      "mount -t tmpfs -o size=1g none $disk; mkdir -p $disk/cache/kobox\n"
+      "ln -s $shared/kobox/kernels $disk/cache/kobox/kernels\n"
+      "code=0; \"$kobox\" image build || code=$?; echo code $code\n"
+      "find $disk/cache/kobox/images -mindepth 1 -not -path '*/.locks*'");
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_EQ(done.output, "code 4\n") << "something is left" << done;
+  EXPECT_THAT(done.error, ContainsRegex("no space left on [^ ]*/disk/cache/kobox/images"));
+  EXPECT_THAT(done.error, HasSubstr("a disk image needs about 2.5 GB"));
+}
+
 }  // namespace
 }  // namespace kobox::e2e
