@@ -15,6 +15,8 @@
 namespace kobox::e2e {
 namespace {
 
+using ::testing::ElementsAre;
+
 constexpr const char* k_two_tests =
     "[[test]]\nname = \"a\"\nrun = \"true\"\n[[test]]\nname = \"b\"\nrun = \"true\"\n";
 
@@ -77,6 +79,59 @@ run = "test $(cat /proc/sys/kernel/tainted) = $((1 << 12 | 1 << 13))"
   EXPECT_EQ(tests[2]["verdict"], "fail") << done;
   EXPECT_EQ(tests[3]["verdict"], "pass") << done;
 }
+
+class ForkOn : public ForkTest, public ::testing::WithParamInterface<const char*> {};
+
+// What a module can do wrong is compared in faulty_test; this is what a command can.
+TEST_P(ForkOn, AForkIsJudgedAsABootIs) {
+  const auto place = project(R"TOML(
+[[test]]
+name = "passes"
+run = "true"
+[[test]]
+name = "assertion"
+run = "false"
+[[test]]
+name = "hang"
+run = "sleep 100"
+timeout = "1s"
+[[test]]
+name = "leak"
+run = "mknod /dev/left c 1 3"
+[[test]]
+name = "panic"
+run = "echo c > /proc/sysrq-trigger; sleep 10"
+[[test]]
+name = "panic by reset"
+run = "reboot -f; sleep 10"
+[[test]]
+name = "lost"
+run = "poweroff -f; sleep 10"
+)TOML");
+  // One "name: verdict kind" a test.
+  const auto verdicts = [&](const Arguments& more) {
+    const auto done = test(place, more);
+    EXPECT_EQ(done.code(), 1) << done;
+    std::vector<std::string> all;
+    const auto report = done.report();
+    for (const auto& one : report["runs"][0]["tests"]) {
+      EXPECT_FALSE(one.contains("note")) << done;
+      all.push_back(one["name"].get<std::string>() + ": " + one["verdict"].get<std::string>());
+      if (const auto& failure = one["failure"]; failure.is_object())
+        all.back() += " " + failure["kind"].get<std::string>();
+    }
+    return all;
+  };
+  const auto forked = verdicts({"--kernel", GetParam()});
+  EXPECT_THAT(forked, ElementsAre("passes: pass", "assertion: fail assertion", "hang: fail hang",
+                                  "leak: fail leak", "panic: fail panic",
+                                  "panic by reset: fail panic", "lost: fail lost"));
+  EXPECT_EQ(verdicts({"--kernel", GetParam(), "--fresh-boot"}), forked);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, ForkOn, ::testing::ValuesIn(k_kernels), [](const auto& one) {
+  return std::regex_replace(std::string(one.param), std::regex("[^0-9a-z]"), "_");
+});
 
 // The machine that is saved with the module loaded holds all of them.
 TEST_F(ForkTest, ATestFindsItsOwnProgramsAndNoOthers) {
