@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What kobox does on a machine with KVM: run in the test bed, one command after the other, for
-# tests/e2e/kvm_test.cc to judge. Of each, OUT/NAME.out, .err and .status; OUT is /mnt.
+# tests/e2e/kvm_test.cc to judge. Of each, OUT/NAME.out, .err and .status; OUT is
+# /kvm_testbed/out.
 #
 #   tests/kvm_testbed/session.sh KOBOX SOURCES
 set -u
-kobox=$1 sources=$2 out=/mnt
+kobox=$1 sources=$2 out=/kvm_testbed/out
 exercise=$sources/modules/qemu_exercise
 touch_module=$sources/modules/qemu_touch
 write='echo "Test message" > /dev/qemu_exercise'
