@@ -2,7 +2,7 @@
 # Sourced by ./check and ./demo: makes sure that this Debian has what kobox is built and run with.
 # shellcheck shell=bash
 
-# To build kobox and its tests; sparse looks at the exercise's driver.
+# To build kobox and its tests.
 k_build_packages=(
   cmake ninja-build g++ pkg-config
   libarchive-dev libasio-dev libbpf-dev libcli11-dev libdw-dev libelf-dev libfmt-dev libgmock-dev libgtest-dev
@@ -17,7 +17,8 @@ k_run_packages=(
   mmdebstrap e2fsprogs qemu-utils fakechroot fakeroot tmux  # disk images, and their test
 )
 
-# To test it: the browser that shows the page of a trace, and a checker of kernel code.
+# To test it: the browser that shows the page of a trace, and a checker of kernel code, for the
+# exercise's driver.
 k_test_packages=(chromium sparse)
 
 say() { printf '== %s\n' "$*"; }
