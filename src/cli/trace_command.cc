@@ -155,8 +155,8 @@ Result<int> run_trace_command(const TraceChoices& choices, Console& console) {
 
 void add_trace_command(CLI::App& app, Action& action) {
   auto choices = std::make_shared<TraceChoices>();
-  auto& command =
-      *app.add_subcommand("trace", "Say which devices a command's way through the module touches");
+  auto& command = *app.add_subcommand(
+      "trace", "Say which VM exits (or device accesses) a command causes in the module");
   add_folder(command, choices->common);
   command.add_option("--test", choices->test, "Trace this test's command");
   command.add_option("--run", choices->run, "Trace this command");

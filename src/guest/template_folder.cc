@@ -201,13 +201,14 @@ Result<GuestSnapshot> read_template_folder(const fs::path& folder, const std::st
     // A cache that cannot be written only costs the next run the same again.
     [[maybe_unused]] const auto written = write_file(folder / "checked", stamp);
   }
-  snapshot.standing = {
-      .hello = {.protocol = wire::k_protocol, .release = text_at(manifest, "release")},
-      .unread = text_at(manifest, "unread"),
-      .records = {},
-      .settings = {.watchdog_s = number_at(manifest, "watchdog_s"),
-                   .hung_task_s = number_at(manifest, "hung_task_s"),
-                   .console_level = number_at(manifest, "console_level")}};
+  // Member by member: of a temporary g++ 12 warns that its strings may not be initialised.
+  auto& standing = snapshot.standing;
+  standing.hello.protocol = wire::k_protocol;
+  standing.hello.release = text_at(manifest, "release");
+  standing.unread = text_at(manifest, "unread");
+  standing.settings.watchdog_s = number_at(manifest, "watchdog_s");
+  standing.settings.hung_task_s = number_at(manifest, "hung_task_s");
+  standing.settings.console_level = number_at(manifest, "console_level");
   snapshot.console = text_at(manifest, "console");
   return snapshot;
 }
