@@ -75,8 +75,9 @@ class RingDrain {
       const auto got = ::read(pipe.from.get(), page.data(), page.size());
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) return;
-      if (error_ == 0 && ::write(pipe.to.get(), page.data(), static_cast<std::size_t>(got)) != got)
-        error_ = errno == 0 ? ENOSPC : errno;
+      if (error_ != 0) continue;  // the kernel's buffer is emptied all the same
+      const auto wrote = ::write(pipe.to.get(), page.data(), static_cast<std::size_t>(got));
+      if (wrote != got) error_ = wrote < 0 ? errno : ENOSPC;
     }
   }
 
