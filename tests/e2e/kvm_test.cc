@@ -67,8 +67,8 @@ TEST(KvmTest, AutoTakesKvmWhereItBootsTheKernel) {
   EXPECT_EQ(run["accel"], "kvm");
   EXPECT_THAT(run["accel_reason"].get<std::string>(), HasSubstr("/dev/kvm boots this kernel"));
   EXPECT_EQ(run["tests"].size(), 3U) << got;
-  EXPECT_THAT(got.error, Not(HasSubstr("does not wake"))) << "they were to be forks";
-  EXPECT_THAT(got.output, Not(HasSubstr("\"notes\""))) << got;
+  // A fork that does not wake is noted, and its test run from a boot.
+  for (const auto& test : run["tests"]) EXPECT_FALSE(test.contains("note")) << test;
 }
 
 TEST(KvmTest, AnOopsIsAnOopsInItsPlace) {
