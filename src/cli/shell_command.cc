@@ -138,6 +138,11 @@ Result<int> run_script(ShellMachine& shell, const ShellArguments& arguments, Out
   return reply.signal != 0 ? 128 + reply.signal : reply.status;
 }
 
+fs::path collected_folder(const ShellArguments& arguments, const ShellOptions& options) {
+  return arguments.collect_into.empty() ? options.lab.state / "collected" / "shell"
+                                        : fs::absolute(arguments.collect_into).lexically_normal();
+}
+
 Result<> bring_out(ShellMachine& shell, const ShellArguments& arguments,
                    const ShellOptions& options, StatusLine& status) {
   if (arguments.collect.empty() || shell.machine().end()) return {};
@@ -145,9 +150,7 @@ Result<> bring_out(ShellMachine& shell, const ShellArguments& arguments,
   paths.reserve(arguments.collect.size());
   for (const auto& path : arguments.collect)
     paths.push_back((fs::path(shell.home()) / path).lexically_normal().string());
-  const auto folder = arguments.collect_into.empty()
-                          ? options.lab.state / "collected" / "shell"
-                          : fs::absolute(arguments.collect_into).lexically_normal();
+  const auto folder = collected_folder(arguments, options);
   KOBOX_TRY(const auto brought, copy_out(shell.agent(), paths, folder));
   if (const auto* obstacle = std::get_if<std::string>(&brought))
     return fail(ErrorKind::environment, "{}", *obstacle);
@@ -190,6 +193,8 @@ Result<int> run_shell_command(const ShellArguments& arguments, Console& console)
   KOBOX_TRY(const auto wish, color_of(common));
   KOBOX_TRY(const auto options, options_of(arguments));
   KOBOX_TRY(const auto timeout, timeout_of(common));
+  if (!arguments.collect.empty())  // before there is any work that could be lost
+    KOBOX_CHECK(may_replace(collected_folder(arguments, options)));
   std::unique_ptr<ShellMachine> shell;
   {
     StatusLine status(console.output, loudness_of(common));

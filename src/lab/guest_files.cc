@@ -18,6 +18,7 @@ constexpr const char* k_outgoing = "/kobox/outgoing.tar";
 constexpr UnpackLimits k_limits;
 constexpr std::uint64_t k_max_tar = k_limits.bytes + k_limits.entries * 1024 + (1U << 20);
 constexpr std::size_t k_longest_folder = 60;
+constexpr const char* k_mark = ".collected-by-kobox";
 
 Result<> add_file(std::vector<TarFile>& files, const fs::path& folder, const fs::path& path) {
   std::error_code error;
@@ -87,9 +88,22 @@ Result<> copy_in(AgentClient& agent, const std::vector<TarFile>& files, const st
               printable(trim(reply.standard_error)));
 }
 
+Result<> may_replace(const fs::path& folder) {
+  std::error_code error;
+  const auto there = fs::symlink_status(folder, error);
+  if (there.type() == fs::file_type::not_found) return {};
+  const bool is_folder = there.type() == fs::file_type::directory;
+  if (is_folder && (fs::is_empty(folder, error) || fs::exists(folder / k_mark, error))) return {};
+  return fail(ErrorKind::usage,
+              "{} holds what kobox has not collected and will not replace; name another folder "
+              "with --collect-into",
+              folder.string());
+}
+
 Result<std::variant<Unpacked, std::string>> copy_out(AgentClient& agent,
                                                      const std::vector<std::string>& paths,
                                                      const fs::path& folder) {
+  if (const auto may = may_replace(folder); !may) return may.error().message();
   std::string script = "cd /\nset --\n";
   for (const auto& path : paths)
     script += fmt::format("if [ -e {0} ]; then set -- \"$@\" {1}; else echo {0}; fi\n",
@@ -107,6 +121,8 @@ Result<std::variant<Unpacked, std::string>> copy_out(AgentClient& agent,
 
   KOBOX_TRY(auto beside, TempDir::make(folder.parent_path(), ".collecting-"));
   KOBOX_TRY(auto unpacked, unpack_tar(tar, beside.path() / "files", k_limits));
+  KOBOX_CHECK(write_file(beside.path() / "files" / k_mark,
+                         "kobox replaces this folder when it collects again\n"));
   KOBOX_CHECK(remove_tree(folder));
   KOBOX_CHECK(rename_path(beside.path() / "files", folder));
   return unpacked;

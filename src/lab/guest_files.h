@@ -24,9 +24,14 @@ std::vector<TarFile> as_files(const std::vector<SourceEntry>& sources);
 Result<> copy_in(AgentClient& agent, const std::vector<TarFile>& files, const std::string& folder,
                  const std::string& owner);
 
-// Brings what is at these absolute paths of the guest's out into `folder`, in the place of what is
-// there: /root/out becomes folder/root/out. The string says what stands against it: a path that is
-// not there, or more than the limits. Errors: as AgentClient's and unpack_tar's.
+// May this folder be replaced by what is collected? Only one that is not there, is empty, or was
+// collected itself, as a file in it says. ErrorKind::usage with what to do.
+Result<> may_replace(const std::filesystem::path& folder);
+
+// Brings what is at these absolute paths of the guest's out into `folder`, in the place of what was
+// collected there before: /root/out becomes folder/root/out. The string says what stands against
+// it: a path that is not there, more than the limits, or a folder that may not be replaced. Errors:
+// as AgentClient's and unpack_tar's.
 Result<std::variant<Unpacked, std::string>> copy_out(AgentClient& agent,
                                                      const std::vector<std::string>& paths,
                                                      const std::filesystem::path& folder);

@@ -51,6 +51,24 @@ TEST_F(ShellTest, AScriptThatIsKilledOrTakesTooLong) {
   EXPECT_THAT(late.output, HasSubstr("begun")) << "what it printed is not lost";
 }
 
+TEST_F(ShellTest, WhatIsCollectedReplacesNothingOfTheUsers) {
+  const auto out = folder_ / "out";
+  spit(out / "thesis.tex", "years of work");
+  const Arguments collect = {"--collect", "/root/result", "--collect-into", out.string()};
+  const auto refused = script("echo 1 > /root/result\n", collect);
+  EXPECT_EQ(refused.code(), 2) << refused;
+  EXPECT_THAT(refused.error, HasSubstr("name another folder with --collect-into"));
+  EXPECT_EQ(slurp(out / "thesis.tex"), "years of work");
+
+  fs::remove(out / "thesis.tex");
+  for (const std::string run : {"1\n", "2\n"}) {  // what kobox has collected it may replace
+    const auto done =
+        script("mkdir -p /root; echo " + run.substr(0, 1) + " > /root/result\n", collect);
+    EXPECT_EQ(done.code(), 0) << done;
+  }
+  EXPECT_EQ(slurp(out / "root/result"), "2\n");
+}
+
 TEST_F(ShellTest, AScriptThatPowersTheMachineOff) {
   const auto done = script("echo bye; poweroff -f; sleep 10\n");
   EXPECT_EQ(done.code(), 4) << done;
