@@ -142,6 +142,14 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+std::optional<std::uint64_t> parse_hex(std::string_view digits) {
+  std::uint64_t value = 0;
+  const auto* const last = digits.data() + digits.size();
+  const auto [end, error] = std::from_chars(digits.data(), last, value, 16);
+  if (error != std::errc() || end != last) return {};
+  return value;
+}
+
 Result<Duration> parse_duration(std::string_view text) {
   constexpr std::array<Unit, 5> k_units = {
       {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}}};

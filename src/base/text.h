@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +26,8 @@ std::string shell_quote(std::string_view word);
 // drive a terminal. Newline and tab stay.
 std::string printable(std::string_view text);
 
+// All of the text as a hexadecimal number, without "0x".
+std::optional<std::uint64_t> parse_hex(std::string_view digits);
 // "500ms", "10s", "2m", "1h"; a bare number is seconds. More than zero.
 Result<Duration> parse_duration(std::string_view text);
 // "256M", "1G", "512K"; a bare number is bytes. More than zero.

@@ -142,11 +142,7 @@ class ElfWriter {
 
 Result<> write_symbol_file(const fs::path& vmlinux, const fs::path& to) {
   KOBOX_TRY(const auto image, ElfImage::open(vmlinux));
-  const auto* text = image.find(".text");
-  const auto* rodata = image.find(".rodata");
-  if (text == nullptr || rodata == nullptr)
-    return fail(ErrorKind::environment, "{} has no .text or no .rodata", vmlinux.string());
-  KOBOX_TRY(const auto all, read_kallsyms(rodata->bytes, text->address));
+  KOBOX_TRY(const auto all, read_kallsyms(image));
   KOBOX_TRY(const auto rows, read_orc(image));
   const auto sections = loaded_sections(image);
   const auto symbols = make_symbols(all, sections);

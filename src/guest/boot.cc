@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "guest/guest.h"
+#include "guest/standstill.h"
 
 namespace kobox {
 namespace {
@@ -25,10 +26,13 @@ BootFailure describe_failure(Guest& guest, const Error& error, const GuestSpec& 
     failure.host_at_fault =
         end->cause == MachineEnd::Cause::killed || end->cause == MachineEnd::Cause::failed;
   } else if (error.kind() == ErrorKind::timeout) {
+    failure.silent = !kernel_has_spoken(failure.console);
+    const auto where = where_it_stands(guest);
     failure.message =
-        fmt::format("the kernel did not reach kobox's agent within its boot limit of {} s{}",
+        fmt::format("the kernel did not reach kobox's agent within its boot limit of {} s{}{}{}",
                     spec.boot_limit.count() / 1000,
-                    guest.console().empty() ? "; its console stayed silent" : "");
+                    guest.console().empty() ? "; its console stayed silent" : "",
+                    where.empty() ? "" : "; ", where);
   } else {
     failure.message = error.message();
   }
@@ -43,10 +47,15 @@ bool arrived_or_over(Guest& guest) {
 // meanwhile: QEMU before 8.1 locks a page only after it was translated. The kernel then meets a
 // breakpoint of its own patching (text_poke_bp in arch/x86/kernel/alternative.c) that it has
 // already taken away.
-bool fell_to_stale_translation(const BootOutcome& outcome, const GuestSpec& spec, Accel accel) {
+bool fell_to_stale_translation(const BootFailure& failure, const GuestSpec& spec) {
+  return spec.cpus > 1 && failure.console.find("int3: ") != std::string::npos;
+}
+
+// Is it worth another try? One boot among thousands under TCG comes to nothing without a word.
+bool emulator_at_fault(const BootOutcome& outcome, const GuestSpec& spec, Accel accel) {
   const auto* failure = std::get_if<BootFailure>(&outcome);
-  return failure != nullptr && accel == Accel::tcg && spec.cpus > 1 &&
-         failure->console.find("int3: ") != std::string::npos;
+  return failure != nullptr && accel == Accel::tcg &&
+         (failure->silent || fell_to_stale_translation(*failure, spec));
 }
 
 // One machine, one accelerator.
@@ -66,8 +75,10 @@ Result<BootOutcome> boot_once(EventLoop& loop, const GuestSpec& spec, AccelDecis
 // Once more if the emulator was at fault.
 Result<BootOutcome> boot_one(EventLoop& loop, const GuestSpec& spec, AccelDecision decision) {
   KOBOX_TRY(auto outcome, boot_once(loop, spec, decision));
-  if (!fell_to_stale_translation(outcome, spec, decision.accel)) return outcome;
-  decision.reason += "; a first boot fell to an error of the emulator's";
+  if (!emulator_at_fault(outcome, spec, decision.accel)) return outcome;
+  const auto first = std::get<BootFailure>(outcome);
+  decision.reason += first.silent ? fmt::format("; a first boot stood still: {}", first.message)
+                                  : "; a first boot fell to an error of the emulator's";
   return boot_once(loop, spec, std::move(decision));
 }
 

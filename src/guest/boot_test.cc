@@ -173,6 +173,35 @@ TEST_F(BootTest, AKernelThatDoesNotArrive) {
   EXPECT_FALSE(failure.host_at_fault);
 }
 
+TEST_F(BootTest, WhatIsSaidOfOneThatDoesNotArrive) {
+  limit_ = 200ms;
+  const std::string registers = R"(answer "CPU#0\nRIP=ffffffff81a17a0b RFL=00000246 HLT=1\n)"
+                                R"(CPU#1\nEIP=0000fff0 EFL=00000002 HLT=0\n")";
+  qemu_.tcg_does("greet;console [    0.123456] tea;" + registers + ";hang");
+  EXPECT_THAT(
+      failed(AccelWish::tcg).message,
+      HasSubstr("; CPU 0 is halted in 0xffffffff81a17a0b, CPU 1 is in the firmware at 0xfff0"));
+  EXPECT_EQ(qemu_.starts(), "tcg\n") << "a kernel that speaks is not the emulator's trouble";
+}
+
+TEST_F(BootTest, OneThatStandsStillWithoutAWordIsBegunAnew) {
+  limit_ = 500ms;
+  qemu_.tcg_does(std::string("greet;console SeaBIOS;hang|") + k_boots);
+  const auto guest = booted(AccelWish::tcg);
+  ASSERT_TRUE(guest.guest);
+  EXPECT_THAT(guest.decision.reason, HasSubstr("asked for with --accel tcg; a first boot stood "
+                                               "still: the kernel did not reach"));
+  EXPECT_EQ(guest.guest->console(), "booting\r\n");
+  EXPECT_EQ(qemu_.starts(), "tcg\ntcg\n");
+}
+
+TEST_F(BootTest, OneThatStandsStillTwiceIsAFailure) {
+  limit_ = 200ms;
+  qemu_.tcg_does(k_hangs);
+  EXPECT_THAT(failed(AccelWish::tcg).message, HasSubstr("did not reach kobox's agent"));
+  EXPECT_EQ(qemu_.starts(), "tcg\ntcg\n");
+}
+
 TEST_F(BootTest, AKernelThatResetsIsNotTheHostsFault) {
   qemu_.tcg_does("greet;console Kernel panic;shutdown guest-reset;exit 0");
   const auto failure = failed(AccelWish::tcg);

@@ -120,6 +120,7 @@ struct BootFailure {
   std::filesystem::path console_log;
   bool host_at_fault = false;  // QEMU itself failed or was killed
   bool agent_spoke = false;    // it did get there, but was of no use
+  bool silent = false;         // its time passed before the kernel had printed a word
 };
 
 struct BootedGuest {

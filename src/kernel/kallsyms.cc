@@ -161,4 +161,12 @@ Result<std::vector<KernelSymbol>> read_kallsyms(std::string_view rodata, std::ui
   return symbols;
 }
 
+Result<std::vector<KernelSymbol>> read_kallsyms(const ElfImage& vmlinux) {
+  const auto* rodata = vmlinux.find(".rodata");
+  const auto* text = vmlinux.find(".text");
+  if (rodata == nullptr || text == nullptr)
+    return fail(ErrorKind::environment, "the kernel has no .text or no .rodata");
+  return read_kallsyms(rodata->bytes, text->address);
+}
+
 }  // namespace kobox

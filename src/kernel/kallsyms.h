@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "kernel/elf_image.h"
 
 namespace kobox {
 
@@ -40,5 +41,7 @@ struct KernelSymbol {
 // The symbols in the order of their addresses. `rodata`: the bytes of .rodata; `text`: the address
 // where the kernel begins. ErrorKind::environment if there are no such tables.
 Result<std::vector<KernelSymbol>> read_kallsyms(std::string_view rodata, std::uint64_t text);
+// Of a whole vmlinux.
+Result<std::vector<KernelSymbol>> read_kallsyms(const ElfImage& vmlinux);
 
 }  // namespace kobox

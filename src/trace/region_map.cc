@@ -1,24 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "trace/region_map.h"
 
-#include <charconv>
-#include <optional>
-
 #include "base/text.h"
 
 namespace kobox {
-namespace {
-
-std::optional<std::uint64_t> hexadecimal(std::string_view digits) {
-  std::uint64_t value = 0;
-  const auto [end, error] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  return value;
-}
-
-}  // namespace
-
 // FlatView #0
 //  AS "I/O", root: io
 //  Root memory region: io
@@ -41,8 +26,8 @@ void RegionMap::add(Regions& regions, std::string_view line) {
   if (dash == std::string_view::npos || colon == std::string_view::npos || dash > space ||
       space > colon)
     return;
-  const auto first = hexadecimal(line.substr(0, dash));
-  const auto last = hexadecimal(line.substr(dash + 1, space - dash - 1));
+  const auto first = parse_hex(line.substr(0, dash));
+  const auto last = parse_hex(line.substr(dash + 1, space - dash - 1));
   if (!first || !last) return;
   auto name = line.substr(colon + 3);
   name = name.substr(0, name.find(" @"));

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernel/elf_image.h"
 #include "kernel/kallsyms.h"
 
 namespace kobox {
@@ -23,11 +22,7 @@ Result<TraceSymbols> TraceSymbols::open(const Kernel& kernel, const fs::path& ko
 
 Result<> TraceSymbols::add_kernel(const Kernel& kernel) {
   KOBOX_TRY(const auto image, ElfImage::open(kernel.vmlinux));
-  const auto* rodata = image.find(".rodata");
-  const auto* text = image.find(".text");
-  if (rodata == nullptr || text == nullptr)
-    return fail(ErrorKind::environment, "{} has no .rodata or no .text", kernel.vmlinux.string());
-  KOBOX_TRY(auto symbols, read_kallsyms(rodata->bytes, text->address));
+  KOBOX_TRY(auto symbols, read_kallsyms(image));
   for (std::size_t i = 0; i < symbols.size(); ++i) {
     // arch/x86/kernel/vmlinux.lds.S
     if (symbols[i].name == "__entry_text_start") entries_.begin = symbols[i].address;

@@ -16,10 +16,12 @@
 //   kill N           sends itself a signal
 //   exit N           ends
 //
-// Each start adds its accelerator as a line to the file FAKE_QEMU_LOG, if that is set.
+// Each start adds its accelerator as a line to the file FAKE_QEMU_LOG, if that is set; with it, one
+// list after the other can be given for the starts, separated by '|' (the last is for all further).
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
@@ -127,6 +129,18 @@ void step(const std::string& verb, const std::string& rest) {
   ::_exit(92);
 }
 
+// The one for the latest start.
+std::string script_of(const std::string& scripts, const char* log) {
+  std::size_t starts = 0;
+  std::ifstream lines(log != nullptr ? log : "/dev/null");
+  for (std::string line; std::getline(lines, line);) ++starts;
+  std::istringstream alternatives(scripts);
+  std::string script;
+  for (std::size_t i = 0; i < std::max<std::size_t>(starts, 1); ++i)
+    if (!std::getline(alternatives, script, '|')) break;
+  return script;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -134,11 +148,11 @@ int main(int argc, char** argv) {
   bool kvm = false;
   for (int i = 1; i + 1 < argc; ++i)
     kvm = kvm || (std::string_view(argv[i]) == "-accel" && std::string_view(argv[i + 1]) == "kvm");
-  if (const char* log = std::getenv("FAKE_QEMU_LOG"))
-    std::ofstream(log, std::ios::app) << (kvm ? "kvm\n" : "tcg\n");
+  const char* log = std::getenv("FAKE_QEMU_LOG");
+  if (log != nullptr) std::ofstream(log, std::ios::app) << (kvm ? "kvm\n" : "tcg\n");
   const char* script = std::getenv(kvm ? "FAKE_QEMU_KVM" : "FAKE_QEMU_TCG");
   if (script == nullptr) return 93;
-  std::istringstream steps(script);
+  std::istringstream steps(script_of(script, log));
   for (std::string one; std::getline(steps, one, ';');) {
     const auto space = one.find(' ');
     step(one.substr(0, space), space == std::string::npos ? "" : one.substr(space + 1));
