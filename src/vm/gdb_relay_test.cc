@@ -22,49 +22,6 @@ std::string packet(std::string_view payload) {
   return fmt::format("${}#{:02x}", payload, sum & 0xff);
 }
 
-TEST(StepFilter, OnlyTheSteppingProcessorGoesOn) {
-  StepFilter filter;
-  EXPECT_EQ(filter.feed(packet("vCont;s:p1.2;c:p1.-1")), packet("vCont;s:p1.2"));
-  EXPECT_EQ(filter.feed(packet("vCont;S05:p1.1;c")), packet("vCont;S05:p1.1"));
-}
-
-TEST(StepFilter, EverythingElseStaysAsItIs) {
-  StepFilter filter;
-  for (const auto& same :
-       {packet("vCont;c:p1.-1"), packet("vCont?"), packet("vCont;s"),
-        packet("Z0,ffffffff81000000,1"), packet("vCont;c:p1.1;c:p1.2"), packet("X10,3:}\x03}\x04$"),
-        packet(""), std::string("+"), std::string("\x03"), std::string("-+-")})
-    EXPECT_EQ(filter.feed(same), same);
-}
-
-TEST(StepFilter, BytesMayComeInAnyPieces) {
-  const auto sent = "+" + packet("vCont;s:p1.2;c") + "\x03" + packet("g") + "+";
-  const auto expected = "+" + packet("vCont;s:p1.2") + "\x03" + packet("g") + "+";
-  for (std::size_t size = 1; size < sent.size(); ++size) {
-    StepFilter filter;
-    std::string got;
-    for (std::size_t at = 0; at < sent.size(); at += size)
-      got += filter.feed(sent.substr(at, size));
-    EXPECT_EQ(got, expected) << "in pieces of " << size;
-  }
-}
-
-TEST(StepFilter, WhoStepsForEverLetsTheOthersGoOnNowAndThen) {
-  StepFilter filter;
-  const auto step = packet("vCont;s:p1.2;c");
-  int whole = 0;
-  for (int i = 0; i < 5000; ++i) whole += filter.feed(step) == step ? 1 : 0;
-  EXPECT_EQ(whole, 5);
-}
-
-TEST(StepFilter, APacketWithoutAnEndIsNotKeptForEver) {
-  StepFilter filter;
-  std::string endless = "$";
-  endless.append(1 << 20, 'x');
-  EXPECT_EQ(filter.feed(endless), endless);
-  EXPECT_EQ(filter.feed(packet("vCont;s:p1.2;c")), packet("vCont;s:p1.2"));
-}
-
 class GdbRelayTest : public testing::Test {
  protected:
   // What arrives at the descriptor while the loop runs.

@@ -24,12 +24,18 @@ record auto "$kobox" test "$exercise" --accel auto --format json \
   --filter '^(greets its first reader|unloads and leaves nothing behind|refuses 256 bytes with EMSGSIZE and keeps the old message)'
 record oops "$kobox" test "$sources/modules/faulty/oops" --accel kvm --format json
 
-# Without breakpoints, kobox's own included, so the machine does not go on: neither an int3 nor the
-# debug registers of a guest of TCG's SVM come to its hypervisor (QEMU's raise_interrupt2 asks for the
-# wrong intercept, helper_vmrun loads DR7 without arming it). Stepping does.
-printf 'backtrace\nprint $rip\nstepi\nprint $rip\n' >/tmp/gdb-script
-record debug "$kobox" debug "$exercise" --accel kvm --run 'cat /dev/qemu_exercise' \
-  --batch /tmp/gdb-script
+cat >/tmp/gdb-script <<'GDB'
+continue
+backtrace
+stepi
+continue
+backtrace
+next
+info locals
+GDB
+record debug "$kobox" debug "$exercise" --accel kvm --break qemu_exercise_init --break dev_read \
+  --run 'cat /dev/qemu_exercise' --batch /tmp/gdb-script
+record exercise "$kobox" exercise "$exercise" --accel kvm
 
 trace() {
   local name=$1
