@@ -52,16 +52,16 @@ static struct kprobe probes[] = {
 	{.symbol_name = "svm_handle_exit", .pre_handler = after_exit},
 };
 
-static struct kprobe *const each[] = {&probes[0], &probes[1]};
+static struct kprobe *each[] = {&probes[0], &probes[1]};
 
 static int __init svm_int3_init(void)
 {
-	return register_kprobes((struct kprobe **)each, ARRAY_SIZE(each));
+	return register_kprobes(each, ARRAY_SIZE(each));
 }
 
 static void __exit svm_int3_exit(void)
 {
-	unregister_kprobes((struct kprobe **)each, ARRAY_SIZE(each));
+	unregister_kprobes(each, ARRAY_SIZE(each));
 }
 
 module_init(svm_int3_init);
