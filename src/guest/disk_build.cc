@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "guest/disk_fill.h"
 #include "guest/disk_guest.h"
+#include "kernel/apt.h"
 #include "kernel/apt_sources.h"
 #include "kernel/space.h"
 
@@ -200,7 +201,10 @@ Result<DebootstrapMode> debootstrap_mode() {
 
 Result<std::string> disk_sources(const DiskRecipe& recipe, const HostFiles& host) {
   KOBOX_TRY(const auto mirror, host_mirror(host.apt));
-  return debian_sources(mirror, recipe.suite, host.keyring);
+  auto sources = debian_sources(mirror, recipe.suite, host.keyring);
+  if (recipe.suite != k_kernel_suite)
+    sources += debian_sources(mirror, k_kernel_suite, host.keyring);
+  return sources;
 }
 
 Error explain_debootstrap(std::string_view output, const DiskRecipe& recipe,

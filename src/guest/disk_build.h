@@ -37,7 +37,7 @@ Result<BuiltDisk> build_disk(const DiskRecipe& recipe, const std::filesystem::pa
 Error explain_debootstrap(std::string_view output, const DiskRecipe& recipe,
                           const std::filesystem::path& folder);
 
-// apt's sources for an image: the host's mirror.
+// apt's sources for an image: the suite at the host's mirror, and the kernel's, if that is another.
 Result<std::string> disk_sources(const DiskRecipe& recipe, const HostFiles& host);
 
 }  // namespace kobox

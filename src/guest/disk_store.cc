@@ -100,11 +100,13 @@ Result<Making> new_folder(const fs::path& root) {
 
 Result<> check_disk_name(const std::string& name) {
   constexpr std::string_view k_allowed =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+~_-";  // a release has + and
+                                                                              // ~
   if (!name.empty() && name[0] != '.' && name.size() <= k_longest_name &&
       name.find_first_not_of(k_allowed) == std::string::npos)
     return {};
-  return fail(ErrorKind::usage, "'{}' is no name: use letters, digits and . _ -", printable(name));
+  return fail(ErrorKind::usage, "'{}' is no name: use letters, digits and . + ~ _ -",
+              printable(name));
 }
 
 std::string DiskStore::default_name(const std::string& suite, const std::string& release) {

@@ -16,7 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view k_release = "bookworm";
 // Bookworm's are 20 MB, and both the old and the new ones are there for a while.
 constexpr std::uint64_t k_lists_bytes = std::uint64_t{80} * 1000 * 1000;
 constexpr std::uint64_t k_max_list = std::uint64_t{1} << 30;
@@ -48,7 +47,7 @@ Apt::Apt(std::filesystem::path folder, Progress& progress, HostFiles host)
 
 Result<std::string> Apt::sources() const {
   KOBOX_TRY(const auto mirror, host_mirror(host_.apt));
-  return debian_sources(mirror, k_release, host_.keyring);
+  return debian_sources(mirror, k_kernel_suite, host_.keyring);
 }
 
 // Given by -c, it is read after the host's apt.conf.d: what stands there of proxies, timeouts and

@@ -20,6 +20,9 @@
 
 namespace kobox {
 
+// The release of Debian's whose kernels kobox fetches.
+inline constexpr std::string_view k_kernel_suite = "bookworm";
+
 class Apt {
  public:
   // folder: <cache>/apt, made when it is needed. progress must outlive the object.

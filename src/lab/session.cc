@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "guest/disk_guest.h"
 #include "lab/disk.h"
 
 namespace kobox {
@@ -79,6 +80,7 @@ Result<std::variant<std::unique_ptr<Session>, Failure>> Session::boot(EventLoop&
   auto& guest = std::get<BootedGuest>(booted);
   session->guest_ = std::move(guest.guest);
   session->decision_ = std::move(guest.decision);
+  if (prepared.disk) KOBOX_CHECK(settle_disk_guest(*session->guest_));
   return session;
 }
 

@@ -4,7 +4,6 @@
 #include <chrono>
 
 #include "base/text.h"
-#include "guest/disk_guest.h"
 #include "lab/guest_files.h"
 
 namespace kobox {
@@ -81,7 +80,6 @@ Result<std::optional<Failure>> ShellMachine::boot(Machines::Use use) {
   KOBOX_TRY(auto opened, machines_->boot(loop_, folder_.path(), use));
   if (auto* boot_failure = std::get_if<Failure>(&opened)) return std::move(*boot_failure);
   session_ = std::move(std::get<std::unique_ptr<Session>>(opened));
-  if (prepared_.disk) KOBOX_CHECK(settle_disk_guest(session_->guest()));
   KOBOX_CHECK(session_->wake(project_.test_limit));
   return std::optional<Failure>();
 }

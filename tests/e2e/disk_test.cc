@@ -42,6 +42,14 @@ TEST_F(DiskTest, TheExercisesTestsPassUnchanged) {
   for (const auto& test : report["runs"][0]["tests"]) EXPECT_EQ(test["verdict"], "pass") << test;
 }
 
+// What udev loads late in a boot is not the module's.
+TEST_F(DiskTest, ABootForATestGivesTheSameVerdict) {
+  const auto done =
+      run(on_disk(k_exercise, {"--fresh-boot", "--filter", "^unloads and leaves nothing behind"}));
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_EQ(done.report()["runs"][0]["tests"].size(), 1U) << done;
+}
+
 TEST_F(DiskTest, OneTestsDiskIsNotTheNextOnesAndTheImageIsNeverWritten) {
   const fs::path disk = images()[0]["path"].get<std::string>();
   const auto before = fs::last_write_time(disk);
