@@ -22,6 +22,8 @@ extern char** environ;
 namespace kobox {
 namespace {
 
+constexpr Duration k_check = std::chrono::seconds(1);
+
 // Everything the forked child needs, made before the fork: after it, in a process that may have
 // other threads, only async-signal-safe calls are allowed.
 struct Plan {
@@ -123,17 +125,24 @@ bool drain(Capture& capture, std::size_t max, bool& truncated) {
   return true;
 }
 
-// Reads every stream to its end; interrupt and deadline are errors.
+// Reads every stream to its end; interrupt, deadline and what the check finds are errors.
 Result<> drain_all(std::vector<Capture>& captures, const RunLimits& limits, bool& truncated,
                    const std::string& program) {
+  const auto soon = [&] { return limits.check ? Deadline::after(k_check) : Deadline::never(); };
+  auto next_check = soon();
   while (!captures.empty()) {
     std::vector<pollfd> waits = {{interrupt_fd(), POLLIN, 0}};
     for (const auto& capture : captures) waits.push_back({capture.fd.get(), POLLIN, 0});
-    const int ready = ::poll(waits.data(), waits.size(), limits.deadline.poll_timeout());
+    const int ready =
+        ::poll(waits.data(), waits.size(), limits.deadline.sooner(next_check).poll_timeout());
     if (ready < 0 && errno != EINTR) return fail_errno("cannot wait for '{}'", program);
     if (interrupted()) return fail_interrupted();
     if (limits.deadline.passed())
       return fail(ErrorKind::timeout, "'{}' did not end in its time", program);
+    if (next_check.passed()) {
+      KOBOX_CHECK(limits.check());
+      next_check = soon();
+    }
     for (std::size_t i = captures.size(); i-- > 0;) {
       if (waits[i + 1].revents != 0 && !drain(captures[i], limits.max_output, truncated))
         captures.erase(captures.begin() + static_cast<std::ptrdiff_t>(i));

@@ -93,6 +93,9 @@ enum class Streams { separate, merged };
 struct RunLimits {
   Deadline deadline = Deadline::never();
   std::size_t max_output = std::size_t{8} << 20;  // bytes kept of each stream; the rest is dropped
+  // Asked about once a second while the command writes or is silent; an Error of it ends the
+  // command as the deadline does.
+  std::function<Result<>()> check = {};
 };
 
 struct CommandResult {

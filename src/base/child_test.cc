@@ -71,6 +71,18 @@ TEST(RunCommand, ReportsAFileThatCannotBeExecuted) {
   EXPECT_THAT(done.error().to_string(), HasSubstr("Exec format error"));
 }
 
+TEST(RunCommand, EndsWhenItsCheckFails) {
+  int asked = 0;
+  const auto done =
+      run_command({.argv = {"sleep", "100"}}, {.deadline = soon(), .check = [&]() -> Result<> {
+                                                 if (++asked < 2) return {};
+                                                 return fail(ErrorKind::environment, "tea");
+                                               }});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().to_string(), "tea");
+  EXPECT_EQ(asked, 2);
+}
+
 TEST(RunCommand, EndsTheWholeGroupAtTheDeadline) {
   auto pids = make_pipe();
   ASSERT_TRUE(pids);

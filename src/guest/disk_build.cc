@@ -22,7 +22,11 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration k_install_limit = 1h;
+// Of mmdebstrap, which tells each of its steps; one takes seconds.
+constexpr Duration k_silence_limit = 15min;
 constexpr Duration k_convert_limit = 15min;
+// apt waits for ever on a disk that is full.
+constexpr std::uint64_t k_full = std::uint64_t{4} << 20;
 // The system's folder and its tar; later the raw disk and the qcow2.
 constexpr std::uint64_t k_space = std::uint64_t{2500} * 1000 * 1000;
 constexpr std::size_t k_max_output = std::size_t{16} << 20;
@@ -78,6 +82,12 @@ Result<> check(const DiskRecipe& recipe) {
   return {};
 }
 
+Error no_space(const fs::path& folder) {
+  return {ErrorKind::environment,
+          fmt::format("no space left on the disk of {}; an image needs {} while it is made",
+                      folder.string(), format_bytes(k_space))};
+}
+
 // mmdebstrap makes the system below TMPDIR. The users of an unshared namespace get to no folder
 // that is private to ours, which a cache mostly is.
 Result<TempDir> make_workspace(DebootstrapMode mode, const fs::path& folder) {
@@ -100,18 +110,33 @@ void sweep(DebootstrapMode mode, const fs::path& workspace) {
       run_command({.argv = argv}, {.deadline = Deadline::after(k_convert_limit)});
 }
 
+// As root mmdebstrap mounts the host's /proc, /sys and /dev below the system that it fills. In
+// namespaces of its own, mounts and processes end with it, however it ends; a container's root may
+// not make them, nor the mounts then.
+std::vector<std::string> own_namespaces(DebootstrapMode mode) {
+  if (mode != DebootstrapMode::root) return {};
+  const std::vector<std::string> unshare = {"unshare", "--mount",      "--pid",
+                                            "--fork",  "--kill-child", "--mount-proc"};
+  auto trial = unshare;
+  trial.emplace_back("true");
+  const auto tried = run_command({.argv = trial}, {.deadline = Deadline::after(10s)});
+  return tried && tried->status.success() ? unshare : std::vector<std::string>{};
+}
+
 CommandLine debootstrap_command(const DiskRecipe& recipe, DebootstrapMode mode,
                                 const fs::path& sources, const fs::path& tar,
                                 const fs::path& workspace) {
-  CommandLine command{
-      .argv = {"mmdebstrap", fmt::format("--mode={}", to_string(mode)), "--variant=minbase",
-               "--format=tar", "--include=" + join(disk_packages(recipe), ",")},
-      // No initramfs of Debian's: kobox adds its own, and that takes a tenth of the time.
-      .environment = {{"SOURCE_DATE_EPOCH", std::to_string(k_disk_epoch)},
-                      {"TMPDIR", workspace.string()},
-                      {"INITRD", "No"},
-                      {"DEBIAN_FRONTEND", "noninteractive"},
-                      {"LC_ALL", "C.UTF-8"}}};
+  CommandLine command{.argv = own_namespaces(mode),
+                      // No initramfs of Debian's: kobox adds its own, and that takes a tenth of
+                      // the time.
+                      .environment = {{"SOURCE_DATE_EPOCH", std::to_string(k_disk_epoch)},
+                                      {"TMPDIR", workspace.string()},
+                                      {"INITRD", "No"},
+                                      {"DEBIAN_FRONTEND", "noninteractive"},
+                                      {"LC_ALL", "C.UTF-8"}}};
+  command.argv.insert(command.argv.end(),
+                      {"mmdebstrap", fmt::format("--mode={}", to_string(mode)), "--variant=minbase",
+                       "--format=tar", "--include=" + join(disk_packages(recipe), ",")});
   // What nobody reads in a machine that is thrown away; copyrights stay.
   for (const auto* left_out : {"path-exclude=/usr/share/man/*", "path-exclude=/usr/share/locale/*",
                                "path-exclude=/usr/share/info/*", "path-exclude=/usr/share/doc/*",
@@ -127,23 +152,32 @@ class StageReader {
  public:
   StageReader(const std::string& name, Progress& progress) : name_(name), progress_(progress) {}
   void operator()(std::string_view bytes) {
+    silent_until_ = Deadline::after(k_silence_limit);
     pending_ += bytes;
     for (auto end = pending_.find('\n'); end != std::string::npos; end = pending_.find('\n')) {
       std::string_view line(pending_.data(), end);
       if (line.starts_with("I: ") && line.find('/') == std::string_view::npos) {
         line.remove_prefix(3);
         while (line.ends_with('.')) line.remove_suffix(1);
-        progress_.stage(name_, printable(line));
+        stage_ = printable(line);
+        progress_.stage(name_, stage_);
       }
       pending_.erase(0, end + 1);
     }
     if (pending_.size() > 65536) pending_.clear();
+  }
+  Result<> check_silence() const {
+    if (!silent_until_.passed()) return {};
+    return fail(ErrorKind::timeout, "mmdebstrap has said nothing for {} while it was at '{}'",
+                format_duration(k_silence_limit), stage_);
   }
 
  private:
   const std::string& name_;
   Progress& progress_;
   std::string pending_;
+  std::string stage_ = "its beginning";
+  Deadline silent_until_ = Deadline::after(k_silence_limit);
 };
 
 Result<> run_debootstrap(const DiskRecipe& recipe, const fs::path& folder, const fs::path& tar,
@@ -156,9 +190,16 @@ Result<> run_debootstrap(const DiskRecipe& recipe, const fs::path& folder, const
   ::chmod(sources_file.c_str(), 0644);
   progress.detail(fmt::format("{}: mmdebstrap in mode {}", name, to_string(mode)));
   const auto command = debootstrap_command(recipe, mode, sources_file, tar, workspace.path());
+  StageReader stages(name, progress);
+  const auto check = [&]() -> Result<> {
+    KOBOX_TRY(const auto free, free_space(workspace.path()));
+    if (free < k_full) return std::unexpected(no_space(workspace.path()));
+    return stages.check_silence();
+  };
   auto done = run_command(
-      command, {.deadline = Deadline::after(k_install_limit), .max_output = k_max_output},
-      Streams::merged, StageReader(name, progress));
+      command,
+      {.deadline = Deadline::after(k_install_limit), .max_output = k_max_output, .check = check},
+      Streams::merged, std::ref(stages));
   sweep(mode, workspace.path());
   if (!done) return std::unexpected(std::move(done).error());
   if (!done->status.success())
@@ -220,8 +261,7 @@ Error explain_debootstrap(std::string_view output, const DiskRecipe& recipe,
   const auto environment = [](std::string text) {
     return Error(ErrorKind::environment, std::move(text));
   };
-  if (!find("No space left on device").empty())
-    return environment(fmt::format("no space left on the disk of {}", folder.string()));
+  if (!find("No space left on device").empty()) return no_space(folder);
   if (const auto line = find("E: Version '"); !line.empty())
     return environment(fmt::format(
         "Debian has this version of the kernel no more ({}); fetch the newest with `kobox kernel "

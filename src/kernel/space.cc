@@ -7,12 +7,16 @@
 
 namespace kobox {
 
-Result<> check_space(const std::filesystem::path& folder, std::uint64_t needed,
-                     std::string_view what) {
+Result<std::uint64_t> free_space(const std::filesystem::path& folder) {
   struct statvfs info = {};
   if (::statvfs(folder.c_str(), &info) != 0)
     return fail_errno("cannot tell the free space of {}", folder.string());
-  const std::uint64_t free = std::uint64_t{info.f_bavail} * info.f_frsize;
+  return std::uint64_t{info.f_bavail} * info.f_frsize;
+}
+
+Result<> check_space(const std::filesystem::path& folder, std::uint64_t needed,
+                     std::string_view what) {
+  KOBOX_TRY(const auto free, free_space(folder));
   if (free >= needed) return {};
   return fail(ErrorKind::environment,
               "no space left on {}: {} needs about {}, {} are free; free some space, or set "

@@ -161,5 +161,28 @@ TEST_F(BadDiskTest, NoSpaceForAnImageIsSaidBeforehand) {
   EXPECT_THAT(done.error, HasSubstr("a disk image needs about 2.5 GB"));
 }
 
+// Others fill the disk while apt reads its lists: apt then waits for ever.
+TEST_F(BadDiskTest, ADiskThatFillsUpWhileAnImageIsMade) {
+  const auto done = script(
+      "mount -t tmpfs -o size=3g none $disk; mkdir -p $disk/cache/kobox\n"
+      "ln -s $shared/kobox/kernels $disk/cache/kobox/kernels\n"
+      "\"$kobox\" image build & begun=0\n"
+      "for ((i = 0; i < 600; ++i)); do\n"
+      "  [[ -z $(find $disk/cache/kobox/images -path '*lists/partial/*' -print -quit) ]] || "
+      "{ begun=1; break; }\n"
+      "  sleep 0.1\n"
+      "done\n"
+      "used=$(df --output=used -k $disk | tail -n 1)\n"
+      "mount -o remount,size=$((used + 64))k $disk || mount -o remount,size=$((used + 4096))k "
+      "$disk\n"
+      "code=0; wait %1 || code=$?; echo begun $begun code $code\n"
+      "find $disk/cache/kobox/images -mindepth 1 -not -path '*/.locks*'");
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_EQ(done.output, "begun 1 code 4\n") << "something is left" << done;
+  EXPECT_THAT(done.error,
+              ContainsRegex("no space left on the disk of [^ ]*/disk/cache/kobox/images"));
+  EXPECT_LT(done.seconds, 120.0);
+}
+
 }  // namespace
 }  // namespace kobox::e2e

@@ -246,6 +246,19 @@ class ImageErrorTest : public DiskTest {
     fs::create_directory_symlink(cache_ / "kobox/kernels", folder_ / "cache/kobox/kernels");
     cache_ = folder_ / "cache";
   }
+  // The system's folder is filled, and its packages' scripts run in it, with /proc mounted there.
+  Running some_way_into_a_build() {
+    auto running = start({"image", "build"});
+    const auto begun = [&] {
+      std::error_code error;
+      fs::recursive_directory_iterator entry(cache_ / "kobox/images", error);
+      for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error))
+        if (entry->path().filename() == "chfn") return true;
+      return running.ended();
+    };
+    EXPECT_TRUE(holds_within(120s, begun));
+    return running;
+  }
   void expect_nothing_left() {
     for (const auto& entry : fs::directory_iterator(cache_ / "kobox/images"))
       EXPECT_EQ(entry.path().filename(), ".locks") << listing(cache_ / "kobox/images");
@@ -269,19 +282,24 @@ TEST_F(ImageErrorTest, APackageThatIsNotThere) {
 }
 
 TEST_F(ImageErrorTest, AnInterruptLeavesNothing) {
-  auto running = start({"image", "build"});
-  // Some way into it: the system's folder is being filled.
-  const auto begun = [&] {
-    std::error_code error;
-    for (const auto& entry : fs::recursive_directory_iterator(cache_ / "kobox/images", error))
-      if (entry.path().filename() == "bash" && entry.is_regular_file(error)) return true;
-    return running.ended();
-  };
-  ASSERT_TRUE(holds_within(120s, begun));
+  auto running = some_way_into_a_build();
   running.signal(SIGINT);
   const auto done = running.wait(30s);
   EXPECT_EQ(done.code(), 130) << done;
   EXPECT_TRUE(holds_within(5s, [&] { return processes_with(cache_.string()).empty(); }));
+  expect_nothing_left();
+}
+
+TEST_F(ImageErrorTest, WhatAKilledBuildLeavesTheNextOneTakesAway) {
+  auto running = some_way_into_a_build();
+  running.signal(SIGKILL);
+  running.wait(30s);
+  EXPECT_TRUE(holds_within(20s, [&] { return processes_with(cache_.string()).empty(); }))
+      << "mmdebstrap goes on";
+  EXPECT_GT(std::distance(fs::directory_iterator(cache_ / "kobox/images"), {}), 1);
+  auto next = invocation({"image", "build"});
+  next.environment.emplace_back("KOBOX_DEBIAN_MIRROR", "http://127.0.0.1:9/debian");
+  EXPECT_EQ(run(next).code(), 4);
   expect_nothing_left();
 }
 
