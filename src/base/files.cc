@@ -85,6 +85,12 @@ Result<> make_folders(const fs::path& path) {
   return {};
 }
 
+fs::path absolute_folder(const fs::path& path) {
+  std::error_code ignored;
+  const auto whole = fs::absolute(path, ignored).lexically_normal();
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
 Result<> remove_tree(const fs::path& path) {
   std::error_code error;
   fs::remove_all(path, error);

@@ -18,6 +18,9 @@ namespace kobox {
 
 namespace fs = std::filesystem;
 
+// Absolute, without "." and "..", and without a slash at its end: its filename is the folder's.
+std::filesystem::path absolute_folder(const std::filesystem::path& path);
+
 // The file's bytes; ErrorKind::environment if it cannot be read or is larger than max.
 Result<std::string> read_file(const fs::path& path, std::uint64_t max = std::uint64_t{1} << 30);
 // Makes the missing folders, writes a sibling, renames it into place. "No space left" is an

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // kobox image build|list|show|remove
+#include <unistd.h>
+
 #include <memory>
 
 #include <nlohmann/json.hpp>
@@ -47,9 +49,25 @@ Result<DiskRecipe> recipe_of(const ImageArguments& arguments, const LabOptions& 
   return recipe;
 }
 
+// Disks may be built on a file that is there, so it is not replaced by another.
+Result<bool> is_there_already(const DiskInfo& info, const fs::path& output) {
+  std::error_code ignored;
+  if (!fs::exists(output, ignored)) return false;
+  Digest digest;
+  if (fs::file_size(output, ignored) == fs::file_size(info.disk(), ignored) &&
+      digest.add_file(output) && digest.hex() == info.identity)
+    return true;
+  return fail(ErrorKind::usage,
+              "--output {0}: there is another file already, on which disks may depend; remove it, "
+              "or name another",
+              output.string());
+}
+
 Result<> export_disk(const DiskInfo& info, const fs::path& output, StatusLine& status) {
   status.stage(info.name, "copying it to " + output.string());
-  const fs::path beside = output.string() + ".part";
+  KOBOX_TRY(const auto there, is_there_already(info, output));
+  if (there) return {};
+  const fs::path beside = fmt::format("{}.{}.part", output.string(), ::getpid());
   std::error_code error;
   fs::copy_file(info.disk(), beside, fs::copy_options::overwrite_existing, error);
   if (!error) fs::rename(beside, output, error);
@@ -57,6 +75,19 @@ Result<> export_disk(const DiskInfo& info, const fs::path& output, StatusLine& s
   std::error_code ignored;
   fs::remove(beside, ignored);
   return fail(ErrorKind::environment, "cannot write {}: {}", output.string(), error.message());
+}
+
+// What is kept is only good with the image that it was begun on.
+Result<> check_nothing_is_kept_on(const std::string& image, const fs::path& state) {
+  for (const auto& kept : list_kept_disks(state))
+    if (kept.image == image)
+      return fail(
+          ErrorKind::usage,
+          "what is kept as '{0}' needs the image {1} as it is; build another under a name of "
+          "its own (`kobox image build NAME`), or throw away what is kept with `kobox image "
+          "remove --persist {0}`",
+          kept.name, image);
+  return {};
 }
 
 Result<int> build(const ImageArguments& arguments, Console& console) {
@@ -70,6 +101,7 @@ Result<int> build(const ImageArguments& arguments, Console& console) {
     return fail(ErrorKind::environment,
                 "--offline: an image is made from Debian's packages, which have to be fetched");
   const DiskStore store(lab.cache);
+  if (arguments.again) KOBOX_CHECK(check_nothing_is_kept_on(name, lab.state));
   KOBOX_TRY(const auto built,
             store.build(name, recipe,
                         arguments.again ? DiskStore::Again::yes : DiskStore::Again::no, status));
@@ -163,12 +195,7 @@ Result<int> remove(const ImageArguments& arguments, Console& console) {
   }
   const DiskStore store(lab.cache);
   for (const auto& name : arguments.names) {
-    for (const auto& kept : list_kept_disks(lab.state))
-      if (kept.image == name)
-        return fail(ErrorKind::usage,
-                    "what is kept as '{0}' needs the image {1}; `kobox image remove --persist {0}` "
-                    "throws that away",
-                    kept.name, name);
+    KOBOX_CHECK(check_nothing_is_kept_on(name, lab.state));
     KOBOX_CHECK(store.remove(name));
     if (!arguments.common.quiet) status.print(fmt::format("removed {}\n", name));
   }

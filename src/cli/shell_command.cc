@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // kobox shell
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,6 +11,7 @@
 #include <asio/signal_set.hpp>
 
 #include "base/files.h"
+#include "base/interrupt.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/dry_run.h"
@@ -90,7 +92,7 @@ Result<int> interact(ShellMachine& shell, const ShellArguments& arguments, Outpu
 
   const auto over = [&] {
     return left || keys.ended() || agent.terminal_end(terminal) || agent.broken() ||
-           shell.machine().end();
+           shell.machine().end() || shell.guest().out_of_disk();
   };
   auto waited = shell.loop().wait_until(over, Deadline::never());
   resized.cancel();
@@ -98,16 +100,25 @@ Result<int> interact(ShellMachine& shell, const ShellArguments& arguments, Outpu
   if (const auto end = agent.terminal_end(terminal)) return static_cast<int>(end->number("status"));
   if (left || keys.ended()) return k_exit_passed;
   if (agent.broken()) return std::unexpected(*agent.broken());
+  if (!shell.machine().end())
+    return fail(ErrorKind::environment,
+                "no space left on this host for what the guest writes to its disk");
   const auto& end = *shell.machine().end();
   // Whole systems are left that way too.
   if (shell.prepared().disk && end.cause == MachineEnd::Cause::powered_off) return k_exit_passed;
   return fail(ErrorKind::tool, "{}", end.message);
 }
 
+// All of standard input.
 Result<std::string> read_script() {
   std::string script;
   std::array<char, 4096> buffer;
   while (true) {
+    std::array<pollfd, 2> waits = {pollfd{STDIN_FILENO, POLLIN, 0},
+                                   pollfd{interrupt_fd(), POLLIN, 0}};
+    ::poll(waits.data(), waits.size(), -1);
+    if (interrupted()) return fail_interrupted();
+    if (waits[0].revents == 0) continue;
     const auto got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail_errno("cannot read standard input");
@@ -119,9 +130,8 @@ Result<std::string> read_script() {
 }
 
 // With no terminal, standard input is a script for the guest's shell.
-Result<int> run_script(ShellMachine& shell, const ShellArguments& arguments, Output& output,
-                       Duration limit) {
-  KOBOX_TRY(const auto script, read_script());
+Result<int> run_script(ShellMachine& shell, const ShellArguments& arguments,
+                       const std::string& script, Output& output, Duration limit) {
   KOBOX_CHECK(shell.agent().put(k_script, script, 0755));
   KOBOX_TRY(const auto reply,
             shell.agent().run({.command = as_user(shell, arguments, fmt::format("sh {}", k_script)),
@@ -139,13 +149,17 @@ Result<int> run_script(ShellMachine& shell, const ShellArguments& arguments, Out
 }
 
 fs::path collected_folder(const ShellArguments& arguments, const ShellOptions& options) {
-  return arguments.collect_into.empty() ? options.lab.state / "collected" / "shell"
-                                        : fs::absolute(arguments.collect_into).lexically_normal();
+  return arguments.collect_into.empty()
+             ? default_collected(options.lab.state, options.project.source) / "shell"
+             : absolute_folder(arguments.collect_into);
 }
 
 Result<> bring_out(ShellMachine& shell, const ShellArguments& arguments,
                    const ShellOptions& options, StatusLine& status) {
-  if (arguments.collect.empty() || shell.machine().end()) return {};
+  if (arguments.collect.empty()) return {};
+  if (shell.machine().end())
+    return fail(ErrorKind::environment,
+                "nothing was collected: the machine was off before; leave it by `exit` or Ctrl-]");
   std::vector<std::string> paths;
   paths.reserve(arguments.collect.size());
   for (const auto& path : arguments.collect)
@@ -157,6 +171,8 @@ Result<> bring_out(ShellMachine& shell, const ShellArguments& arguments,
   const auto& unpacked = std::get<Unpacked>(brought);
   status.note(fmt::format("collected {} files ({}) in {}", unpacked.files,
                           format_bytes(unpacked.bytes), folder.string()));
+  if (!unpacked.left_out.empty())
+    status.note("left out, being neither a file nor a folder: " + join(unpacked.left_out, ", "));
   return {};
 }
 
@@ -184,6 +200,11 @@ Result<ShellOptions> options_of(const ShellArguments& arguments) {
   options.bare = options.project.guest == GuestKind::disk;
   options.user = arguments.user;
   options.persist = arguments.persist;
+  for (const auto& path : arguments.put) {
+    std::error_code ignored;
+    if (!fs::exists(path, ignored))
+      return fail(ErrorKind::usage, "--put '{}': there is no such file or folder", printable(path));
+  }
   options.put.assign(arguments.put.begin(), arguments.put.end());
   return options;
 }
@@ -195,6 +216,11 @@ Result<int> run_shell_command(const ShellArguments& arguments, Console& console)
   KOBOX_TRY(const auto timeout, timeout_of(common));
   if (!arguments.collect.empty())  // before there is any work that could be lost
     KOBOX_CHECK(may_replace(collected_folder(arguments, options)));
+  const bool by_hand = ::isatty(STDIN_FILENO) == 1;
+  std::string script;
+  if (!by_hand && !common.dry_run) {
+    KOBOX_TRY(script, read_script());
+  }
   std::unique_ptr<ShellMachine> shell;
   {
     StatusLine status(console.output, loudness_of(common));
@@ -213,9 +239,8 @@ Result<int> run_shell_command(const ShellArguments& arguments, Console& console)
     shell = std::move(std::get<std::unique_ptr<ShellMachine>>(opened));
     status.note(greeting(*shell));
   }
-  auto code = ::isatty(STDIN_FILENO) == 1
-                  ? interact(*shell, arguments, console.output)
-                  : run_script(*shell, arguments, console.output, timeout.value_or(1h));
+  auto code = by_hand ? interact(*shell, arguments, console.output)
+                      : run_script(*shell, arguments, script, console.output, timeout.value_or(1h));
   StatusLine status(console.output, loudness_of(common));
   const auto brought = bring_out(*shell, arguments, options, status);
   if (!options.persist.empty()) {

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
+#include "lab/guest_files.h"
 #include "lab/test_run.h"
 #include "report/render.h"
 
@@ -105,8 +106,8 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
     options.command += " --headers " + shell_quote(arguments.common.headers);
   options.command += guest_words(arguments.common);
   options.collected = arguments.collect_into.empty()
-                          ? options.lab.state / "collected" / options.project.source.filename()
-                          : std::filesystem::absolute(arguments.collect_into);
+                          ? default_collected(options.lab.state, options.project.source)
+                          : absolute_folder(arguments.collect_into);
   return options;
 }
 

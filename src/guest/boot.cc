@@ -158,7 +158,16 @@ Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& spec, AccelWish
                                const std::filesystem::path& cache) {
   KOBOX_TRY(const auto qemu, find_qemu());
   KOBOX_TRY(auto decision, settled_accel(spec.kernel, wish, cache));
-  if (!decision) return race(loop, spec, AccelMemory(cache, spec.kernel.identity, qemu));
+  const AccelMemory memory(cache, spec.kernel.identity, qemu);
+  if (!decision && spec.disk && !spec.disk->kept_layer.empty()) {
+    // Two machines may not write to one disk: they race on others.
+    auto trial = spec;
+    trial.disk->kept_layer.clear();
+    KOBOX_TRY(auto tried, race(loop, trial, memory));
+    if (std::holds_alternative<BootFailure>(tried)) return tried;
+    decision = std::get<BootedGuest>(tried).decision;
+  }
+  if (!decision) return race(loop, spec, memory);
   if (wish == AccelWish::kvm) return boot_kvm(loop, spec, std::move(*decision));
   return boot_one(loop, spec, std::move(*decision));
 }

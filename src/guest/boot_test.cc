@@ -120,6 +120,25 @@ TEST_F(BootTest, AKvmThatDiesInTheRaceIsNamed) {
   EXPECT_FALSE(fs::exists(cache() / "accel.json")) << "nothing was found out";
 }
 
+// The race of two machines is on a disk that goes away with them.
+TEST_F(BootTest, ADiskThatIsKeptHasOneMachineAtATime) {
+  NEEDS_KVM;
+  qemu_.kvm_does(k_hangs);
+  qemu_.tcg_does(k_boots);
+  auto with_disk = spec();
+  for (const auto* name : {"image", "overlay", "kept"})
+    ASSERT_TRUE(write_file(qemu_.folder() / name, name));
+  with_disk.disk = GuestDisk{.image = qemu_.folder() / "image",
+                             .overlay = qemu_.folder() / "overlay",
+                             .identity = "disk",
+                             .kept_layer = qemu_.folder() / "kept"};
+  const auto outcome = boot_guest(loop_, with_disk, AccelWish::automatic, cache());
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(std::get<BootedGuest>(*outcome).guest->spec().disk->kept_layer,
+            qemu_.folder() / "kept");
+  EXPECT_THAT(qemu_.starts(), AnyOf("kvm\ntcg\ntcg\n", "tcg\nkvm\ntcg\n"));
+}
+
 TEST_F(BootTest, AnotherKernelIsTriedAnew) {
   NEEDS_KVM;
   qemu_.kvm_does(k_hangs);

@@ -88,7 +88,9 @@ Result<Making> new_folder(const fs::path& root) {
   for (const auto& entry : fs::directory_iterator(root, error)) {
     if (!entry.path().filename().string().starts_with(k_making)) continue;
     const auto lock = FileLock::try_acquire(entry.path() / "lock", LockMode::exclusive);
-    if (lock && *lock) KOBOX_CHECK(remove_tree(entry.path()));
+    if (!lock || !*lock) continue;
+    // What cannot be removed is in nobody's way.
+    [[maybe_unused]] const auto removed = remove_tree(entry.path());
   }
   KOBOX_TRY(auto folder, TempDir::make(root, k_making));
   KOBOX_TRY(auto lock,
@@ -155,6 +157,11 @@ Result<DiskStore::Built> DiskStore::build(const std::string& name, const DiskRec
                                        Deadline::after(k_lock_limit)));
   }
   const auto there = load(root_ / name);
+  if (there && again == Again::yes) {
+    KOBOX_TRY(const auto unused,
+              FileLock::try_acquire(there->folder / "lock", LockMode::exclusive));
+    if (!unused) return fail(ErrorKind::usage, "the image '{}' is in use", name);
+  }
   if (there && again == Again::no) {
     if (there->recipe == digest) return Built{*there, false};
     return fail(ErrorKind::usage,
@@ -183,19 +190,28 @@ Result<DiskStore::Built> DiskStore::build(const std::string& name, const DiskRec
   KOBOX_CHECK(identity.add_file(folder / "disk.qcow2"));
   info.identity = identity.hex();
   KOBOX_CHECK(save(info, folder));
-  if (there) KOBOX_CHECK(remove(name));
+  // Its permissions keep it from being written to by mistake: it is what others are built on.
+  std::error_code error;
+  fs::permissions(folder / "disk.qcow2", fs::perms(0444), error);
+  // Also what is there but is no image, such as a folder whose image.json never got to the disk.
+  if (fs::exists(root_ / name, error)) KOBOX_CHECK(discard(name));
   KOBOX_CHECK(rename_path(folder, root_ / name));
   making.folder.keep();
   return Built{std::move(info), true};
 }
 
 Result<> DiskStore::remove(const std::string& name) const {
-  KOBOX_TRY(const auto info, find(name));
-  KOBOX_TRY(const auto lock, FileLock::try_acquire(info.folder / "lock", LockMode::exclusive));
+  KOBOX_CHECK(find(name));
+  return discard(name);
+}
+
+Result<> DiskStore::discard(const std::string& name) const {
+  const auto folder = root_ / name;
+  KOBOX_TRY(const auto lock, FileLock::try_acquire(folder / "lock", LockMode::exclusive));
   if (!lock) return fail(ErrorKind::usage, "the image '{}' is in use", name);
   // In one step, so that nobody opens half of it.
   const auto doomed = root_ / fmt::format("{}{}-{}", k_making, ::getpid(), name);
-  KOBOX_CHECK(rename_path(info.folder, doomed));
+  KOBOX_CHECK(rename_path(folder, doomed));
   return remove_tree(doomed);
 }
 

@@ -76,11 +76,13 @@ class DiskStore {
   Result<> remove(const std::string& name) const;
 
  private:
+  Result<> discard(const std::string& name) const;
+
   std::filesystem::path root_;
   HostFiles host_;
 };
 
-// Letters, digits and ". _ -", not beginning with a point; for images and kept layers.
+// Letters, digits and ". + ~ _ -", not beginning with a point; for images and kept layers.
 Result<> check_disk_name(const std::string& name);
 
 }  // namespace kobox

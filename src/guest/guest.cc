@@ -85,6 +85,7 @@ Result<> Guest::open_disk(const std::vector<Fd>& frozen) {
 Result<> Guest::start_machine(MachineSpec machine) {
   machine.disk.clear();
   for (const auto& layer : disk_) machine.disk.push_back(layer.get());
+  machine.disk_is_kept = spec_.disk && !spec_.disk->kept_layer.empty();
   agent_ = std::make_unique<AgentClient>(
       [this](std::string bytes) { machine_->agent().send(std::move(bytes)); },
       [this](const std::function<bool()>& predicate, Deadline deadline) {
@@ -161,12 +162,25 @@ Result<> Guest::wait_while_it_runs(const std::function<bool()>& predicate, Deadl
   }
 }
 
+// QEMU's qapi/block-core.json: without another werror a write stops the machine for want of space
+// only.
+bool Guest::out_of_disk() {
+  if (!spec_.disk) return false;
+  return std::ranges::any_of(machine_->monitor().events(), [](const QmpEvent& event) {
+    return event.name == "BLOCK_IO_ERROR" && event.text("action") == "stop";
+  });
+}
+
 Result<> Guest::wait_until(const std::function<bool()>& predicate, Deadline deadline) {
   const auto pointless = [&] { return give_up_ && give_up_(); };
-  KOBOX_CHECK(
-      wait_while_it_runs([&] { return predicate() || machine_->end() || pointless(); }, deadline));
+  KOBOX_CHECK(wait_while_it_runs(
+      [&] { return predicate() || machine_->end() || pointless() || out_of_disk(); }, deadline));
   if (predicate()) return {};
   if (machine_->end()) return fail(ErrorKind::tool, "{}", machine_->end()->message);
+  if (out_of_disk())
+    return fail(ErrorKind::environment,
+                "no space left on this host for what the guest writes to its disk, in {}",
+                (spec_.disk->kept_layer.empty() ? spec_.folder : spec_.disk->kept_layer).string());
   return fail(ErrorKind::timeout, "the guest was given up");
 }
 

@@ -108,10 +108,11 @@ class Unpacker {
 
  private:
   // The folder of these parts, made as far as it is not there.
-  Result<Fd> enter(std::span<const std::string> parts) const {
+  Result<Fd> enter(std::span<const std::string> parts) {
     KOBOX_TRY(Fd at, reopen(root_, O_RDONLY | O_DIRECTORY));
     for (const auto& part : parts) {
-      ::mkdirat(at.get(), part.c_str(), 0755);
+      if (::mkdirat(at.get(), part.c_str(), 0755) == 0 && ++folders_ > limits_.entries)
+        return fail(ErrorKind::protocol, "the guest gave more than {} folders", limits_.entries);
       Fd next(::openat(at.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
       if (!next && (errno == ENOTDIR || errno == ELOOP))
         return fail(ErrorKind::protocol, "the guest gave {} as a file and as a folder",
@@ -146,7 +147,7 @@ class Unpacker {
 
   Fd root_;
   UnpackLimits limits_;
-  std::size_t entries_ = 0;
+  std::size_t entries_ = 0, folders_ = 0;
   Unpacked done_;
   std::array<char, 65536> buffer_ = {};
 };
@@ -158,6 +159,8 @@ Result<std::string> pack_tar(const std::vector<TarFile>& files) {
   const std::unique_ptr<archive, FreeWriter> writer(archive_write_new());
   archive_write_set_format_pax_restricted(writer.get());
   archive_write_set_bytes_per_block(writer.get(), 0);
+  // Names are bytes here and in the guest; to libarchive they would be the locale's.
+  archive_write_set_options(writer.get(), "hdrcharset=BINARY");
   archive_write_open(writer.get(), &bytes, nullptr, append, nullptr);
   for (const auto& file : files) KOBOX_CHECK(pack_one(writer.get(), file));
   if (archive_write_close(writer.get()) == ARCHIVE_OK) return bytes;

@@ -178,5 +178,19 @@ TEST_F(TarFilesTest, WhatIsPackedIsWhatComesOut) {
   EXPECT_FALSE(pack_tar({{.relative = "a", .origin = "/nowhere", .link = {}}}));
 }
 
+TEST(TarFiles, NamesAreBytes) {
+  const auto temp = TempDir::make(fs::temp_directory_path(), "tar-").value();
+  const std::vector<std::string> names = {"\u00dcbung.md", "latin-\xdc", std::string(180, 'x')};
+  std::vector<TarFile> files;
+  for (const auto& name : names) {
+    ASSERT_TRUE(write_file(temp.path() / "from" / name, name));
+    files.push_back({.relative = name, .origin = temp.path() / "from" / name});
+  }
+  const auto tar = pack_tar(files);
+  ASSERT_TRUE(tar) << tar.error().to_string();
+  ASSERT_TRUE(unpack_tar(*tar, temp.path() / "to", UnpackLimits{}));
+  for (const auto& name : names) EXPECT_EQ(read_file(temp.path() / "to" / name).value_or(""), name);
+}
+
 }  // namespace
 }  // namespace kobox

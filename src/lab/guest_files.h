@@ -19,19 +19,23 @@ Result<std::vector<TarFile>> files_below(const std::filesystem::path& folder,
                                          const std::vector<std::string>& paths);
 std::vector<TarFile> as_files(const std::vector<SourceEntry>& sources);
 
-// Puts the files into a folder of the guest's, which is made; all of it is `owner`'s. Errors: as
+// Puts the files into a folder of the guest's, which is made; they are `owner`'s then. Errors: as
 // AgentClient's; tool if the guest cannot take them (its disk or memory is full).
 Result<> copy_in(AgentClient& agent, const std::vector<TarFile>& files, const std::string& folder,
                  const std::string& owner);
 
-// May this folder be replaced by what is collected? Only one that is not there, is empty, or was
-// collected itself, as a file in it says. ErrorKind::usage with what to do.
+// Where what a project collects goes by default: no other project's does.
+std::filesystem::path default_collected(const std::filesystem::path& state,
+                                        const std::filesystem::path& source);
+
+// May this folder be replaced by what is collected? Only one that is not there, is empty, or holds
+// nothing but what was collected, as a file in it says. ErrorKind::usage with what to do.
 Result<> may_replace(const std::filesystem::path& folder);
 
 // Brings what is at these absolute paths of the guest's out into `folder`, in the place of what was
 // collected there before: /root/out becomes folder/root/out. The string says what stands against
-// it: a path that is not there, more than the limits, or a folder that may not be replaced. Errors:
-// as AgentClient's and unpack_tar's.
+// it: a path that is not there or cannot be read, or more than the limits. Errors: as
+// AgentClient's, unpack_tar's and may_replace's.
 Result<std::variant<Unpacked, std::string>> copy_out(AgentClient& agent,
                                                      const std::vector<std::string>& paths,
                                                      const std::filesystem::path& folder);

@@ -24,8 +24,20 @@ TEST_F(MayReplaceTest, WhatIsNotThereAndWhatIsEmpty) {
 
 TEST_F(MayReplaceTest, WhatWasCollectedBefore) {
   ASSERT_TRUE(write_file(temp_.path() / "root/out", "1"));
-  ASSERT_TRUE(write_file(temp_.path() / ".collected-by-kobox", ""));
+  ASSERT_TRUE(
+      write_file(temp_.path() / ".collected-by-kobox", std::string("words\nroot/out\0", 15)));
   EXPECT_TRUE(may_replace(temp_.path()));
+  ASSERT_TRUE(write_file(temp_.path() / "root/analysis", "of what was collected"));
+  const auto may = may_replace(temp_.path());
+  ASSERT_FALSE(may) << "one file is the user's";
+  EXPECT_THAT(may.error().message(), HasSubstr("(analysis)"));
+}
+
+TEST(DefaultCollected, ProjectsOfOneNameHavePlacesOfTheirOwn) {
+  const auto one = default_collected("/state", "/home/a/driver");
+  EXPECT_NE(one, default_collected("/state", "/home/b/driver"));
+  EXPECT_EQ(one, default_collected("/state", "/home/a/driver"));
+  EXPECT_THAT(one.string(), ::testing::StartsWith("/state/collected/driver-"));
 }
 
 TEST_F(MayReplaceTest, NothingOfTheUsers) {

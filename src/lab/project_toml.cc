@@ -70,7 +70,7 @@ Result<> read_module_table(const TomlTable& table, Project& project) {
 
   KOBOX_TRY(auto source, table.string("source", "a folder's path"));
   if (source) {
-    project.source = (project.folder / source->value).lexically_normal();
+    project.source = absolute_folder(project.folder / source->value);
     std::error_code ignored;
     if (has_control_characters(source->value) || !fs::is_directory(project.source, ignored))
       return table.error(source->place, fmt::format("the source folder '{}' does not exist",

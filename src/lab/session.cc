@@ -80,8 +80,14 @@ Result<std::variant<std::unique_ptr<Session>, Failure>> Session::boot(EventLoop&
   auto& guest = std::get<BootedGuest>(booted);
   session->guest_ = std::move(guest.guest);
   session->decision_ = std::move(guest.decision);
-  if (prepared.disk) KOBOX_CHECK(settle_disk_guest(*session->guest_));
-  return session;
+  if (!prepared.disk) return session;
+  const auto settled = settle_disk_guest(*session->guest_);
+  if (settled) return session;
+  if (settled.error().kind() == ErrorKind::interrupted) return std::unexpected(settled.error());
+  return to_failure({.message = settled.error().message(),
+                     .console = session->guest_->console(),
+                     .console_log = session->guest_->console_log(),
+                     .host_at_fault = settled.error().kind() == ErrorKind::environment});
 }
 
 Result<std::unique_ptr<Session>> Session::fork(EventLoop& loop, const Project& project,

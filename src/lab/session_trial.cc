@@ -176,8 +176,9 @@ Result<> Session::attempt(const TestSpec& test, Trial& trial,
 
 Result<> Session::bring_in(const TestSpec& test) {
   if (test.files.empty()) return {};
-  KOBOX_TRY(const auto files, files_below(project_.folder, test.files));
-  return copy_in(guest_->agent(), files, k_guest_files, "root");
+  auto files = files_below(project_.folder, test.files);
+  if (!files) return std::unexpected(Error(ErrorKind::environment, files.error().message()));
+  return copy_in(guest_->agent(), *files, k_guest_files, "root");
 }
 
 // What the test wants to have kept. That it cannot be had is the test's failure.
@@ -185,8 +186,11 @@ Result<> Session::bring_out(const TestSpec& test, Trial& trial) {
   const auto folder = options_.collected / folder_name(test.name);
   auto brought = copy_out(guest_->agent(), test.collect, folder);
   if (!brought) {
-    if (brought.error().kind() != ErrorKind::protocol) return std::unexpected(brought.error());
-    trial.findings.push_back({.kind = FailureKind::lost, .message = brought.error().message()});
+    const auto kind = brought.error().kind();
+    const bool host = kind == ErrorKind::environment || kind == ErrorKind::usage;
+    if (!host && kind != ErrorKind::protocol) return std::unexpected(brought.error());
+    trial.findings.push_back({.kind = host ? FailureKind::environment : FailureKind::lost,
+                              .message = brought.error().message()});
     return {};
   }
   if (const auto* obstacle = std::get_if<std::string>(&*brought)) {
@@ -383,6 +387,8 @@ std::optional<Failure> Session::kernel_failure(Trial& trial, bool machine_is_gon
 
 Failure Session::machine_failure(const Error& error, Stage stage) {
   const auto& end = guest_->machine().end();
+  if (error.kind() == ErrorKind::environment)
+    return {.kind = FailureKind::environment, .message = error.message()};
   if (!end && stage <= Stage::preparing)  // no test was running
     return {.kind = FailureKind::lost,
             .message = "while the guest was prepared: " + error.message()};

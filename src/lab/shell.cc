@@ -117,8 +117,7 @@ Result<> ShellMachine::fill_home(const ShellOptions& options) {
     }
   }
   for (const auto& path : options.put) {
-    const auto whole = fs::absolute(path).lexically_normal();
-    const auto source = whole.has_filename() ? whole : whole.parent_path();
+    const auto source = absolute_folder(path);
     KOBOX_TRY(const auto files, files_below(source.parent_path(), {source.filename().string()}));
     // Only what is put in becomes the user's: the home has other files too.
     KOBOX_CHECK(copy_in(agent(), files, home_, user));
@@ -126,11 +125,22 @@ Result<> ShellMachine::fill_home(const ShellOptions& options) {
   return {};
 }
 
+ShellMachine::~ShellMachine() {
+  if (!kept_ || !session_) return;
+  [[maybe_unused]] const auto done = power_off();
+}
+
 Result<> ShellMachine::power_off() {
   if (machine().end()) return {};
   agent().power_off();
-  const auto over = loop_.wait_until([this] { return machine().end().has_value(); },
-                                     Deadline::after(k_shutdown_limit));
+  // What was written is not lost because the user has had enough.
+  const auto over =
+      loop_.wait_though_interrupted([this] { return machine().end() || guest().out_of_disk(); },
+                                    Deadline::after(k_shutdown_limit));
+  if (over && !machine().end())
+    return fail(ErrorKind::environment,
+                "no space left on this host for what the guest writes to its disk; what it wrote "
+                "last is missing from it");
   if (over || over.error().kind() != ErrorKind::timeout) return over;
   return fail(ErrorKind::timeout,
               "the guest did not shut down within {}; what it wrote last may "

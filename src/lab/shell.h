@@ -41,6 +41,10 @@ class ShellMachine {
   static Result<std::variant<std::unique_ptr<ShellMachine>, Failure>> open(
       const ShellOptions& options, Progress& progress);
 
+  ShellMachine(const ShellMachine&) = delete;
+  ShellMachine& operator=(const ShellMachine&) = delete;
+  ~ShellMachine();  // shuts a guest down whose disk is kept
+
   EventLoop& loop() { return loop_; }
   Guest& guest() { return session_->guest(); }
   AgentClient& agent() { return session_->guest().agent(); }

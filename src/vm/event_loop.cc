@@ -22,9 +22,19 @@ EventLoop::EventLoop() : interrupt_(io_) {
 }
 
 Result<> EventLoop::wait_until(const std::function<bool()>& predicate, Deadline deadline) {
+  return wait(predicate, deadline, interrupted);
+}
+
+Result<> EventLoop::wait_though_interrupted(const std::function<bool()>& predicate,
+                                            Deadline deadline) {
+  return wait(predicate, deadline, [] { return false; });
+}
+
+Result<> EventLoop::wait(const std::function<bool()>& predicate, Deadline deadline,
+                         const std::function<bool()>& ended) {
   while (true) {
     if (predicate()) return {};
-    if (interrupted()) return fail_interrupted();
+    if (ended()) return fail_interrupted();
     if (deadline.passed()) return fail(ErrorKind::timeout, "it did not happen in its time");
     if (io_.stopped()) io_.restart();
     // Bounded, so that an interrupt that came before its handler was armed is still seen.

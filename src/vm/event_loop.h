@@ -32,6 +32,9 @@ class EventLoop {
 
   // Runs handlers until the predicate holds. Errors: timeout, interrupted.
   Result<> wait_until(const std::function<bool()>& predicate, Deadline deadline);
+  // The same where an interrupt has come and something must still be brought to its end. Error:
+  // timeout. (A second interrupt ends the process.)
+  Result<> wait_though_interrupted(const std::function<bool()>& predicate, Deadline deadline);
 
   // Takes everything that has already arrived, and waits for nothing.
   void run_ready();
@@ -39,6 +42,9 @@ class EventLoop {
   asio::io_context& io() { return io_; }
 
  private:
+  Result<> wait(const std::function<bool()>& predicate, Deadline deadline,
+                const std::function<bool()>& ended);
+
   asio::io_context io_;
   asio::posix::stream_descriptor interrupt_;  // wakes the loop; interrupted() is the truth
 };

@@ -25,8 +25,9 @@ std::string option_value(const std::string& text) {
 }
 
 // Each layer a file and a qcow2 node. No lock of QEMU's is wanted, since each process has its own
-// topmost layer; nor a flush, since the host does not crash with the guest.
-void add_disk(CommandLine& command, std::size_t layers) {
+// topmost layer; nor a flush, since the host does not crash with the guest, unless it is to be
+// kept.
+void add_disk(CommandLine& command, std::size_t layers, bool kept) {
   const auto add = [&](const char* option, std::string value) {
     command.argv.insert(command.argv.end(), {option, std::move(value)});
   };
@@ -34,8 +35,8 @@ void add_disk(CommandLine& command, std::size_t layers) {
     const auto* access = i + 1 == layers ? "off" : "on";
     add("-blockdev",
         fmt::format("driver=file,node-name=file{},filename=/proc/self/fd/{},locking=off,"
-                    "read-only={},cache.no-flush=on",
-                    i, k_disk_fd + static_cast<int>(i), access));
+                    "read-only={},cache.no-flush={}",
+                    i, k_disk_fd + static_cast<int>(i), access, kept ? "off" : "on"));
     add("-blockdev", fmt::format("driver=qcow2,node-name=disk{0},file=file{0},read-only={1}{2}", i,
                                  access, i > 0 ? fmt::format(",backing=disk{}", i - 1) : ""));
   }
@@ -110,7 +111,7 @@ CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& s
       fmt::format("virtserialport,chardev=agent,name={}", spec.agent_port),
   };
   command.argv.insert(command.argv.end(), channels.begin(), channels.end());
-  if (!spec.disk.empty()) add_disk(command, spec.disk.size());
+  if (!spec.disk.empty()) add_disk(command, spec.disk.size(), spec.disk_is_kept);
   for (const auto& device : spec.devices) add("-device", device);
   if (spec.memory_file) {
     // By number, not by name: the file may have been renamed or removed meanwhile, or have no name.

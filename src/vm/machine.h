@@ -70,6 +70,7 @@ struct MachineSpec {
   // A virtio disk: open qcow2 files, each with what differs from the one before. Only the last is
   // written, and must be open for that; QEMU opens them by number. Empty: no disk.
   std::vector<int> disk = {};
+  bool disk_is_kept = false;  // what is written to it has to outlive the host
 };
 
 // Descriptor numbers that QEMU inherits.

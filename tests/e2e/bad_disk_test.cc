@@ -184,5 +184,20 @@ TEST_F(BadDiskTest, ADiskThatFillsUpWhileAnImageIsMade) {
   EXPECT_LT(done.seconds, 120.0);
 }
 
+// What the guest writes to its disk is the host's space.
+TEST_F(BadDiskTest, NoSpaceForWhatADiskGuestWritesIsNotTheModulesFault) {
+  const auto place = project(
+      "[[test]]\nname = \"writes much\"\n"
+      "run = \"head -c 200M /dev/urandom > /root/much; sync\"\n");
+  const auto done = script(fmt::format(
+      "mount -t tmpfs -o size=50m none $disk; export XDG_CACHE_HOME=$shared XDG_STATE_HOME=$disk\n"
+      "code=0; \"$kobox\" test {} --guest disk --accel tcg --kernel 6.1-cloud || code=$?; echo "
+      "code $code",
+      place.string()));
+  EXPECT_THAT(done.output, HasSubstr("code 4")) << done;
+  EXPECT_THAT(done.output, HasSubstr("no space left on this host for what the guest writes"))
+      << done;
+}
+
 }  // namespace
 }  // namespace kobox::e2e

@@ -67,6 +67,25 @@ TEST_F(ShellTest, WhatIsCollectedReplacesNothingOfTheUsers) {
     EXPECT_EQ(done.code(), 0) << done;
   }
   EXPECT_EQ(slurp(out / "root/result"), "2\n");
+  // As a shell completes it.
+  for (const std::string run : {"3\n", "4\n"})
+    EXPECT_EQ(script("echo " + run.substr(0, 1) + " > /root/result\n",
+                     {"--collect", "/root/result", "--collect-into", out.string() + "/"})
+                  .code(),
+              0);
+  EXPECT_EQ(slurp(out / "root/result"), "4\n");
+  spit(out / "analysis", "of the results");
+  EXPECT_EQ(script("true\n", collect).code(), 2);
+  EXPECT_EQ(slurp(out / "analysis"), "of the results");
+}
+
+TEST_F(ShellTest, WhatCannotBePutInOrCollectedIsSaid) {
+  const auto no_such = script("true\n", {"--put", "/no/such/file"});
+  EXPECT_EQ(no_such.code(), 2) << no_such;
+  EXPECT_THAT(no_such.error, HasSubstr("--put '/no/such/file': there is no such file"));
+  const auto off = script("echo 1 > /root/result; poweroff -f; sleep 10\n",
+                          {"--collect", "/root/result", "--collect-into", folder_ / "off"});
+  EXPECT_NE(off.code(), 0) << off;
 }
 
 TEST_F(ShellTest, AScriptThatPowersTheMachineOff) {
