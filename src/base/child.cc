@@ -130,13 +130,14 @@ Result<> drain_all(std::vector<Capture>& captures, const RunLimits& limits, bool
                    const std::string& program) {
   const auto soon = [&] { return limits.check ? Deadline::after(k_check) : Deadline::never(); };
   auto next_check = soon();
+  const bool heeds = limits.on_interrupt == OnInterrupt::give_up;
   while (!captures.empty()) {
-    std::vector<pollfd> waits = {{interrupt_fd(), POLLIN, 0}};
+    std::vector<pollfd> waits = {{heeds ? interrupt_fd() : -1, POLLIN, 0}};
     for (const auto& capture : captures) waits.push_back({capture.fd.get(), POLLIN, 0});
     const int ready =
         ::poll(waits.data(), waits.size(), limits.deadline.sooner(next_check).poll_timeout());
     if (ready < 0 && errno != EINTR) return fail_errno("cannot wait for '{}'", program);
-    if (interrupted()) return fail_interrupted();
+    if (heeds && interrupted()) return fail_interrupted();
     if (limits.deadline.passed())
       return fail(ErrorKind::timeout, "'{}' did not end in its time", program);
     if (next_check.passed()) {
@@ -222,15 +223,16 @@ void Child::signal_group(int number) const {
   ::kill(-pid_, number);
 }
 
-Result<ExitStatus> Child::wait(Deadline deadline) {
+Result<ExitStatus> Child::wait(Deadline deadline, OnInterrupt on_interrupt) {
+  const bool heeds = on_interrupt == OnInterrupt::give_up;
   while (true) {
     if (auto status = poll()) return *status;
     std::array<pollfd, 2> waits = {pollfd{pidfd_.get(), POLLIN, 0},
-                                   pollfd{interrupt_fd(), POLLIN, 0}};
+                                   pollfd{heeds ? interrupt_fd() : -1, POLLIN, 0}};
     const int ready = ::poll(waits.data(), waits.size(), deadline.poll_timeout());
     if (ready < 0 && errno != EINTR) return fail_errno("cannot wait for process {}", pid_);
     if (waits[0].revents != 0) continue;
-    if (interrupted()) return fail_interrupted();
+    if (heeds && interrupted()) return fail_interrupted();
     if (deadline.passed())
       return fail(ErrorKind::timeout, "process {} did not end in its time", pid_);
   }
@@ -262,7 +264,7 @@ Result<CommandResult> run_command(const CommandLine& command, const RunLimits& l
   out.second.reset();
   error_end.reset();
   KOBOX_CHECK(drain_all(captures, limits, result.truncated, command.argv[0]));
-  KOBOX_TRY(result.status, child.wait(limits.deadline));
+  KOBOX_TRY(result.status, child.wait(limits.deadline, limits.on_interrupt));
   return result;
 }
 

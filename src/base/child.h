@@ -57,6 +57,11 @@ struct ChildFds {
   bool own_terminal = false;
 };
 
+enum class OnInterrupt {
+  give_up,
+  go_on,  // for what puts things in order at the end
+};
+
 class Child {
  public:
   // Fails with ErrorKind::environment if the program cannot be executed (the message names it).
@@ -75,7 +80,7 @@ class Child {
   void signal_group(int number) const;
   // Waits for the end; ErrorKind::timeout at the deadline, ErrorKind::interrupted on interrupt.
   // The child goes on running in both cases.
-  Result<ExitStatus> wait(Deadline deadline);
+  Result<ExitStatus> wait(Deadline deadline, OnInterrupt on_interrupt = OnInterrupt::give_up);
   // The status if it has ended, without waiting.
   std::optional<ExitStatus> poll();
 
@@ -96,6 +101,7 @@ struct RunLimits {
   // Asked about once a second while the command writes or is silent; an Error of it ends the
   // command as the deadline does.
   std::function<Result<>()> check = {};
+  OnInterrupt on_interrupt = OnInterrupt::give_up;
 };
 
 struct CommandResult {

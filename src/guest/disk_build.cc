@@ -40,14 +40,30 @@ bool has_range(const char* file, const std::string& user) {
   });
 }
 
+// What a command runs in so that mounts and processes end with it, however it ends, and, for an
+// ordinary user, with the users of a whole system.
+std::vector<std::string> namespaces(DebootstrapMode mode) {
+  std::vector<std::string> argv;
+  if (mode == DebootstrapMode::fakechroot) return argv;
+  argv = {"unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"};
+  if (mode == DebootstrapMode::unshare)
+    argv.insert(argv.end(), {"--user", "--map-root-user", "--map-auto"});
+  return argv;
+}
+
+bool can_have(std::vector<std::string> argv) {
+  argv.emplace_back("true");
+  const auto tried = run_command(
+      {.argv = argv}, {.deadline = Deadline::after(10s), .on_interrupt = OnInterrupt::go_on});
+  return tried && tried->status.success();
+}
+
 bool can_unshare() {
   const auto* user = ::getpwuid(::getuid());
   if (user == nullptr || !find_program("newuidmap") || !find_program("newgidmap")) return false;
   if (!has_range("/etc/subuid", user->pw_name) || !has_range("/etc/subgid", user->pw_name))
     return false;
-  const auto tried = run_command({.argv = {"unshare", "--user", "--map-root-user", "true"}},
-                                 {.deadline = Deadline::after(10s)});
-  return tried && tried->status.success();
+  return can_have(namespaces(DebootstrapMode::unshare));
 }
 
 Result<> require(const char* program, const char* package) {
@@ -88,39 +104,12 @@ Error no_space(const fs::path& folder) {
                       folder.string(), format_bytes(k_space))};
 }
 
-// mmdebstrap makes the system below TMPDIR. The users of an unshared namespace get to no folder
-// that is private to ours, which a cache mostly is.
-Result<TempDir> make_workspace(DebootstrapMode mode, const fs::path& folder) {
-  if (mode != DebootstrapMode::unshare) return TempDir::make(folder, ".work-");
-  const char* temporary = std::getenv("TMPDIR");
-  KOBOX_TRY(auto made, TempDir::make(temporary != nullptr ? temporary : "/tmp", "kobox-image-"));
-  if (::chmod(made.path().c_str(), 0755) != 0) return fail_errno("chmod");
-  return made;
-}
-
-// What a namespace's users own, only they can remove.
-void sweep(DebootstrapMode mode, const fs::path& workspace) {
-  if (mode != DebootstrapMode::unshare) return;
-  std::vector<std::string> argv = {"mmdebstrap", "--unshare-helper", "rm", "-rf"};
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(workspace, error))
-    argv.push_back(entry.path().string());
-  if (argv.size() == 4) return;
-  [[maybe_unused]] const auto done =
-      run_command({.argv = argv}, {.deadline = Deadline::after(k_convert_limit)});
-}
-
-// As root mmdebstrap mounts the host's /proc, /sys and /dev below the system that it fills. In
-// namespaces of its own, mounts and processes end with it, however it ends; a container's root may
-// not make them, nor the mounts then.
+// As root mmdebstrap mounts the host's /proc, /sys and /dev below the system that it fills. A
+// container's root may make no namespaces, and no mounts then.
 std::vector<std::string> own_namespaces(DebootstrapMode mode) {
-  if (mode != DebootstrapMode::root) return {};
-  const std::vector<std::string> unshare = {"unshare", "--mount",      "--pid",
-                                            "--fork",  "--kill-child", "--mount-proc"};
-  auto trial = unshare;
-  trial.emplace_back("true");
-  const auto tried = run_command({.argv = trial}, {.deadline = Deadline::after(10s)});
-  return tried && tried->status.success() ? unshare : std::vector<std::string>{};
+  auto argv = namespaces(mode);
+  if (mode == DebootstrapMode::root && !can_have(argv)) argv.clear();
+  return argv;
 }
 
 CommandLine debootstrap_command(const DiskRecipe& recipe, DebootstrapMode mode,
@@ -134,9 +123,10 @@ CommandLine debootstrap_command(const DiskRecipe& recipe, DebootstrapMode mode,
                                       {"INITRD", "No"},
                                       {"DEBIAN_FRONTEND", "noninteractive"},
                                       {"LC_ALL", "C.UTF-8"}}};
-  command.argv.insert(command.argv.end(),
-                      {"mmdebstrap", fmt::format("--mode={}", to_string(mode)), "--variant=minbase",
-                       "--format=tar", "--include=" + join(disk_packages(recipe), ",")});
+  command.argv.insert(
+      command.argv.end(),
+      {"mmdebstrap", mode == DebootstrapMode::fakechroot ? "--mode=fakechroot" : "--mode=root",
+       "--variant=minbase", "--format=tar", "--include=" + join(disk_packages(recipe), ",")});
   // What nobody reads in a machine that is thrown away; copyrights stay.
   for (const auto* left_out : {"path-exclude=/usr/share/man/*", "path-exclude=/usr/share/locale/*",
                                "path-exclude=/usr/share/info/*", "path-exclude=/usr/share/doc/*",
@@ -184,10 +174,10 @@ Result<> run_debootstrap(const DiskRecipe& recipe, const fs::path& folder, const
                          const std::string& name, Progress& progress, const HostFiles& host) {
   KOBOX_TRY(const auto mode, debootstrap_mode());
   KOBOX_TRY(const auto sources, disk_sources(recipe, host));
-  KOBOX_TRY(const auto workspace, make_workspace(mode, folder));
+  // mmdebstrap makes the system below TMPDIR.
+  KOBOX_TRY(const auto workspace, TempDir::make(folder, ".work-"));
   const auto sources_file = workspace.path() / "debian.sources";
   KOBOX_CHECK(write_file(sources_file, sources));
-  ::chmod(sources_file.c_str(), 0644);
   progress.detail(fmt::format("{}: mmdebstrap in mode {}", name, to_string(mode)));
   const auto command = debootstrap_command(recipe, mode, sources_file, tar, workspace.path());
   StageReader stages(name, progress);
@@ -200,7 +190,7 @@ Result<> run_debootstrap(const DiskRecipe& recipe, const fs::path& folder, const
       command,
       {.deadline = Deadline::after(k_install_limit), .max_output = k_max_output, .check = check},
       Streams::merged, std::ref(stages));
-  sweep(mode, workspace.path());
+  remove_system(workspace.path());
   if (!done) return std::unexpected(std::move(done).error());
   if (!done->status.success())
     return std::unexpected(explain_debootstrap(done->output, recipe, folder));
@@ -238,6 +228,16 @@ Result<DebootstrapMode> debootstrap_mode() {
   return fail(ErrorKind::environment,
               "an ordinary user needs fakechroot and fakeroot to build an image, or uidmap with "
               "ranges in /etc/subuid and /etc/subgid; on Debian: apt-get install fakechroot");
+}
+
+void remove_system(const fs::path& folder) {
+  if (remove_tree(folder) || ::geteuid() == 0 || !can_unshare()) return;
+  // What a namespace's users own, only its root can remove.
+  auto argv = namespaces(DebootstrapMode::unshare);
+  argv.insert(argv.end(), {"rm", "-rf", "--one-file-system", folder.string()});
+  [[maybe_unused]] const auto done = run_command(
+      {.argv = argv},
+      {.deadline = Deadline::after(k_convert_limit), .on_interrupt = OnInterrupt::go_on});
 }
 
 Result<std::string> disk_sources(const DiskRecipe& recipe, const HostFiles& host) {

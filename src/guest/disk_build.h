@@ -15,12 +15,16 @@
 
 namespace kobox {
 
-// How mmdebstrap(1) runs package scripts as if by root.
+// Who installs the packages: root, the root of a user namespace, or one that only seems to be root.
 enum class DebootstrapMode { root, unshare, fakechroot };
 const char* to_string(DebootstrapMode mode);
 
 // The first that this user can use here; ErrorKind::environment says what to install.
 Result<DebootstrapMode> debootstrap_mode();
+
+// Removes a folder with a system in it, whole or in part, also when the user wants to stop. What
+// cannot be removed stays.
+void remove_system(const std::filesystem::path& folder);
 
 struct BuiltDisk {
   std::vector<std::string> packages;  // "name version"

@@ -80,11 +80,11 @@ DiskFile file(std::string path, std::string_view content, unsigned mode = 0644) 
           .attributes = {.mode = mode, .modified = k_disk_epoch}};
 }
 
-DiskFile folder(std::string path) {
+DiskFile folder(std::string path, unsigned mode = 0755) {
   return {.kind = DiskFile::Kind::folder,
           .path = std::move(path),
           .content = {},
-          .attributes = {.mode = 0755, .modified = k_disk_epoch}};
+          .attributes = {.mode = mode, .modified = k_disk_epoch}};
 }
 
 DiskFile link(std::string path, std::string target) {
@@ -113,6 +113,9 @@ std::vector<std::string> disk_hooks() {
                   k_disk_user),
       fmt::format("chroot \"$1\" passwd --delete root && chroot \"$1\" passwd --delete {}",
                   k_disk_user),
+      // As systemd leaves it, but without an access list, which fakechroot cannot make.
+      "chroot \"$1\" sh -c 'cd /var/log && rm -rf journal && mkdir journal && chgrp "
+      "systemd-journal journal && chmod 2755 journal'",
       // All that the menu needs is linked in, so the image needs no folder of modules.
       fmt::format("mkdir -p \"$1/boot/grub\" && chroot \"$1\" grub-mkimage --format=i386-pc "
                   "--prefix='(hd0,msdos1)/boot/grub' --output=/{} biosdisk part_msdos ext2 normal "
@@ -146,6 +149,9 @@ Result<std::vector<DiskFile>> disk_files(const DiskRecipe& recipe, const std::st
       folder(std::string(wire::k_program_folder).substr(1)),
       folder("kobox/driver"),
       folder("usr/lib/kobox"),
+      // apt's, which gives them to another user where it can.
+      folder("var/lib/apt/lists/partial", 0700),
+      folder("var/cache/apt/archives/partial", 0700),
   };
   for (const auto* unit : k_masked)
     files.push_back(link(fmt::format("etc/systemd/system/{}", unit), "/dev/null"));

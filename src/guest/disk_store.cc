@@ -89,8 +89,7 @@ Result<Making> new_folder(const fs::path& root) {
     if (!entry.path().filename().string().starts_with(k_making)) continue;
     const auto lock = FileLock::try_acquire(entry.path() / "lock", LockMode::exclusive);
     if (!lock || !*lock) continue;
-    // What cannot be removed is in nobody's way.
-    [[maybe_unused]] const auto removed = remove_tree(entry.path());
+    remove_system(entry.path());
   }
   KOBOX_TRY(auto folder, TempDir::make(root, k_making));
   KOBOX_TRY(auto lock,

@@ -69,7 +69,7 @@ TEST_F(ManualTest, ThePlainQemuLinesBootTheDisk) {
     }
     expect_prompt(120s);
   }
-  EXPECT_EQ(boots, 2) << "from the disk alone, and with -kernel";
+  EXPECT_EQ(boots, 3) << "from the disk alone, with -kernel, and from NVMe";
   EXPECT_TRUE(fs::exists(folder_ / "debian.qcow2"));
 }
 

@@ -102,6 +102,19 @@ TEST_F(UnprivilegedTest, TestsBuildsAndRunsAShell) {
   EXPECT_THAT(names, testing::UnorderedElementsAre(".cache", ".local"));
 }
 
+// Without ranges in /etc/subuid, thus under fakechroot: the same bytes as root's.
+TEST_F(UnprivilegedTest, BuildsADiskImage) {
+  copy_kernel();
+  const auto image = [](const Finished& listed) { return listed.report()["images"].at(0); };
+  const auto built = run_as_user({"image", "build"});
+  ASSERT_EQ(built.code(), 0) << built;
+  const auto mine = image(run_as_user({"image", "list", "--format", "json"}));
+  const auto shared = image(run({"image", "list", "--format", "json"}));
+  EXPECT_GT(mine["packages"].size(), 200U);
+  if (mine["packages"] == shared["packages"])  // the archive has had no update since
+    EXPECT_EQ(mine["identity"], shared["identity"]);
+}
+
 TEST_F(UnprivilegedTest, ACacheThatIsSomebodyElses) {
   fs::remove_all(home_ / ".cache/kobox");
   fs::permissions(home_ / ".cache", fs::perms::owner_read | fs::perms::owner_exec |
