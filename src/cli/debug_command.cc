@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <memory>
 
 #include "base/files.h"
@@ -23,6 +24,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration k_batch_limit = 60s;
+// For how long a machine goes on when the command has ended and a script still waits for a stop.
+constexpr Duration k_last_stop = 1s;
 
 struct DebugChoices {
   CommonOptions common;
@@ -67,9 +70,28 @@ Result<DebugOptions> options_of(const DebugChoices& choices) {
   return options;
 }
 
+// Interrupts, as by Ctrl-C, a GDB that waits for a stop when the command has ended: once for each
+// time that it lets the machine go on.
+class LastStop {
+ public:
+  LastStop(DebugMachine& machine, Child& gdb) : machine_(machine), gdb_(gdb) {}
+  void look() {
+    const auto runs = machine_.runs_for();
+    if (!runs) sent_ = false;
+    if (sent_ || !runs || *runs < k_last_stop || !machine_.work_status()) return;
+    gdb_.signal_group(SIGINT);
+    sent_ = true;
+  }
+
+ private:
+  DebugMachine& machine_;
+  Child& gdb_;
+  bool sent_ = false;
+};
+
 // GDB by itself, with the machine behind it: its commands come from a file or a pipe.
 Result<ExitStatus> run_script(DebugMachine& machine, const CommandLine& command, int input,
-                              Deadline deadline, Output& output) {
+                              bool ends_with_command, Deadline deadline, Output& output) {
   machine.start_work({}, [&](std::string_view text) { output.write(text); });
   KOBOX_TRY(auto gdb, Child::spawn(command, {.standard_input = input,
                                              .standard_output = STDOUT_FILENO,
@@ -77,7 +99,12 @@ Result<ExitStatus> run_script(DebugMachine& machine, const CommandLine& command,
   auto& loop = machine.machine().loop();
   bool ended = false;
   const ReadableOnce watch(loop, gdb.pidfd(), [&] { ended = true; });
-  KOBOX_CHECK(loop.wait_until([&] { return ended; }, deadline));
+  LastStop last_stop(machine, gdb);
+  const auto over = [&] {
+    if (ends_with_command && !ended) last_stop.look();
+    return ended;
+  };
+  KOBOX_CHECK(loop.wait_until(over, deadline));
   loop.run_ready();  // what the guest printed last
   return gdb.poll().value_or(ExitStatus{});
 }
@@ -90,9 +117,10 @@ Result<int> run_gdb(DebugMachine& machine, const DebugChoices& choices, Deadline
   if (batch) arguments.insert(arguments.end(), {"-batch", "-x", choices.batch});
   const auto command = machine.target().gdb(arguments);
   const bool by_hand = !batch && ::isatty(STDIN_FILENO) == 1 && output.is_terminal();
+  const bool has_end = batch && !(choices.run.empty() && choices.test.empty());
   const auto status =
       by_hand ? SharedTerminal(machine, output).run(command, deadline)
-              : run_script(machine, command, batch ? -1 : STDIN_FILENO, deadline, output);
+              : run_script(machine, command, batch ? -1 : STDIN_FILENO, has_end, deadline, output);
   if (!status && status.error().kind() == ErrorKind::timeout)
     return fail(ErrorKind::timeout, "gdb did not end in its time; --timeout gives it more");
   if (!status) return std::unexpected(status.error());

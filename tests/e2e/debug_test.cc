@@ -231,8 +231,8 @@ TEST_P(DebugOnKernelTest, ABacktraceInAnInterruptGoesThroughToWhatWasInterrupted
 }
 
 TEST_F(DebugTest, ATestsCommandWithItsPrograms) {
-  const auto done = batch("continue\nprint len\n",
-                          {"--break", "dev_write", "--test", "half bad address"});
+  const auto done =
+      batch("continue\nprint len\n", {"--break", "dev_write", "--test", "half bad address"});
   EXPECT_THAT(done.output, HasSubstr("hit Breakpoint 1, dev_write")) << done;
 }
 
@@ -241,6 +241,14 @@ TEST_F(DebugTest, GdbsFailureIsKoboxes) {
   EXPECT_EQ(done.code(), 1) << done;
   EXPECT_THAT(done.error, HasSubstr("script.gdb:1: Error")) << done;
   EXPECT_EQ(batch("quit 7\n").code(), 7);
+}
+
+TEST_F(DebugTest, AScriptThatWaitsForAStopGoesOnWhenTheCommandHasEnded) {
+  const auto done = batch("continue\ncontinue\nprint 41 + 1\ncontinue\n",
+                          {"--break", "dev_open", "--run", "cat /dev/qemu_exercise"});
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_THAT(done.output, HasSubstr("hit Breakpoint 1, dev_open")) << done;
+  EXPECT_THAT(done.output, HasSubstr("$1 = 42")) << done;
 }
 
 TEST_F(DebugTest, AScriptThatDoesNotEnd) {
