@@ -144,9 +144,9 @@ std::string printable(std::string_view text) {
 
 std::optional<std::uint64_t> parse_hex(std::string_view digits) {
   std::uint64_t value = 0;
-  const auto* const last = digits.data() + digits.size();
-  const auto [end, error] = std::from_chars(digits.data(), last, value, 16);
-  if (error != std::errc() || end != last) return {};
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  if (error != std::errc() || end != digits.data() + digits.size()) return {};
   return value;
 }
 

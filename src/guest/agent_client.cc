@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace kobox {
 namespace {
 
@@ -14,6 +16,7 @@ constexpr std::size_t k_max_log_bytes = std::size_t{16} << 20;
 constexpr std::size_t k_record_cost = 64;
 // Within this an idle agent answers even on a loaded host under TCG.
 constexpr Duration k_answer_limit = 10s;
+constexpr Duration k_file_limit = 5min;  // for all of one, whatever little an answer brings
 // A command that is killed at its limit has a second to die in (agent/job.cc).
 constexpr Duration k_after_timeout = 5s;
 
@@ -157,7 +160,11 @@ Result<> AgentClient::rename(std::string_view path, std::string_view to) {
 
 Result<std::string> AgentClient::get(std::string_view path, std::size_t max) {
   std::string bytes;
+  const auto deadline = Deadline::after(k_file_limit);
   while (bytes.size() < max) {
+    if (deadline.passed())
+      return fail(ErrorKind::timeout, "{} did not come out of the guest within {}", path,
+                  format_duration(k_file_limit));
     KOBOX_TRY(const auto reply, ask("get",
                                     {{"path", path},
                                      {"offset", bytes.size()},

@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 constexpr Duration k_make_limit = 1h;
 constexpr std::size_t k_max_output = std::size_t{2} << 20;
 constexpr std::size_t k_max_module = std::size_t{512} << 20;
+constexpr std::size_t k_max_modules = 100;
 
 // Where the sources are in the guest.
 std::string guest_folder(const Project& project) {
@@ -84,6 +85,8 @@ class GuestBuild {
     const auto here = guest_folder(project_) + "/";
     KOBOX_TRY(const auto order, agent.get(here + "modules.order", 1 << 20));
     std::string list;
+    if (lines_of(order).size() > k_max_modules)
+      return fail(ErrorKind::protocol, "the guest names more than {} modules", k_max_modules);
     for (const auto line : lines_of(order)) {
       fs::path ko = std::string(trim(line));
       // Below the folder, or absolute: as kbuild's age has it.

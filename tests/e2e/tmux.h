@@ -50,7 +50,7 @@ class TmuxTest : public KoboxTest {
   std::string type(const std::string& line, Duration limit = 60s) const {
     send(line);
     std::string seen;
-    holds_within(limit, [&] {
+    const bool answered = holds_within(limit, [&] {
       const auto text = screen();
       const auto at = text.rfind("$ " + line + "\n");
       if (at == std::string::npos) return false;
@@ -60,7 +60,7 @@ class TmuxTest : public KoboxTest {
       seen.resize(end);
       return true;
     });
-    return seen;
+    return answered ? seen : "no prompt came back; the screen is:\n" + screen();
   }
 };
 

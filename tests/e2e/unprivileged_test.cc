@@ -111,8 +111,9 @@ TEST_F(UnprivilegedTest, BuildsADiskImage) {
   const auto mine = image(run_as_user({"image", "list", "--format", "json"}));
   const auto shared = image(run({"image", "list", "--format", "json"}));
   EXPECT_GT(mine["packages"].size(), 200U);
-  if (mine["packages"] == shared["packages"])  // the archive has had no update since
+  if (mine["packages"] == shared["packages"]) {  // the archive has had no update since
     EXPECT_EQ(mine["identity"], shared["identity"]);
+  }
 }
 
 TEST_F(UnprivilegedTest, ACacheThatIsSomebodyElses) {
