@@ -48,6 +48,8 @@ constexpr std::uint64_t k_kernel = 0xffff800000000000;  // the upper half
 // THREAD_SIZE and IRQ_STACK_SIZE of x86-64 (arch/x86/include/asm/page_64_types.h), to which stacks
 // are aligned.
 constexpr std::uint64_t k_stack_size = 16384;
+// What an interrupt has on the stack above the return address of its handler: sizeof(pt_regs).
+constexpr std::uint64_t k_saved_registers = 168;
 
 const TraceControl* control = nullptr;
 
@@ -142,7 +144,14 @@ void see_interrupts(Cpu& cpu, std::uint64_t address) {
   }
   if (cpu.in_entry || !was_in_entry || cpu.entering) return;
   const auto found = interrupted.find(stack);
-  if (found == interrupted.end() || found->second.slot <= cpu.slot) return;
+  if (found == interrupted.end() || found->second.slot <= cpu.slot) {
+    // Only a call leads to a function's first instruction. Its return address is where the stack
+    // was when the interrupt came, or, as that aligns the stack, the word above.
+    if (!is_function(address)) return;
+    cpu.slot += sizeof(std::uint64_t) + k_saved_registers;
+    cpu.entering = true;
+    return;
+  }
   cpu.slot = found->second.slot;
   cpu.entering = true;
   cpu.called_out = found->second.called_out;
