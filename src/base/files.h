@@ -19,7 +19,7 @@ namespace kobox {
 namespace fs = std::filesystem;
 
 // Absolute, without "." and "..", and without a slash at its end: its filename is the folder's.
-std::filesystem::path absolute_folder(const std::filesystem::path& path);
+fs::path absolute_folder(const fs::path& path);
 
 // The file's bytes; ErrorKind::environment if it cannot be read or is larger than max.
 Result<std::string> read_file(const fs::path& path, std::uint64_t max = std::uint64_t{1} << 30);

@@ -21,7 +21,7 @@ void add_folder(CLI::App& app, CommonOptions& options) {
 void add_kernel_options(CLI::App& app, CommonOptions& options) {
   app.add_option("--kernel", options.kernels,
                  "Which kernel: 6.1, 6.1-cloud, 6.12-cloud, an exact release, a vmlinuz file, or "
-                 "host; may be given more than once")
+                 "host; kobox test and build take several")
       ->type_name("SELECTOR")
       ->allow_extra_args(false);
   app.add_option("--headers", options.headers, "Build tree for a kernel given as a file")

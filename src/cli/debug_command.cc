@@ -212,19 +212,28 @@ void add_debug_command(CLI::App& app, Action& action) {
   auto& command =
       *app.add_subcommand("debug", "GDB inside the module, from before its init function runs");
   add_folder(command, choices->common);
-  command.add_option("--break", choices->breakpoints,
-                     "Stop here: a function, or file:line (repeatable)");
-  command.add_option("--test", choices->test, "Run this test's command when GDB continues");
-  command.add_option("--run", choices->run, "Run this command when GDB continues");
-  command.add_option("--batch", choices->batch,
-                     "Run GDB's commands from a file; its status is kobox's");
-  command.add_option("--serve", choices->serve,
-                     "Start no GDB: write this script for one of your own, and wait for it");
+  command
+      .add_option("--break", choices->breakpoints,
+                  "Stop here: a function, or file:line (repeatable)")
+      ->type_name("LOCATION");
+  command.add_option("--test", choices->test, "Run this test's command when GDB continues")
+      ->type_name("NAME");
+  command.add_option("--run", choices->run, "Run this command when GDB continues")
+      ->type_name("COMMAND");
+  command
+      .add_option("--batch", choices->batch,
+                  "Run GDB's commands from a file; its status is kobox's")
+      ->type_name("SCRIPT");
+  command
+      .add_option("--serve", choices->serve,
+                  "Start no GDB: write this script for one of your own, and wait for it")
+      ->type_name("FILE");
   command.add_flag("--vscode", choices->vscode,
                    "Write .vscode/launch.json and tasks.json that debug the module so");
   command.add_option("--port", choices->port, "Serve GDB on this port of 127.0.0.1")
       ->check(CLI::Range(1, 65535));
   command.add_option("--gdb-arg", choices->gdb_arguments, "An argument for GDB (repeatable)")
+      ->type_name("ARGUMENT")
       ->allow_extra_args(false);
   add_kernel_options(command, choices->common);
   add_machine_options(command, choices->common);

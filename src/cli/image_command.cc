@@ -230,7 +230,9 @@ void add_image_command(CLI::App& app, Action& action) {
   build_app.add_option("--include", arguments->include, "More packages, with commas between")
       ->type_name("PKG,…")
       ->allow_extra_args(false);
-  build_app.add_option("--output", arguments->output_file, "Write a copy to a file")
+  build_app
+      .add_option("--output", arguments->output_file,
+                  "Write a copy to a file that is not there yet")
       ->type_name("FILE");
   build_app.add_flag("--again", arguments->again, "Make it anew if it is there");
   add_kernel_options(build_app, arguments->common);

@@ -100,9 +100,7 @@ Result<int> interact(ShellMachine& shell, const ShellArguments& arguments, Outpu
   if (const auto end = agent.terminal_end(terminal)) return static_cast<int>(end->number("status"));
   if (left || keys.ended()) return k_exit_passed;
   if (agent.broken()) return std::unexpected(*agent.broken());
-  if (!shell.machine().end())
-    return fail(ErrorKind::environment,
-                "no space left on this host for what the guest writes to its disk");
+  if (auto full = shell.guest().out_of_disk()) return std::unexpected(std::move(*full));
   const auto& end = *shell.machine().end();
   // Whole systems are left that way too.
   if (shell.prepared().disk && end.cause == MachineEnd::Cause::powered_off) return k_exit_passed;
@@ -247,7 +245,9 @@ Result<int> run_shell_command(const ShellArguments& arguments, Console& console)
     status.stage(options.persist, "shutting the guest down");
     KOBOX_CHECK(shell->power_off());
   }
-  if (code && !brought) return std::unexpected(brought.error());
+  if (brought) return code;
+  if (code) return std::unexpected(brought.error());
+  print_error(brought.error().to_string());
   return code;
 }
 

@@ -158,14 +158,19 @@ void add_trace_command(CLI::App& app, Action& action) {
   auto& command = *app.add_subcommand(
       "trace", "Say which VM exits (or device accesses) a command causes in the module");
   add_folder(command, choices->common);
-  command.add_option("--test", choices->test, "Trace this test's command");
-  command.add_option("--run", choices->run, "Trace this command");
-  command.add_option("--events", choices->events,
-                     "Record these events too: a file as QEMU's -trace events= takes it");
-  command.add_option("--format", choices->format, "terminal, json, html or perfetto");
-  command.add_option("--output", choices->output,
-                     "Write the trace here instead of standard output");
-  command.add_option("--buffer", choices->buffer, "Under KVM: memory for each CPU's records (8M)");
+  command.add_option("--test", choices->test, "Trace this test's command")->type_name("NAME");
+  command.add_option("--run", choices->run, "Trace this command")->type_name("COMMAND");
+  command
+      .add_option("--events", choices->events,
+                  "Record these events too: a file as QEMU's -trace events= takes it")
+      ->type_name("FILE");
+  command.add_option("--format", choices->format, "terminal, json, html or perfetto")
+      ->type_name("NAME");
+  command
+      .add_option("--output", choices->output, "Write the trace here instead of standard output")
+      ->type_name("FILE");
+  command.add_option("--buffer", choices->buffer, "Under KVM: memory for each CPU's records (8M)")
+      ->type_name("SIZE");
   add_kernel_options(command, choices->common);
   add_machine_options(command, choices->common);
   add_output_options(command, choices->common);

@@ -142,7 +142,7 @@ class ElfWriter {
 
 Result<> write_symbol_file(const fs::path& vmlinux, const fs::path& to) {
   KOBOX_TRY(const auto image, ElfImage::open(vmlinux));
-  KOBOX_TRY(const auto all, read_kallsyms(image));
+  KOBOX_TRY_WHILE("reading " + vmlinux.string(), const auto all, read_kallsyms(image));
   KOBOX_TRY(const auto rows, read_orc(image));
   const auto sections = loaded_sections(image);
   const auto symbols = make_symbols(all, sections);

@@ -99,9 +99,12 @@ Result<> check(const DiskRecipe& recipe) {
 }
 
 Error no_space(const fs::path& folder) {
-  return {ErrorKind::environment,
-          fmt::format("no space left on the disk of {}; an image needs {} while it is made",
-                      folder.string(), format_bytes(k_space))};
+  return {
+      ErrorKind::environment,
+      fmt::format(
+          "no space left on the disk of {}; an image needs {} while it is made: free some, or set "
+          "XDG_CACHE_HOME to a folder that has it",
+          folder.string(), format_bytes(k_space))};
 }
 
 // As root mmdebstrap mounts the host's /proc, /sys and /dev below the system that it fills. A
@@ -158,8 +161,11 @@ class StageReader {
   }
   Result<> check_silence() const {
     if (!silent_until_.passed()) return {};
-    return fail(ErrorKind::timeout, "mmdebstrap has said nothing for {} while it was at '{}'",
-                format_duration(k_silence_limit), stage_);
+    return fail(
+        ErrorKind::timeout,
+        "mmdebstrap has said nothing for {} while it was at '{}'; try again, or with another "
+        "mirror in KOBOX_DEBIAN_MIRROR",
+        format_duration(k_silence_limit), stage_);
   }
 
  private:

@@ -50,8 +50,10 @@ std::string explained(std::string_view output) {
 }
 
 TEST(DiskBuildTest, AFailureIsOneSentence) {
-  EXPECT_EQ(explained("I: installing\ndpkg: error: No space left on device\nE: setup failed\n"),
-            "no space left on the disk of /cache/images; an image needs 2.5 GB while it is made");
+  EXPECT_EQ(
+      explained("I: installing\ndpkg: error: No space left on device\nE: setup failed\n"),
+      "no space left on the disk of /cache/images; an image needs 2.5 GB while it is made: free "
+      "some, or set XDG_CACHE_HOME to a folder that has it");
   EXPECT_EQ(explained("E: Unable to locate package nosuch\nE: apt-get failed\n"),
             "bookworm has no such package: Unable to locate package nosuch");
   EXPECT_EQ(explained("E: Package 'x' has no installation candidate\n"),

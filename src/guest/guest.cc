@@ -164,11 +164,17 @@ Result<> Guest::wait_while_it_runs(const std::function<bool()>& predicate, Deadl
 
 // QEMU's qapi/block-core.json: without another werror a write stops the machine for want of space
 // only.
-bool Guest::out_of_disk() {
-  if (!spec_.disk) return false;
-  return std::ranges::any_of(machine_->monitor().events(), [](const QmpEvent& event) {
+std::optional<Error> Guest::out_of_disk() {
+  if (!spec_.disk) return std::nullopt;
+  const bool stopped = std::ranges::any_of(machine_->monitor().events(), [](const QmpEvent& event) {
     return event.name == "BLOCK_IO_ERROR" && event.text("action") == "stop";
   });
+  if (!stopped) return std::nullopt;
+  const auto& kept = spec_.disk->kept_layer;
+  return Error(ErrorKind::environment,
+               fmt::format("no space left on this host for what the guest writes to its disk: free "
+                           "some on the disk of {}, or set XDG_STATE_HOME to a folder that has it",
+                           (kept.empty() ? spec_.folder : kept).string()));
 }
 
 Result<> Guest::wait_until(const std::function<bool()>& predicate, Deadline deadline) {
@@ -177,10 +183,7 @@ Result<> Guest::wait_until(const std::function<bool()>& predicate, Deadline dead
       [&] { return predicate() || machine_->end() || pointless() || out_of_disk(); }, deadline));
   if (predicate()) return {};
   if (machine_->end()) return fail(ErrorKind::tool, "{}", machine_->end()->message);
-  if (out_of_disk())
-    return fail(ErrorKind::environment,
-                "no space left on this host for what the guest writes to its disk, in {}",
-                (spec_.disk->kept_layer.empty() ? spec_.folder : spec_.disk->kept_layer).string());
+  if (auto full = out_of_disk()) return std::unexpected(std::move(*full));
   return fail(ErrorKind::timeout, "the guest was given up");
 }
 

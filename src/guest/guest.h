@@ -78,11 +78,12 @@ class Guest {
   // The layers of its disk, the one that it writes to last; empty if it has none.
   const std::vector<Fd>& disk() const { return disk_; }
 
-  // Has the host no space left for what the guest writes to its disk? QEMU stops the machine then.
-  bool out_of_disk();
+  // Says that the host has no space left for what the guest writes to its disk, and where: QEMU has
+  // stopped the machine then. ErrorKind::environment.
+  std::optional<Error> out_of_disk();
 
   // Waits while everything the machine sends is taken. Errors: timeout, interrupted, tool (the
-  // machine ended: its words), environment (out_of_disk).
+  // machine ended: its words), and what out_of_disk says.
   Result<> wait_until(const std::function<bool()>& predicate, Deadline deadline);
   // A condition under which every wait for the guest ends early, with an error (tool): what is
   // waited for has become pointless. An empty function takes it away.

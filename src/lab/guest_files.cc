@@ -120,27 +120,26 @@ Result<std::variant<GuestTar, std::string>> tar_of(AgentClient& agent,
 Result<std::vector<TarFile>> files_below(const fs::path& folder,
                                          const std::vector<std::string>& paths) {
   const SourceLimits limits;
-  const auto too_much = [&](const fs::path& path) {
-    return fail(ErrorKind::usage, "{} has more than {} files, or more than {}", path.string(),
-                limits.files, format_bytes(limits.bytes));
-  };
   std::vector<TarFile> files;
   std::uint64_t bytes = 0;
+  const auto take = [&](const fs::path& path, const fs::path& wished) -> Result<> {
+    KOBOX_CHECK(add_file(files, folder, path));
+    std::error_code error;
+    if (fs::is_regular_file(fs::symlink_status(path, error))) bytes += fs::file_size(path, error);
+    if (files.size() <= limits.files && bytes <= limits.bytes) return {};
+    return fail(ErrorKind::usage, "{} has more than {} files, or more than {}", wished.string(),
+                limits.files, format_bytes(limits.bytes));
+  };
   for (const auto& relative : paths) {
     const auto path = (folder / relative).lexically_normal();
     std::error_code error;
     if (!fs::is_directory(fs::symlink_status(path, error))) {
-      KOBOX_CHECK(add_file(files, folder, path));
-      if (fs::is_regular_file(fs::symlink_status(path, error))) bytes += fs::file_size(path, error);
-      if (bytes > limits.bytes) return too_much(path);
+      KOBOX_CHECK(take(path, path));
       continue;
     }
     for (auto at = fs::recursive_directory_iterator(path, error);
-         !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
-      KOBOX_CHECK(add_file(files, folder, at->path()));
-      if (at->is_regular_file(error) && !at->is_symlink(error)) bytes += at->file_size(error);
-      if (files.size() > limits.files || bytes > limits.bytes) return too_much(path);
-    }
+         !error && at != fs::recursive_directory_iterator(); at.increment(error))
+      KOBOX_CHECK(take(at->path(), path));
     if (error) return fail(ErrorKind::usage, "cannot read {}: {}", path.string(), error.message());
   }
   return files;

@@ -176,9 +176,8 @@ Result<> Session::attempt(const TestSpec& test, Trial& trial,
 
 Result<> Session::bring_in(const TestSpec& test) {
   if (test.files.empty()) return {};
-  auto files = files_below(project_.folder, test.files);
-  if (!files) return std::unexpected(Error(ErrorKind::environment, files.error().message()));
-  return copy_in(guest_->agent(), *files, k_guest_files, "root");
+  KOBOX_TRY(const auto files, files_below(project_.folder, test.files));
+  return copy_in(guest_->agent(), files, k_guest_files, "root");
 }
 
 // What the test wants to have kept. That it cannot be had is the test's failure.
@@ -186,11 +185,8 @@ Result<> Session::bring_out(const TestSpec& test, Trial& trial) {
   const auto folder = options_.collected / folder_name(test.name);
   auto brought = copy_out(guest_->agent(), test.collect, folder);
   if (!brought) {
-    const auto kind = brought.error().kind();
-    const bool host = kind == ErrorKind::environment || kind == ErrorKind::usage;
-    if (!host && kind != ErrorKind::protocol) return std::unexpected(brought.error());
-    trial.findings.push_back({.kind = host ? FailureKind::environment : FailureKind::lost,
-                              .message = brought.error().message()});
+    if (brought.error().kind() != ErrorKind::protocol) return std::unexpected(brought.error());
+    trial.findings.push_back({.kind = FailureKind::lost, .message = brought.error().message()});
     return {};
   }
   if (const auto* obstacle = std::get_if<std::string>(&*brought)) {
@@ -387,7 +383,8 @@ std::optional<Failure> Session::kernel_failure(Trial& trial, bool machine_is_gon
 
 Failure Session::machine_failure(const Error& error, Stage stage) {
   const auto& end = guest_->machine().end();
-  if (error.kind() == ErrorKind::environment)
+  // The host's state or the user's files are in the way, whatever the guest is doing.
+  if (error.kind() == ErrorKind::environment || error.kind() == ErrorKind::usage)
     return {.kind = FailureKind::environment, .message = error.message()};
   if (!end && stage <= Stage::preparing)  // no test was running
     return {.kind = FailureKind::lost,

@@ -138,9 +138,8 @@ Result<> ShellMachine::power_off() {
       loop_.wait_though_interrupted([this] { return machine().end() || guest().out_of_disk(); },
                                     Deadline::after(k_shutdown_limit));
   if (over && !machine().end())
-    return fail(ErrorKind::environment,
-                "no space left on this host for what the guest writes to its disk; what it wrote "
-                "last is missing from it");
+    return std::unexpected(
+        std::move(*guest().out_of_disk()).while_doing("what the guest wrote last is lost"));
   if (over || over.error().kind() != ErrorKind::timeout) return over;
   return fail(ErrorKind::timeout,
               "the guest did not shut down within {}; what it wrote last may "

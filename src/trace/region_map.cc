@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 namespace kobox {
+
 // FlatView #0
 //  AS "I/O", root: io
 //  Root memory region: io

@@ -22,7 +22,7 @@ Result<TraceSymbols> TraceSymbols::open(const Kernel& kernel, const fs::path& ko
 
 Result<> TraceSymbols::add_kernel(const Kernel& kernel) {
   KOBOX_TRY(const auto image, ElfImage::open(kernel.vmlinux));
-  KOBOX_TRY(auto symbols, read_kallsyms(image));
+  KOBOX_TRY_WHILE("reading " + kernel.vmlinux.string(), auto symbols, read_kallsyms(image));
   for (std::size_t i = 0; i < symbols.size(); ++i) {
     // arch/x86/kernel/vmlinux.lds.S
     if (symbols[i].name == "__entry_text_start") entries_.begin = symbols[i].address;

@@ -8,6 +8,7 @@
 #include "vm/gdb_stub.h"
 
 namespace kobox {
+
 GdbRelay::GdbRelay(EventLoop& loop, Fd listener, std::filesystem::path server)
     : loop_(loop), listener_(std::move(listener)), server_(std::move(server)) {
   await_client();

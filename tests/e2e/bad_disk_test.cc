@@ -28,7 +28,7 @@ class BadDiskTest : public KoboxTest {
   Finished script(const std::string& text) {
     auto one = invocation({});
     one.prefix = namespace_;
-    one.prefix.insert(one.prefix.end(), {"bash", "-euc", "kobox=$0; " + text});
+    one.prefix.insert(one.prefix.end(), {"bash", "-euc", k_functions + text});
     one.environment.emplace_back("disk", disk_.string());
     one.environment.emplace_back("quiet", quiet_module().string());
     one.environment.emplace_back("shared", shared_cache().string());
@@ -36,6 +36,16 @@ class BadDiskTest : public KoboxTest {
     return run(one);
   }
 
+  // disk_with_kernels SIZE: a disk, with kobox's cache on it, which has the kernels.
+  // images_left: what is there of disk images.
+  static constexpr const char* k_functions = R"(kobox=$0
+disk_with_kernels() {
+  mount -t tmpfs -o "size=$1" none "$disk"
+  mkdir -p "$disk/cache/kobox"
+  ln -s "$shared/kobox/kernels" "$disk/cache/kobox/kernels"
+}
+images_left() { find "$disk/cache/kobox/images" -mindepth 1 -not -path '*/.locks*'; }
+)";
   std::vector<std::string> namespace_ = {"unshare", "-m"};
   fs::path disk_ = folder_ / "disk";
 };
@@ -93,8 +103,7 @@ TEST_F(BadDiskTest, ADiskThatFillsUpWhileDownloadingLeavesNothingHalf) {
 // The kernels are there, the disk is full when module and initramfs are made.
 TEST_F(BadDiskTest, NoSpaceToBuild) {
   const auto done = script(
-      "mount -t tmpfs -o size=1m none $disk; mkdir -p $disk/cache/kobox\n"
-      "ln -s $shared/kobox/kernels $disk/cache/kobox/kernels\n"
+      "disk_with_kernels 1m\n"
       "code=0; \"$kobox\" test $quiet --kernel 6.1-cloud --accel tcg --offline || code=$?\n"
       "echo code $code\n"
       "mount -o remount,size=100m $disk\n"
@@ -107,8 +116,7 @@ TEST_F(BadDiskTest, NoSpaceToBuild) {
 
 TEST_F(BadDiskTest, ACacheThatMayNotBeWritten) {
   const auto done = script(
-      "mount -t tmpfs -o size=1m none $disk; mkdir -p $disk/cache/kobox\n"
-      "ln -s $shared/kobox/kernels $disk/cache/kobox/kernels; mount -o remount,ro $disk\n"
+      "disk_with_kernels 1m; mount -o remount,ro $disk\n"
       "code=0; \"$kobox\" test $quiet --kernel 6.1-cloud --accel tcg --offline || code=$?\n"
       "echo code $code");
   EXPECT_EQ(done.code(), 0) << done;
@@ -151,10 +159,8 @@ TEST_F(BadDiskTest, NoSpaceForTheReport) {
 // A disk image needs some gigabytes, which is said before anything is fetched.
 TEST_F(BadDiskTest, NoSpaceForAnImageIsSaidBeforehand) {
   const auto done = script(
-      "mount -t tmpfs -o size=1g none $disk; mkdir -p $disk/cache/kobox\n"
-      "ln -s $shared/kobox/kernels $disk/cache/kobox/kernels\n"
-      "code=0; \"$kobox\" image build || code=$?; echo code $code\n"
-      "find $disk/cache/kobox/images -mindepth 1 -not -path '*/.locks*'");
+      "disk_with_kernels 1g\n"
+      "code=0; \"$kobox\" image build || code=$?; echo code $code; images_left");
   EXPECT_EQ(done.code(), 0) << done;
   EXPECT_EQ(done.output, "code 4\n") << "something is left" << done;
   EXPECT_THAT(done.error, ContainsRegex("no space left on [^ ]*/disk/cache/kobox/images"));
@@ -164,19 +170,16 @@ TEST_F(BadDiskTest, NoSpaceForAnImageIsSaidBeforehand) {
 // Others fill the disk while apt reads its lists: apt then waits for ever.
 TEST_F(BadDiskTest, ADiskThatFillsUpWhileAnImageIsMade) {
   const auto done = script(
-      "mount -t tmpfs -o size=3g none $disk; mkdir -p $disk/cache/kobox\n"
-      "ln -s $shared/kobox/kernels $disk/cache/kobox/kernels\n"
+      "disk_with_kernels 3g\n"
       "\"$kobox\" image build & begun=0\n"
       "for ((i = 0; i < 600; ++i)); do\n"
       "  [[ -z $(find $disk/cache/kobox/images -path '*lists/partial/*' -print -quit) ]] || "
       "{ begun=1; break; }\n"
       "  sleep 0.1\n"
       "done\n"
-      "used=$(df --output=used -k $disk | tail -n 1)\n"
-      "mount -o remount,size=$((used + 64))k $disk || mount -o remount,size=$((used + 4096))k "
-      "$disk\n"
-      "code=0; wait %1 || code=$?; echo begun $begun code $code\n"
-      "find $disk/cache/kobox/images -mindepth 1 -not -path '*/.locks*'");
+      "until mount -o remount,size=$(($(df --output=used -k $disk | tail -n 1) + 1024))k $disk\n"
+      "do :; done\n"
+      "code=0; wait %1 || code=$?; echo begun $begun code $code; images_left");
   EXPECT_EQ(done.code(), 0) << done;
   EXPECT_EQ(done.output, "begun 1 code 4\n") << "something is left" << done;
   EXPECT_THAT(done.error,

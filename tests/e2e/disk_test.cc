@@ -255,7 +255,7 @@ TEST_F(DiskTest, AnImageIsListedAndShown) {
   const auto other = run({"image", "build", name, "--output", (folder_ / "base.qcow2").string()});
   EXPECT_EQ(other.code(), 2) << other;
   EXPECT_THAT(other.error, HasSubstr("another file already, on which disks may depend"));
-  EXPECT_EQ(slurp(folder_ / "base.qcow2"), "what other disks are built on");
+  EXPECT_LT(fs::file_size(folder_ / "base.qcow2"), 100U) << "it was replaced";
   EXPECT_EQ(fs::file_size(folder_ / "mine.qcow2"), fs::file_size(all[0]["path"]));
 }
 

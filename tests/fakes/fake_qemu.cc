@@ -12,6 +12,7 @@
 //   take-fd TEXT     QMP: takes getfd with its descriptor, writes TEXT into that, answers
 //   migration STATUS QMP: the event MIGRATION
 //   shutdown REASON  QMP: the event SHUTDOWN
+//   disk             adds the file's name that its disk's second layer has to FAKE_QEMU_LOG.disks
 //   hang             waits until it is killed
 //   kill N           sends itself a signal
 //   exit N           ends
@@ -105,6 +106,14 @@ void take_fd(const std::string& text) {
   answer({line.data(), static_cast<std::size_t>(got)}, "");
 }
 
+void tell_disk() {
+  constexpr const char* k_second_layer = "/proc/self/fd/8";  // k_disk_fd + 1 (vm/machine.h)
+  std::array<char, 4096> name = {};
+  if (::readlink(k_second_layer, name.data(), name.size() - 1) < 0) std::exit(95);
+  std::ofstream(std::string(std::getenv("FAKE_QEMU_LOG")) + ".disks", std::ios::app)
+      << name.data() << "\n";
+}
+
 void step(const std::string& verb, const std::string& rest) {
   if (verb == "greet") return greet(true);
   if (verb == "refuse") return greet(false);
@@ -121,6 +130,7 @@ void step(const std::string& verb, const std::string& rest) {
     return write_all(
         k_monitor,
         Json{{"event", "SHUTDOWN"}, {"data", {{"guest", true}, {"reason", rest}}}}.dump() + "\n");
+  if (verb == "disk") return tell_disk();
   if (verb == "hang")
     while (true) ::pause();
   if (verb == "kill") ::raise(std::stoi(rest));
