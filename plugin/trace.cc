@@ -35,6 +35,7 @@
 #include <mutex>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "qemu_plugin.h"
@@ -48,8 +49,6 @@ constexpr std::uint64_t k_kernel = 0xffff800000000000;  // the upper half
 // THREAD_SIZE and IRQ_STACK_SIZE of x86-64 (arch/x86/include/asm/page_64_types.h), to which stacks
 // are aligned.
 constexpr std::uint64_t k_stack_size = 16384;
-// What an interrupt has on the stack above the return address of its handler: sizeof(pt_regs).
-constexpr std::uint64_t k_saved_registers = 168;
 
 const TraceControl* control = nullptr;
 
@@ -68,10 +67,11 @@ struct Frame {
 
 struct Cpu {
   std::uint64_t instructions = 0;
-  std::uint64_t slot = 0;   // of the last call or ret
-  bool entering = false;    // a call, and neither a ret nor a function of the module since
-  bool called_out = false;  // the module has called, and nothing has run since
-  bool in_entry = false;    // the block before was the kernel's entry code
+  std::uint64_t slot = 0;    // of the last call or ret
+  bool entering = false;     // a call, and neither a ret nor a function of the module since
+  bool called_out = false;   // the module has called, and nothing has run since
+  bool in_entry = false;     // the block before was the kernel's entry code
+  bool awaits_slot = false;  // a call or ret has begun, and has not come to its slot
 };
 
 // A call whose target has not run yet, as an interrupt came first.
@@ -144,14 +144,7 @@ void see_interrupts(Cpu& cpu, std::uint64_t address) {
   }
   if (cpu.in_entry || !was_in_entry || cpu.entering) return;
   const auto found = interrupted.find(stack);
-  if (found == interrupted.end() || found->second.slot <= cpu.slot) {
-    // Only a call leads to a function's first instruction. Its return address is where the stack
-    // was when the interrupt came, or, as that aligns the stack, the word above.
-    if (!is_function(address)) return;
-    cpu.slot += sizeof(std::uint64_t) + k_saved_registers;
-    cpu.entering = true;
-    return;
-  }
+  if (found == interrupted.end() || found->second.slot <= cpu.slot) return;
   cpu.slot = found->second.slot;
   cpu.entering = true;
   cpu.called_out = found->second.called_out;
@@ -177,9 +170,15 @@ void on_block(unsigned index, void* data) {
   if (cpu.entering && is_function(block.address)) enter(index & 255, block);
 }
 
+// QEMU (7.2) leaves the callbacks of the instruction that ran last on when it delivers an
+// interrupt, so what that reads of the IDT and GDT and what it pushes comes to on_call and
+// on_return as well. What an instruction does itself comes behind this.
+void on_call_or_return(unsigned index, void*) { cpus[index & 255].awaits_slot = true; }
+
 void on_call(unsigned index, qemu_plugin_meminfo_t info, std::uint64_t slot, void* data) {
   if (!qemu_plugin_mem_is_store(info)) return;  // call *memory reads its target first
   auto& cpu = cpus[index & 255];
+  if (!std::exchange(cpu.awaits_slot, false)) return;
   cpu.slot = slot;
   cpu.entering = true;
   cpu.called_out = recording() && in_module(reinterpret_cast<std::uint64_t>(data));
@@ -187,6 +186,7 @@ void on_call(unsigned index, qemu_plugin_meminfo_t info, std::uint64_t slot, voi
 
 void on_return(unsigned index, qemu_plugin_meminfo_t, std::uint64_t slot, void*) {
   auto& cpu = cpus[index & 255];
+  if (!std::exchange(cpu.awaits_slot, false)) return;
   cpu.slot = slot;
   cpu.entering = cpu.called_out = false;
   if (!recording()) return;
@@ -264,6 +264,9 @@ void on_translation(qemu_plugin_id_t, qemu_plugin_tb* tb) {
                               qemu_plugin_insn_size(insn));
     if (kind == Kind::port)
       qemu_plugin_register_vcpu_insn_exec_cb(insn, on_port, QEMU_PLUGIN_CB_NO_REGS, rip);
+    if (kind == Kind::call || kind == Kind::ret)
+      qemu_plugin_register_vcpu_insn_exec_cb(insn, on_call_or_return, QEMU_PLUGIN_CB_NO_REGS,
+                                             nullptr);
     const auto callback = kind == Kind::call ? on_call : kind == Kind::ret ? on_return : on_memory;
     qemu_plugin_register_vcpu_mem_cb(insn, callback, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
                                      rip);
