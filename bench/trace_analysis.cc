@@ -16,6 +16,7 @@
 
 #include "base/files.h"
 #include "trace/analysis.h"
+#include "trace/host_records.h"
 #include "trace/kvm_reader.h"
 #include "trace/ring_pages.h"
 
@@ -37,7 +38,7 @@ std::vector<EventFormat> formats_of(const fs::path& tracing) {
   for (const auto* name : k_events) {
     const auto text = read_file(tracing / "events/kvm" / name / "format");
     if (!text) die(text.error().message());
-    const auto format = parse_event_format(*text);
+    const auto format = parse_host_event_format(*text);
     if (!format) die(format.error().message());
     formats.push_back(*format);
   }

@@ -6,7 +6,7 @@
 k_build_packages=(
   cmake ninja-build g++ pkg-config
   libarchive-dev libasio-dev libbpf-dev libcli11-dev libdw-dev libelf-dev libfmt-dev libgmock-dev libgtest-dev
-  libpugixml-dev libre2-dev libtomlplusplus-dev libtracefs-dev libxxhash-dev nlohmann-json3-dev
+  libpugixml-dev libre2-dev libtomlplusplus-dev libtraceevent-dev libtracefs-dev libxxhash-dev nlohmann-json3-dev
   libext2fs-dev comerr-dev
 )
 # To run it: a machine, its userland, Debian's kernels and the compiler that they are built with.

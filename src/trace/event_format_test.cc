@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "trace/host_records.h"
 #include "trace/ring_pages.h"
 
 namespace kobox {
@@ -25,8 +26,13 @@ format:
 print fmt: "pio_%s at 0x%x", REC->rw ? "write" : "read", REC->port
 )";
 
-TEST(EventFormat, FieldsAreFoundByTheirNames) {
-  const auto format = parse_event_format(k_pio);
+// Both readers: ours, and libtraceevent's for the host.
+class EitherFormat : public testing::TestWithParam<Result<EventFormat> (*)(std::string_view)> {};
+INSTANTIATE_TEST_SUITE_P(Readers, EitherFormat,
+                         testing::Values(&parse_event_format, &parse_host_event_format));
+
+TEST_P(EitherFormat, FieldsAreFoundByTheirNames) {
+  const auto format = GetParam()(k_pio);
   ASSERT_TRUE(format) << format.error().message();
   EXPECT_EQ(format->name, "kvm_pio");
   EXPECT_EQ(format->id, 1234U);
@@ -39,8 +45,8 @@ TEST(EventFormat, FieldsAreFoundByTheirNames) {
   EXPECT_EQ(format->field("pointer").size, 8U);
 }
 
-TEST(EventFormat, WhatARecordDoesNotHoldIsZero) {
-  const auto format = parse_event_format(k_pio);
+TEST_P(EitherFormat, WhatARecordDoesNotHoldIsZero) {
+  const auto format = GetParam()(k_pio);
   ASSERT_TRUE(format);
   const auto record = common_fields(1234, 42);
   EXPECT_EQ(format->field("port").of(record), 0U);
@@ -49,11 +55,26 @@ TEST(EventFormat, WhatARecordDoesNotHoldIsZero) {
   EXPECT_EQ(event_id("x"), 0U);
 }
 
+TEST_P(EitherFormat, HowAKernelWouldPrintItDoesNotMatter) {
+  std::string text = k_pio;
+  text = text.substr(0, text.find("print fmt:")) + "print fmt: \"%s\", ({ what((REC->rw) ??\n";
+  const auto format = GetParam()(text);
+  ASSERT_TRUE(format) << format.error().message();
+  EXPECT_EQ(format->field("port").offset, 12U);
+}
+
+TEST_P(EitherFormat, WhatEndsTooSoonIsRefused) {
+  for (const char* text : {"", "name: x\n", "ID: 5\n", "name: x\nID: 5\n\tfield:int a\n"}) {
+    const auto format = GetParam()(text);
+    ASSERT_FALSE(format) << text;
+    EXPECT_EQ(format.error().kind(), ErrorKind::protocol);
+  }
+}
+
 TEST(EventFormat, WhatIsNoFormatIsRefused) {
-  for (const char* text :
-       {"", "name: x\n", "ID: 5\n", "name: x\nID: y\n", "name: x\nID: 99999999\n",
-        "name: x\nID: 5\n\tfield:int a;\toffset:0;\n", "name: x\nID: 5\n\tfield:int a\n",
-        "name: x\nID: 5\n\tfield:int a;\toffset:-1;\tsize:4;\n"})
+  for (const char* text : {"name: x\nID: y\n", "name: x\nID: 99999999\n",
+                           "name: x\nID: 5\n\tfield:int a;\toffset:0;\n",
+                           "name: x\nID: 5\n\tfield:int a;\toffset:-1;\tsize:4;\n"})
     EXPECT_FALSE(parse_event_format(text)) << text;
 }
 

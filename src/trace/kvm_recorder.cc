@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <thread>
 #include <tuple>
@@ -19,8 +20,8 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "trace/host_records.h"
 #include "trace/libtracefs.h"
-#include "trace/ring_buffer.h"
 
 namespace kobox {
 namespace {
@@ -62,6 +63,7 @@ class RingDrain {
  private:
   void run() {
     std::vector<pollfd> watched;
+    watched.reserve(pipes_.size() + 1);
     for (const auto& pipe : pipes_) watched.push_back({pipe.from.get(), POLLIN, 0});
     watched.push_back({wake_.get(), POLLIN, 0});
     while ((watched.back().revents & POLLIN) == 0) {
@@ -94,7 +96,7 @@ void remove_stale_instances() {
   for (char** name = names; *name != nullptr; ++name) {
     const std::string_view text = *name;
     if (!text.starts_with(k_prefix)) continue;
-    const auto pid = std::atoi(text.substr(std::string_view(k_prefix).size()).data());
+    const auto pid = std::atoi(*name + std::strlen(k_prefix));
     if (pid <= 0 || ::kill(pid, 0) == 0 || errno != ESRCH) continue;
     if (auto* stale = tracefs_instance_create(*name); stale != nullptr) {
       tracefs_instance_destroy(stale);
@@ -176,7 +178,7 @@ Result<> KvmRecorder::Instance::choose(const std::set<std::string>& tracepoints)
       continue;
     }
     KOBOX_TRY(const auto text, read_file(tracing / "events/kvm" / name / "format", k_max_text));
-    KOBOX_TRY(auto format, parse_event_format(text));
+    KOBOX_TRY(auto format, parse_host_event_format(text));
     formats.push_back(std::move(format));
   }
   return {};

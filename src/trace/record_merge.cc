@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <variant>
 
 #include "base/fd.h"
+#include "trace/host_records.h"
 #include "trace/ring_buffer.h"
 
 namespace kobox {
@@ -27,7 +29,7 @@ struct RecordMerge::Stream {
   Fd fd;
   std::array<char, k_pages * k_ring_page> buffer;
   std::size_t filled = 0, used = 0;
-  RingPage page{std::string_view()};
+  std::variant<RingPage, HostPage> page{std::in_place_type<RingPage>, std::string_view()};
   RingRecord record;
   std::uint64_t time = 0;
   std::uint64_t lost = 0, malformed = 0;
@@ -46,21 +48,24 @@ struct RecordMerge::Stream {
   }
   bool next_page(std::optional<Error>& trouble) {
     if (used == filled && !fill(trouble)) return false;
-    const auto size = std::min(k_ring_page, filled - used);
-    page = RingPage({buffer.data() + used, size});
-    used += size;
-    lost += page.lost();
+    const std::string_view bytes(buffer.data() + used, std::min(k_ring_page, filled - used));
+    if (file.of == RecordFile::Of::host)
+      page.emplace<HostPage>(bytes);
+    else
+      page.emplace<RingPage>(bytes);
+    used += bytes.size();
+    lost += std::visit([](const auto& one) { return one.lost(); }, page);
     return true;
   }
   bool next(std::optional<Error>& trouble) {
     for (;;) {
-      if (const auto found = page.next()) {
+      if (const auto found = std::visit([](auto& one) { return one.next(); }, page)) {
         record = *found;
         // A guest's clock may say anything; the row stays in order.
         time = std::max(time, file.clock.host_time(record.time));
         return true;
       }
-      if (page.malformed()) ++malformed;
+      if (std::visit([](const auto& one) { return one.malformed(); }, page)) ++malformed;
       if (!next_page(trouble)) return false;
     }
   }

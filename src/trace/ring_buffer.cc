@@ -2,7 +2,6 @@
 #include "trace/ring_buffer.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace kobox {
 namespace {
@@ -19,32 +18,31 @@ constexpr std::uint64_t k_kept_of_stamp = std::uint64_t{0x1f} << 59;
 
 template <typename Number>
 Number load(std::string_view bytes) {
-  Number number;
-  std::memcpy(&number, bytes.data(), sizeof number);
+  Number number = 0;
+  bytes.copy(reinterpret_cast<char*>(&number), sizeof number);
   return number;
 }
 
 }  // namespace
 
-RingPage::RingPage(std::string_view bytes) {
+std::uint64_t missed_events(std::string_view page) {
+  if (page.size() != k_ring_page) return 0;
+  const auto commit = load<std::uint64_t>(page.substr(8));
+  if ((commit & k_missed_events) == 0) return 0;
+  const auto number = k_page_header + (commit & (k_missed_stored - 1));
+  if ((commit & k_missed_stored) == 0 || number + 8 > page.size()) return 1;
+  return std::max<std::uint64_t>(load<std::uint64_t>(page.substr(number)), 1);
+}
+
+RingPage::RingPage(std::string_view bytes) : lost_(missed_events(bytes)) {
   if (bytes.size() != k_ring_page) {
     malformed_ = true;
     return;
   }
   time_ = load<std::uint64_t>(bytes);
-  const auto commit = load<std::uint64_t>(bytes.substr(8));
-  rest_ = bytes.substr(k_page_header);
-  const auto size = commit & (k_missed_stored - 1);
-  if (size > rest_.size()) {
-    malformed_ = true;
-    rest_ = {};
-    return;
-  }
-  if ((commit & k_missed_events) != 0) {
-    const bool stored = (commit & k_missed_stored) != 0 && size + 8 <= rest_.size();
-    lost_ = stored ? std::max<std::uint64_t>(load<std::uint64_t>(rest_.substr(size)), 1) : 1;
-  }
-  rest_ = rest_.substr(0, size);
+  const auto size = load<std::uint64_t>(bytes.substr(8)) & (k_missed_stored - 1);
+  malformed_ = size > k_ring_page - k_page_header;
+  if (!malformed_) rest_ = bytes.substr(k_page_header, size);
 }
 
 std::optional<std::string_view> RingPage::take(std::size_t size) {

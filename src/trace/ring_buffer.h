@@ -3,8 +3,8 @@
 // (Documentation/trace/ring-buffer-design.rst; struct ring_buffer_event in
 // include/linux/ring_buffer.h; kernel/trace/ring_buffer.c).
 //
-// A guest's pages may hold anything: nothing outside of a page is ever read, and what is no record
-// ends the page.
+// RingPage is for a guest's pages, which may hold anything: nothing outside of a page is ever read,
+// and what is no record ends the page. The host's are for HostPage.
 #pragma once
 
 #include <cstdint>
@@ -20,13 +20,15 @@ struct RingRecord {
   std::string_view data;   // begins with the event's common fields
 };
 
+// How many events the kernel dropped before this page; it does not always know how many (then 1).
+std::uint64_t missed_events(std::string_view page);
+
 class RingPage {
  public:
   // `bytes` must stay; what is not a whole page holds nothing, and is malformed.
   explicit RingPage(std::string_view bytes);
 
   std::optional<RingRecord> next();
-  // Events that the kernel dropped before this page; it does not always know how many (then 1).
   std::uint64_t lost() const { return lost_; }
   bool malformed() const { return malformed_; }
 

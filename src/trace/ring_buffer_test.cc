@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "trace/host_records.h"
 #include "trace/ring_pages.h"
 
 namespace kobox {
@@ -16,62 +17,73 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 
-std::vector<std::pair<std::uint64_t, std::string>> records_of(RingPage& page) {
-  std::vector<std::pair<std::uint64_t, std::string>> records;
+using Records = std::vector<std::pair<std::uint64_t, std::string>>;
+
+template <typename Page>
+Records records_of(Page&& page) {
+  Records records;
   while (const auto record = page.next()) records.emplace_back(record->time, record->data);
   return records;
 }
-std::vector<std::pair<std::uint64_t, std::string>> records_of(const std::string& bytes) {
-  RingPage page(bytes);
-  return records_of(page);
-}
 
-TEST(RingPage, EachRecordsTimeIsTheOneBeforePlusItsDelta) {
-  EXPECT_THAT(records_of(RingPageMaker(1000).record(0, "abcd").record(7, "efghijkl").page()),
+// What a kernel writes is the same to both readers.
+template <typename Page>
+class EitherPage : public testing::Test {
+ protected:
+  static Records read(const std::string& bytes) { return records_of(Page(bytes)); }
+};
+using Pages = testing::Types<RingPage, HostPage>;
+TYPED_TEST_SUITE(EitherPage, Pages);
+
+TYPED_TEST(EitherPage, EachRecordsTimeIsTheOneBeforePlusItsDelta) {
+  EXPECT_THAT(this->read(RingPageMaker(1000).record(0, "abcd").record(7, "efghijkl").page()),
               ElementsAre(Pair(1000, "abcd"), Pair(1007, "efghijkl")));
 }
 
-TEST(RingPage, LongRecordsSayTheirLength) {
+TYPED_TEST(EitherPage, LongRecordsSayTheirLength) {
   const std::string data(200, 'x');
   RingPageMaker page(5);
   page.head(0, 3).word(static_cast<std::uint32_t>(data.size() + 4));
   for (std::size_t i = 0; i < data.size(); i += 4) page.word(0x78787878);
   page.record(1, "tail");
-  EXPECT_THAT(records_of(page.page()), ElementsAre(Pair(8, data), Pair(9, "tail")));
+  EXPECT_THAT(this->read(page.page()), ElementsAre(Pair(8, data), Pair(9, "tail")));
 }
 
-TEST(RingPage, TimesThatDoNotFitAreExtendedOrWhole) {
-  EXPECT_THAT(records_of(RingPageMaker(10).head(30, 5).word(2).record(1, "abcd").page()),
+TYPED_TEST(EitherPage, TimesThatDoNotFitAreExtendedOrWhole) {
+  EXPECT_THAT(this->read(RingPageMaker(10).head(30, 5).word(2).record(1, "abcd").page()),
               ElementsAre(Pair(10 + (2ULL << 27) + 5 + 1, "abcd")));
   const auto upper = std::uint64_t{3} << 59;
-  EXPECT_THAT(records_of(RingPageMaker(upper + 10).head(31, 7).word(9).record(1, "abcd").page()),
+  EXPECT_THAT(this->read(RingPageMaker(upper + 10).head(31, 7).word(9).record(1, "abcd").page()),
               ElementsAre(Pair(upper + (9ULL << 27) + 7 + 1, "abcd")));
 }
 
-TEST(RingPage, DiscardedRecordsArePassedOver) {
+TYPED_TEST(EitherPage, DiscardedRecordsArePassedOver) {
   EXPECT_THAT(
-      records_of(RingPageMaker(10).head(29, 2).word(8).word(0xdeadbeef).record(1, "abcd").page()),
+      this->read(RingPageMaker(10).head(29, 2).word(8).word(0xdeadbeef).record(1, "abcd").page()),
       ElementsAre(Pair(13, "abcd")));
-  EXPECT_THAT(records_of(RingPageMaker(10).record(1, "abcd").head(29, 0).record(1, "no").page()),
+  EXPECT_THAT(this->read(RingPageMaker(10).record(1, "abcd").head(29, 0).record(1, "no").page()),
               ElementsAre(Pair(11, "abcd")));
 }
 
-TEST(RingPage, SaysWhatTheKernelDropped) {
+TYPED_TEST(EitherPage, SaysWhatTheKernelDropped) {
   const auto made = RingPageMaker(1).record(0, "abcd");
-  EXPECT_EQ(RingPage(made.page()).lost(), 0U);
-  EXPECT_EQ(RingPage(made.page(1U << 31)).lost(), 1U);
+  EXPECT_EQ(TypeParam(made.page()).lost(), 0U);
+  EXPECT_EQ(TypeParam(made.page(1U << 31)).lost(), 1U);
   const auto counted = made.page(3ULL << 30, bytes_of(std::uint64_t{77}));
-  EXPECT_EQ(RingPage(counted).lost(), 77U);
-  EXPECT_THAT(records_of(counted), ElementsAre(Pair(1, "abcd")));
+  EXPECT_EQ(TypeParam(counted).lost(), 77U);
+  const auto extended = RingPageMaker(1).head(30, 0).word(1).record(0, "abcd");
+  EXPECT_EQ(TypeParam(extended.page(1U << 31)).lost(), 1U) << "before a time that was extended";
+  EXPECT_THAT(this->read(counted), ElementsAre(Pair(1, "abcd")));
 }
 
-TEST(RingPage, WhatIsNoPageHoldsNothing) {
+TYPED_TEST(EitherPage, WhatIsNoPageHoldsNothing) {
   for (const auto& bytes : {std::string(), std::string("short"), std::string(4095, '\0')}) {
-    RingPage page(bytes);
+    TypeParam page(bytes);
     EXPECT_FALSE(page.next());
     EXPECT_TRUE(page.malformed());
   }
-  RingPage empty(std::string(k_ring_page, '\0'));
+  const std::string zeros(k_ring_page, '\0');
+  TypeParam empty(zeros);
   EXPECT_FALSE(empty.next());
   EXPECT_FALSE(empty.malformed());
 }
