@@ -176,6 +176,7 @@ Result<Unpacked> unpack_tar(std::string_view bytes, const std::filesystem::path&
   Unpacker unpacker(std::move(root), limits);
   const std::unique_ptr<archive, FreeReader> reader(archive_read_new());
   archive_read_support_format_tar(reader.get());
+  archive_read_set_options(reader.get(), "read_concatenated_archives");
   int status = archive_read_open_memory(reader.get(), bytes.data(), bytes.size());
   archive_entry* entry = nullptr;
   while (status == ARCHIVE_OK || status == ARCHIVE_WARN) {

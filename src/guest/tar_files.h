@@ -35,9 +35,9 @@ struct Unpacked {
   std::uint64_t bytes = 0;
   std::vector<std::string> left_out;  // links and devices, by name; at most 20
 };
-// Unpacks a tar from a guest into a folder, which is made and must not be there yet. Any bytes may
-// be given. Errors: protocol (a path that leads out of the folder, or is twice; broken; more than
-// the limits), environment.
+// Unpacks a tar from a guest, or several one after the other, into a folder, which is made and must
+// not be there yet. Any bytes may be given. Errors: protocol (a path that leads out of the folder,
+// or is twice; broken; more than the limits), environment.
 Result<Unpacked> unpack_tar(std::string_view bytes, const std::filesystem::path& folder,
                             const UnpackLimits& limits = {});
 

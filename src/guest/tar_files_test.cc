@@ -87,6 +87,18 @@ TEST_F(TarFilesTest, FilesAndFoldersArrive) {
   EXPECT_EQ(fs::status(folder() / "root/a").permissions() & fs::perms::set_uid, fs::perms::none);
 }
 
+TEST_F(TarFilesTest, SeveralInARowAreAsOne) {
+  GuestTar first, second, third;
+  const auto row = first.file("a/one", "1").take() + second.file("a/two", "22").take();
+  const auto unpacked = unpack_tar(row, folder());
+  ASSERT_TRUE(unpacked) << unpacked.error().to_string();
+  EXPECT_EQ(unpacked->files, 2U);
+  EXPECT_EQ(unpacked->bytes, 3U);
+  EXPECT_EQ(*read_file(folder() / "a/two"), "22");
+  fs::remove_all(folder());
+  EXPECT_FALSE(unpack_tar(row + third.file("a/one").take(), folder())) << "twice";
+}
+
 TEST_F(TarFilesTest, NoPathLeadsOut) {
   GuestTar up;
   up.file("../escaped");

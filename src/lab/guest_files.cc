@@ -17,6 +17,7 @@ constexpr Duration k_tar_limit = 60s;
 constexpr const char* k_incoming = "/kobox/incoming.tar";
 constexpr const char* k_outgoing = "/kobox/outgoing.tar";
 constexpr const char* k_complaints = "/kobox/outgoing.err";
+constexpr const char* k_copies = "/kobox/outgoing";
 // The files' own limit, and what a tar has besides.
 constexpr UnpackLimits k_limits;
 constexpr std::uint64_t k_max_tar = k_limits.bytes + k_limits.entries * 1024 + (1U << 20);
@@ -86,32 +87,67 @@ std::string complaint_of(const std::string& status_and_words) {
   return words.empty() ? "it failed" : std::string(words.substr(0, 200));
 }
 
-// All that is there at these paths, each once; or what stands against it.
-Result<std::variant<GuestTar, std::string>> tar_of(AgentClient& agent,
-                                                   const std::vector<std::string>& paths) {
-  std::string script = "cd /\nset --\n";
+// Leaves a tar of all that is there at these paths, each once; says what stands against it.
+//
+// What the kernel makes when it is read (in /proc, /sys and what is mounted there) has no size that
+// tar could believe: of such files there are copies, in a second tar behind the first.
+std::string collecting_script(const std::vector<std::string>& paths) {
+  constexpr const char* k_functions = R"(
+made_by_the_kernel() {
+  case $(realpath "$1") in /proc | /proc/* | /sys | /sys/*) ;; *) false ;; esac
+}
+copy() {
+  mkdir -p "$copies/${1%/*}" && head -c $((limit + 1)) "$1" > "$copies$1" 2>> $complaints || bad=1
+}
+cd /
+rm -rf $copies $complaints
+mkdir $copies
+bad=0
+set --
+)";
+  constexpr const char* k_take = R"(
+if [ ! -e "$path" ]; then echo "there is no $path to collect"
+elif ! made_by_the_kernel "$path"; then set -- "$@" ".$path"
+elif [ -d "$path" ]; then echo "$path is a folder of the kernel's; name the files in it"
+else copy "$path"
+fi
+)";
+  constexpr const char* k_pack = R"(
+{
+  exec 2>> $complaints
+  [ $# = 0 ] || tar -c -f - "$@" || bad=$?
+  cd $copies && tar -c -f - . || bad=$?
+  echo $bad > $complaints.status
+} | head -c $((tar_limit + 1)) > $tar
+cat $complaints.status $complaints >&2
+rm -rf $copies $complaints $complaints.status
+)";
+  auto script = fmt::format("tar={}\ncopies={}\ncomplaints={}\nlimit={}\ntar_limit={}\n",
+                            k_outgoing, k_copies, k_complaints, k_limits.bytes, k_max_tar);
+  script += k_functions;
   for (const auto& path : paths) {
     const bool within = std::ranges::any_of(paths, [&](const std::string& other) {
       return other != path && path.starts_with(other + "/");
     });
-    if (within) continue;
-    script += fmt::format("if [ -e {0} ]; then set -- \"$@\" {1}; else echo {0}; fi\n",
-                          shell_quote(path), shell_quote("./" + path.substr(1)));
+    if (!within) script += fmt::format("path={}{}", shell_quote(path), k_take);
   }
-  script += fmt::format(
-      "[ $# = 0 ] || {{ tar -c -f - \"$@\" 2>{0}; echo $? >&2; }} | head -c {1} > {2}\n"
-      "cat {0} >&2; rm -f {0}\n",
-      k_complaints, k_max_tar + 1, k_outgoing);
-  KOBOX_TRY(const auto reply, agent.run({.command = script, .timeout = k_tar_limit}));
-  if (const auto missing = trim(reply.standard_output); !missing.empty())
-    return fmt::format("there is no {} to collect", printable(missing.substr(0, 200)));
+  return script + k_pack;
+}
+
+// What is there at these paths, or what stands against it.
+Result<std::variant<GuestTar, std::string>> tar_of(AgentClient& agent,
+                                                   const std::vector<std::string>& paths) {
+  KOBOX_TRY(const auto reply,
+            agent.run({.command = collecting_script(paths), .timeout = k_tar_limit}));
+  if (const auto obstacle = trim(reply.standard_output); !obstacle.empty())
+    return printable(lines_of(obstacle).front().substr(0, 200));
   if (reply.timed_out)
     return fmt::format("collecting files took more than {}", format_duration(k_tar_limit));
   KOBOX_TRY(auto tar, agent.get(k_outgoing, k_max_tar + 1));
   if (tar.size() > k_max_tar)
     return fmt::format("the files to collect have more than {}", format_bytes(k_limits.bytes));
   if (const auto complaint = complaint_of(reply.standard_error); !complaint.empty())
-    return fmt::format("the guest's tar could not read all of it: {}", printable(complaint));
+    return fmt::format("the guest could not read all of it: {}", printable(complaint));
   return GuestTar{std::move(tar)};
 }
 

@@ -11,6 +11,8 @@ namespace kobox::e2e {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::MatchesRegex;
+using ::testing::StartsWith;
 
 const fs::path k_exercise = source_folder() / "modules/qemu_exercise";
 
@@ -154,6 +156,33 @@ TEST_F(DiskTest, FilesGoInAndResultsComeOut) {
   EXPECT_EQ(large.code(), 1) << large;
   EXPECT_THAT(failure_of(large.report())["message"].get<std::string>(),
               HasSubstr("have more than 67 MB"));
+}
+
+// They say that they are empty, or a page long, and are neither.
+TEST_F(DiskTest, FilesThatTheKernelMakesAreCollectedAsTheyRead) {
+  const auto place = project(
+      "[[test]]\nname = \"reads\"\nrun = \"echo mine > /root/mine\"\n"
+      "collect = [\"/proc/version\", \"/proc/mounts\", \"/root/mine\","
+      " \"/sys/module/kernel/parameters/panic\"]\n"
+      "[[test]]\nname = \"a folder\"\nrun = \"true\"\ncollect = [\"/sys/module/kernel\"]\n"
+      "[[test]]\nname = \"not to be read\"\nrun = \"true\"\ncollect = [\"/proc/sysrq-trigger\"]\n");
+  const auto out = folder_ / "out";
+  for (const auto* guest : {"disk", "initramfs"}) {
+    const auto done = run(test_arguments(
+        place, {"--guest", guest, "--collect-into", out.string(), "--kernel", "6.1-cloud"}));
+    const auto tests = done.report()["runs"][0]["tests"];
+    EXPECT_EQ(tests[0]["verdict"], "pass") << done;
+    const auto results = *fs::directory_iterator(out);
+    const auto found = results.path() / "reads";
+    EXPECT_THAT(slurp(found / "proc/version"), StartsWith("Linux version 6.1.")) << listing(out);
+    EXPECT_THAT(slurp(found / "proc/mounts"), HasSubstr(" /proc proc "));
+    EXPECT_THAT(slurp(found / "sys/module/kernel/parameters/panic"), MatchesRegex("-?[0-9]+\n"));
+    EXPECT_EQ(slurp(found / "root/mine"), "mine\n");
+    EXPECT_EQ(tests[1]["failure"]["message"],
+              "/sys/module/kernel is a folder of the kernel's; name the files in it");
+    EXPECT_THAT(tests[2]["failure"]["message"].get<std::string>(), HasSubstr("could not read"));
+    fs::remove_all(out);
+  }
 }
 
 TEST_F(DiskTest, AShellTakesFilesInAndBringsResultsOut) {
