@@ -183,6 +183,7 @@ Result<std::vector<TarFile>> files_below(const fs::path& folder,
 
 std::vector<TarFile> as_files(const std::vector<SourceEntry>& sources) {
   std::vector<TarFile> files;
+  files.reserve(sources.size());
   for (const auto& one : sources)
     files.push_back({.relative = one.relative,
                      .origin = one.origin,
