@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Records of the host's own tracing, read with libtraceevent.
 //
-// The library takes the kernel's word: mutated descriptions of an event end it, and mutated pages
-// lead it astray. That is well for the kernel that kobox runs on, and not for a guest's; those are
-// read with RingPage and parse_event_format.
+// The library takes the kernel's word: a mutated description of an event makes it crash, a mutated
+// page leads it out of the page. That is well for the kernel that kobox runs on, and not for a
+// guest's; those are for RingPage and parse_event_format.
 #pragma once
 
 #include <cstdint>
