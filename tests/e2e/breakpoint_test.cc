@@ -146,9 +146,12 @@ TEST_F(BreakpointTest, AGdbThatIsKilled) {
   fs::create_directories(tmp);
   one.environment.emplace_back("TMPDIR", tmp.string());
   auto running = start(one);
-  const auto gdb = [&]() -> std::vector<pid_t> { return children_of(running.pid(), "gdb"); };
-  ASSERT_TRUE(holds_within(100s, [&] { return !gdb().empty() || running.ended(); }));
-  for (const auto pid : gdb()) ::kill(pid, SIGKILL);
+  std::vector<pid_t> gdb;
+  ASSERT_TRUE(holds_within(100s, [&] {
+    gdb = children_of(running.pid(), "gdb");
+    return !gdb.empty() || running.ended();
+  }));
+  for (const auto pid : gdb) ::kill(pid, SIGKILL);
   const auto done = running.wait(60s);
   EXPECT_EQ(done.code(), 4) << done;
   EXPECT_THAT(done.output, HasSubstr("gdb was killed by signal 9 (Killed)")) << done;

@@ -133,10 +133,15 @@ std::vector<pid_t> processes_with(std::string_view text) {
 std::vector<pid_t> children_of(pid_t parent, std::string_view program) {
   std::vector<pid_t> found;
   for (const auto pid : processes_with(program)) {
-    // "PID (program) S PARENT …" (proc(5)).
+    // "PID (program) STATE PARENT …" (proc(5)).
     const auto stat = slurp(fmt::format("/proc/{}/stat", pid));
-    const auto after_name = fmt::format("({}) S {} ", program, parent);
-    if (stat.find(after_name) != std::string::npos) found.push_back(pid);
+    const auto name = fmt::format("({}) ", program);
+    const auto at = stat.find(name);
+    if (at == std::string::npos) continue;
+    const auto state = std::string_view(stat).substr(at + name.size());
+    if (state.starts_with("Z") || !state.substr(1).starts_with(fmt::format(" {} ", parent)))
+      continue;
+    found.push_back(pid);
   }
   return found;
 }
