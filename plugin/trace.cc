@@ -259,7 +259,8 @@ void on_translation(qemu_plugin_id_t, qemu_plugin_tb* tb) {
   if (address < k_kernel) return;
   for (std::size_t i = 0; i < count; ++i) {
     auto* insn = qemu_plugin_tb_get_insn(tb, i);
-    auto* rip = reinterpret_cast<void*>(qemu_plugin_insn_vaddr(insn));
+    // The interface hands a callback a pointer; here it is the instruction's address.
+    auto* rip = reinterpret_cast<void*>(qemu_plugin_insn_vaddr(insn));  // NOLINT
     const auto kind = kind_of(static_cast<const std::uint8_t*>(qemu_plugin_insn_data(insn)),
                               qemu_plugin_insn_size(insn));
     if (kind == Kind::port)
