@@ -142,7 +142,9 @@ Result<std::variant<GuestTar, std::string>> tar_of(AgentClient& agent,
   if (const auto obstacle = trim(reply.standard_output); !obstacle.empty())
     return printable(lines_of(obstacle).front().substr(0, 200));
   if (reply.timed_out)
-    return fmt::format("collecting files took more than {}", format_duration(k_tar_limit));
+    return fmt::format(
+        "collecting files took more than {}; one that never ends, as trace_pipe, cannot be had",
+        format_duration(k_tar_limit));
   KOBOX_TRY(auto tar, agent.get(k_outgoing, k_max_tar + 1));
   if (tar.size() > k_max_tar)
     return fmt::format("the files to collect have more than {}", format_bytes(k_limits.bytes));
