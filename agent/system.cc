@@ -18,7 +18,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "guest/wire.h"
+#include "image/layout.h"
 
 namespace kobox::agent {
 namespace {
@@ -78,7 +78,7 @@ void bring_up() {
   const pid_t warming = warm_up();
   constexpr const char* k_host_name = "kobox";
   ::sethostname(k_host_name, std::strlen(k_host_name));
-  for_each_line(read_text(wire::k_driver_list), [](const std::string& path) {
+  for_each_line(read_text(layout::k_driver_list), [](const std::string& path) {
     const int error = load_module(path, "");
     if (error != 0 && error != EEXIST) {
       errno = error;

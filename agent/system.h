@@ -10,7 +10,7 @@
 
 namespace kobox::agent {
 
-// Mounts /proc, /sys, /dev and the like, and loads the drivers that wire::k_driver_list names.
+// Mounts /proc, /sys, /dev and the like, and loads the drivers that layout::k_driver_list names.
 // What fails is said on the console; PID 1 goes on as far as it can.
 void bring_up();
 

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
-#include "lab/cache.h"
+#include "harness/cache.h"
 #include "report/render.h"
 
 namespace kobox {

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
-#include "lab/cache.h"
+#include "harness/cache.h"
 
 namespace kobox {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
-#include "guest/disk_store.h"
+#include "image/disk_store.h"
 
 namespace kobox {
 

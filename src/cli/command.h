@@ -14,8 +14,8 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "cli/terminal.h"
-#include "lab/prepare.h"
-#include "lab/project.h"
+#include "harness/prepare.h"
+#include "project/project.h"
 #include "vm/accel.h"
 
 namespace kobox {

@@ -15,8 +15,8 @@
 #include "cli/shared_terminal.h"
 #include "cli/vscode.h"
 #include "debug/gdb_setup.h"
-#include "lab/debug.h"
 #include "report/render.h"
+#include "workbench/debug.h"
 
 namespace kobox {
 namespace {

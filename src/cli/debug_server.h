@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 #include "cli/terminal.h"
-#include "lab/debug.h"
+#include "workbench/debug.h"
 
 namespace kobox {
 

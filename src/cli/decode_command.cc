@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
-#include "lab/decode.h"
+#include "module/decode.h"
 #include "report/render.h"
 
 namespace kobox {

@@ -4,7 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
-#include "lab/doctor.h"
+#include "workbench/doctor.h"
 
 namespace kobox {
 namespace {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/dry_run.h"
 
-#include "guest/disk_guest.h"
 #include "guest/guest.h"
-#include "guest/initramfs.h"
+#include "harness/cache.h"
+#include "harness/disk.h"
+#include "harness/guest_build.h"
+#include "harness/session.h"
+#include "image/disk_initramfs.h"
+#include "image/initramfs.h"
 #include "kernel/cache.h"
-#include "lab/cache.h"
-#include "lab/disk.h"
-#include "lab/guest_build.h"
-#include "lab/session.h"
 
 namespace kobox {
 namespace {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "cli/terminal.h"
-#include "lab/prepare.h"
-#include "lab/project.h"
+#include "harness/prepare.h"
+#include "project/project.h"
 #include "vm/accel.h"
 
 namespace kobox {

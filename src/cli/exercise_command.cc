@@ -7,10 +7,10 @@
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
 #include "debug/gdb_setup.h"
-#include "lab/exercise.h"
-#include "lab/test_run.h"
+#include "harness/test_run.h"
 #include "report/render.h"
 #include "report/trace_render.h"
+#include "workbench/exercise.h"
 
 namespace kobox {
 namespace {

@@ -10,8 +10,8 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
-#include "guest/disk_store.h"
-#include "guest/kept_disk.h"
+#include "image/disk_store.h"
+#include "image/kept_disk.h"
 
 namespace kobox {
 namespace {

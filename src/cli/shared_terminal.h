@@ -15,7 +15,7 @@
 #include "base/result.h"
 #include "cli/raw_terminal.h"
 #include "cli/terminal.h"
-#include "lab/debug.h"
+#include "workbench/debug.h"
 
 namespace kobox {
 

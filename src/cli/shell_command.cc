@@ -17,10 +17,10 @@
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
 #include "cli/raw_terminal.h"
-#include "guest/wire.h"
-#include "lab/guest_files.h"
-#include "lab/shell.h"
+#include "guest/guest_files.h"
+#include "image/layout.h"
 #include "report/render.h"
+#include "workbench/shell.h"
 
 namespace kobox {
 namespace {
@@ -45,7 +45,7 @@ std::string greeting(const ShellMachine& shell) {
   auto text = fmt::format("{} under {}: {}", prepared.kernel.release,
                           to_string(shell.decision().accel), shell.decision().reason);
   if (prepared.module)
-    text += fmt::format("; {} is in {}", prepared.module->name, wire::k_module_folder);
+    text += fmt::format("; {} is in {}", prepared.module->name, layout::k_module_folder);
   if (shell.prepared().disk)
     text += fmt::format("; {}; sources are in {}", shell.prepared().disk->info.name,
                         shell.work_folder());

@@ -8,8 +8,8 @@
 #include "cli/command.h"
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
-#include "lab/guest_files.h"
-#include "lab/test_run.h"
+#include "guest/guest_files.h"
+#include "harness/test_run.h"
 #include "report/render.h"
 
 namespace kobox {

@@ -13,9 +13,9 @@
 #include "cli/command.h"
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
-#include "lab/trace.h"
 #include "report/render.h"
 #include "report/trace_render.h"
+#include "workbench/trace.h"
 
 namespace kobox {
 namespace {

@@ -1,27 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A guest that has its root on a disk: how its kernel gets there, and when it has come up.
+// A guest that has its root on a disk: when it has come up.
 #pragma once
-
-#include <filesystem>
 
 #include "base/result.h"
 #include "guest/guest.h"
-#include "kernel/kernel.h"
 
 namespace kobox {
-
-// The small initramfs with which this kernel finds its root on a virtio disk, made if what it is
-// made from has changed: <cache>/guests/DIGEST.cpio. It has kobox's agent too, which takes the
-// place of the image's own, so that an image serves newer versions of kobox.
-Result<std::filesystem::path> ensure_disk_initramfs(const Kernel& kernel,
-                                                    const std::filesystem::path& cache);
-// Where that is, or would be made.
-Result<std::filesystem::path> disk_initramfs_path(const Kernel& kernel,
-                                                  const std::filesystem::path& cache);
-
-enum class WithAgent { no, yes };
-// Its bytes. Without the agent it is what an image has in /boot.
-Result<std::string> make_disk_initramfs(const Kernel& kernel, WithAgent agent);
 
 // Waits until systemd has done what it does at boot, and has the guest do once what each fork will.
 // A service that failed is no error.

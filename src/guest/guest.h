@@ -13,7 +13,7 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "guest/agent_client.h"
-#include "guest/guest_disk.h"
+#include "image/guest_disk.h"
 #include "kernel/kernel.h"
 #include "vm/machine.h"
 

@@ -100,11 +100,4 @@ class FrameReader {
   bool broken_ = false;
 };
 
-// Where things are in the small guest.
-inline constexpr const char* k_driver_list = "/kobox/drivers";  // one path a line, in load order
-inline constexpr const char* k_program_folder = "/kobox/bin";
-// Programs that are there and that no test may find yet.
-inline constexpr const char* k_program_store = "/kobox/programs";
-inline constexpr const char* k_module_folder = "/kobox/module";
-
 }  // namespace kobox::wire

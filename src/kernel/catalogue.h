@@ -4,10 +4,10 @@
 
 #include <string>
 
+#include "archive/apt.h"
+#include "archive/package_index.h"
 #include "base/progress.h"
 #include "base/result.h"
-#include "kernel/apt.h"
-#include "kernel/package_index.h"
 #include "kernel/selector.h"
 
 namespace kobox {

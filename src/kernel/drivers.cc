@@ -10,9 +10,9 @@
 #include <optional>
 #include <set>
 
+#include "archive/packed.h"
 #include "base/files.h"
 #include "base/text.h"
-#include "kernel/packed.h"
 
 namespace kobox {
 namespace {

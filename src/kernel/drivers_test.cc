@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "kernel/made_files.h"
+#include "archive/made_files.h"
 
 namespace kobox {
 namespace {

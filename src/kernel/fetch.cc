@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "archive/deb.h"
+#include "archive/space.h"
 #include "base/text.h"
-#include "kernel/deb.h"
-#include "kernel/space.h"
 #include "kernel/vmlinuz.h"
 
 namespace kobox {

@@ -6,11 +6,11 @@
 #include <optional>
 #include <string_view>
 
+#include "archive/apt.h"
+#include "archive/package_index.h"
 #include "base/progress.h"
 #include "base/result.h"
-#include "kernel/apt.h"
 #include "kernel/kernel_folder.h"
-#include "kernel/package_index.h"
 
 namespace kobox {
 

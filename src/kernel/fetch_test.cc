@@ -3,8 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "archive/made_files.h"
 #include "base/child.h"
-#include "kernel/made_files.h"
 
 namespace kobox {
 namespace {

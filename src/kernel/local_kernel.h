@@ -4,9 +4,9 @@
 
 #include <filesystem>
 
+#include "archive/host_files.h"
 #include "base/progress.h"
 #include "base/result.h"
-#include "kernel/host_files.h"
 #include "kernel/kernel.h"
 
 namespace kobox {

@@ -4,8 +4,8 @@
 #include <array>
 #include <regex>
 
+#include "archive/release.h"
 #include "base/text.h"
-#include "kernel/release.h"
 
 namespace kobox {
 namespace {

@@ -3,15 +3,15 @@
 
 #include <algorithm>
 
+#include "archive/apt.h"
+#include "archive/release.h"
 #include "base/files.h"
 #include "base/text.h"
-#include "kernel/apt.h"
 #include "kernel/cache.h"
 #include "kernel/catalogue.h"
 #include "kernel/fetch.h"
 #include "kernel/kernel_folder.h"
 #include "kernel/local_kernel.h"
-#include "kernel/release.h"
 
 namespace kobox {
 namespace {

@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
+#include "archive/host_files.h"
 #include "base/progress.h"
 #include "base/result.h"
-#include "kernel/host_files.h"
 #include "kernel/kernel.h"
 #include "kernel/selector.h"
 

@@ -7,9 +7,9 @@
 
 #include <cstdlib>
 
+#include "archive/made_files.h"
 #include "base/interrupt.h"
 #include "base/text.h"
-#include "kernel/made_files.h"
 #include "kernel/store.h"
 
 namespace kobox {

@@ -9,9 +9,9 @@
 #include <memory>
 #include <optional>
 
+#include "archive/packed.h"
 #include "base/fd.h"
 #include "base/text.h"
-#include "kernel/packed.h"
 
 namespace kobox {
 namespace {

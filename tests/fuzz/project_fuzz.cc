@@ -2,7 +2,7 @@
 // A kobox.toml. Its only way in is a file.
 #include "base/files.h"
 #include "fuzz_target.h"
-#include "lab/project.h"
+#include "project/project.h"
 
 using namespace kobox;
 

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "archive/apt.h"
+
+#include <array>
+#include <charconv>
+#include <optional>
+
+#include "archive/apt_sources.h"
+#include "archive/packed.h"
+#include "archive/space.h"
+#include "base/child.h"
+#include "base/text.h"
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Bookworm's are 20 MB, and both the old and the new ones are there for a while.
+constexpr std::uint64_t k_lists_bytes = std::uint64_t{80} * 1000 * 1000;
+constexpr std::uint64_t k_max_list = std::uint64_t{1} << 30;
+
+// apt's complaints, without what it says besides.
+std::string complaints(std::string_view text) {
+  std::vector<std::string> found;
+  for (const auto line : lines_of(text))
+    if (line.starts_with("E: ") && found.size() < 3)
+      found.push_back(printable(trim(line.substr(3))));
+  return found.empty() ? printable(trim(text.substr(0, 500))) : join(found, "; ");
+}
+
+}  // namespace
+
+std::optional<double> parse_download_status(std::string_view line) {
+  if (!line.starts_with("dlstatus:")) return std::nullopt;
+  const auto parts = split(line, ':');
+  if (parts.size() < 3) return std::nullopt;
+  double percent = 0;
+  const auto* last = parts[2].data() + parts[2].size();
+  const auto [end, error] = std::from_chars(parts[2].data(), last, percent);
+  if (error != std::errc() || end != last || !(percent >= 0 && percent <= 100)) return std::nullopt;
+  return percent / 100;
+}
+
+Apt::Apt(std::filesystem::path folder, Progress& progress, HostFiles host)
+    : folder_(std::move(folder)), progress_(progress), host_(std::move(host)) {}
+
+Result<std::string> Apt::sources() const {
+  KOBOX_TRY(const auto mirror, host_mirror(host_.apt));
+  return debian_sources(mirror, k_kernel_suite, host_.keyring);
+}
+
+// Given by -c, it is read after the host's apt.conf.d: what stands there of proxies, timeouts and
+// credentials holds, and what is set here wins. The host's hooks would act on the host's own
+// state (docker-clean empties /var/cache/apt), so they are cleared.
+std::string Apt::config() const {
+  const std::string at = folder_.string();
+  return fmt::format(
+      "Dir::State \"{0}\";\n"
+      "Dir::State::lists \"{0}/lists\";\n"
+      "Dir::State::status \"{0}/status\";\n"
+      "Dir::State::extended_states \"{0}/extended_states\";\n"
+      "Dir::Cache \"{0}/cache\";\n"
+      "Dir::Cache::archives \"{0}/cache/archives\";\n"
+      "Dir::Cache::pkgcache \"\";\n"
+      "Dir::Cache::srcpkgcache \"\";\n"
+      "Dir::Log \"{0}/log\";\n"
+      "Dir::Etc::SourceList \"{0}/kobox.sources\";\n"
+      "Dir::Etc::SourceParts \"/dev/null\";\n"
+      "Dir::Etc::Preferences \"/dev/null\";\n"
+      "Dir::Etc::PreferencesParts \"/dev/null\";\n"
+      "APT::Architecture \"amd64\";\n"
+      "#clear APT::Architectures;\n"
+      "APT::Architectures {{ \"amd64\"; }};\n"
+      "APT::Sandbox::User \"\";\n"
+      "APT::Get::AllowUnauthenticated \"false\";\n"
+      "APT::Update::Error-Mode \"any\";\n"
+      "#clear APT::Update::Pre-Invoke;\n"
+      "#clear APT::Update::Post-Invoke;\n"
+      "#clear APT::Update::Post-Invoke-Success;\n"
+      "Acquire::Languages \"none\";\n"
+      "Acquire::GzipIndexes \"true\";\n"
+      "Acquire::AllowInsecureRepositories \"false\";\n"
+      "Acquire::AllowWeakRepositories \"false\";\n"
+      "Acquire::AllowDowngradeToInsecureRepositories \"false\";\n",
+      at);
+}
+
+Result<FileLock> Apt::lock() const {
+  const auto file = folder_ / "lock";
+  KOBOX_TRY(auto free, FileLock::try_acquire(file, LockMode::exclusive));
+  if (free) return std::move(*free);
+  progress_.stage("kernels", "waiting for another kobox that uses apt");
+  return FileLock::acquire(file, LockMode::exclusive, Deadline::after(15min));
+}
+
+Result<> Apt::prepare(const std::string& sources) const {
+  if (folder_.string().find_first_of("\"\n\\") != std::string::npos)
+    return fail(ErrorKind::environment,
+                "apt cannot use a folder with a quote, a backslash or a line break in its name: {}",
+                printable(folder_.string()));
+  std::error_code ignored;
+  if (!fs::exists(host_.keyring, ignored))
+    return fail(ErrorKind::environment,
+                "{} is missing, so packages cannot be checked; install debian-archive-keyring",
+                host_.keyring.string());
+  for (const auto* name : {"lists/partial", "cache/archives/partial", "log"})
+    KOBOX_CHECK(make_folders(folder_ / name));
+  KOBOX_CHECK(write_file(folder_ / "status", ""));
+  KOBOX_CHECK(write_file(folder_ / "kobox.sources", sources));
+  return write_file(folder_ / "apt.conf", config());
+}
+
+Result<std::string> Apt::run(std::vector<std::string> words, Duration limit,
+                             const std::optional<std::filesystem::path>& cwd,
+                             const std::function<void(std::string_view)>& sink) const {
+  if (!find_program("apt-get"))
+    return fail(ErrorKind::environment,
+                "there is no apt-get here, with which kobox fetches Debian's kernels; give a "
+                "vmlinuz file by its path and its build tree with --headers");
+  CommandLine command{.argv = {"apt-get", "-c", (folder_ / "apt.conf").string()},
+                      .cwd = cwd,
+                      .environment = {{"LC_ALL", "C.UTF-8"}, {"DEBIAN_FRONTEND", ""}}};
+  const std::string what = "apt-get " + words.front();
+  command.argv.insert(command.argv.end(), words.begin(), words.end());
+  KOBOX_TRY(auto done,
+            run_command(command, {.deadline = Deadline::after(limit)}, Streams::separate, sink));
+  if (!done.status.success())
+    return fail(ErrorKind::environment, "{} {}: {}", what, done.status.to_string(),
+                complaints(done.error));
+  return std::move(done.output);
+}
+
+Duration Apt::age() const {
+  const auto wanted = sources();
+  const auto stamp = folder_ / "updated";
+  const auto had = read_file(stamp, 1 << 20);
+  if (!wanted || !had || *wanted != *had) return Duration::max();
+  std::error_code error;
+  const auto when = fs::last_write_time(stamp, error);
+  if (error) return Duration::max();
+  const auto age = std::chrono::duration_cast<Duration>(fs::file_time_type::clock::now() - when);
+  return std::max(age, Duration::zero());
+}
+
+Result<> Apt::update() {
+  KOBOX_TRY(const auto wanted, sources());
+  KOBOX_TRY(const auto held, lock());
+  // Whoever held the lock may just have done it.
+  if (age() < 1min) return {};
+  KOBOX_CHECK(prepare(wanted));
+  // apt-get hangs for ever when the disk fills up in the middle of an update.
+  KOBOX_CHECK(check_space(folder_, k_lists_bytes, "an update of Debian's package lists"));
+  progress_.stage("kernels", "reading Debian's lists of packages");
+  // One retry: without a network the answer should not take long.
+  auto done = run({"update", "-q", "-o", "Acquire::Retries=1"}, 5min, std::nullopt, {});
+  progress_.done("kernels");
+  if (!done) return std::unexpected(std::move(done).error());
+  return write_file(folder_ / "updated", wanted);
+}
+
+Result<PackageIndex> Apt::index() const {
+  PackageIndex index;
+  if (age() == Duration::max()) return index;
+  KOBOX_TRY(const auto held, lock());
+  KOBOX_TRY(const auto files,
+            run({"indextargets", "--format", "$(FILENAME) $(RELEASE)", "Created-By: Packages"},
+                1min, std::nullopt, {}));
+  for (const auto line : lines_of(files)) {
+    // The folder's name may hold spaces, a suite's cannot.
+    const auto space = line.rfind(' ');
+    if (space == std::string_view::npos) continue;
+    const fs::path file = std::string(line.substr(0, space));
+    KOBOX_TRY(auto bytes, read_file(file));
+    if (const auto packing = packing_of(bytes); packing != Packing::none) {
+      KOBOX_TRY_WHILE("reading " + file.string(), bytes, unpack_bytes(bytes, packing, k_max_list));
+    }
+    KOBOX_CHECK(index.add(bytes, line.substr(space + 1)));
+  }
+  return index;
+}
+
+Result<> Apt::download(const std::vector<DebPackage>& packages, const std::filesystem::path& into,
+                       const std::function<void(std::uint64_t)>& on_bytes) const {
+  std::vector<std::string> words = {"download", "-q", "-o", "APT::Status-Fd=1"};
+  std::uint64_t total = 0;
+  for (const auto& package : packages) {
+    words.push_back(package.name + "=" + package.version);
+    total += package.download_bytes;
+  }
+  KOBOX_TRY(const auto held, lock());
+  std::string pending;
+  const auto sink = [&](std::string_view bytes) {
+    pending += bytes;
+    for (auto end = pending.find('\n'); end != std::string::npos; end = pending.find('\n')) {
+      if (const auto part = parse_download_status(std::string_view(pending).substr(0, end)))
+        on_bytes(static_cast<std::uint64_t>(*part * static_cast<double>(total)));
+      pending.erase(0, end + 1);
+    }
+  };
+  KOBOX_CHECK(run(std::move(words), 2h, into, sink));
+  return {};
+}
+
+}  // namespace kobox

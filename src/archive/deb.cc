@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "archive/deb.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "base/files.h"
+#include "base/interrupt.h"
+#include "base/text.h"
+
+namespace kobox {
+namespace {
+
+using Reader = std::unique_ptr<archive, decltype(&archive_read_free)>;
+using Writer = std::unique_ptr<archive, decltype(&archive_write_free)>;
+
+std::string why(archive* one) {
+  const char* text = archive_error_string(one);
+  return text != nullptr ? printable(text) : "unknown error";
+}
+
+// The inner archive reads straight out of the outer one's current entry.
+struct Nested {
+  archive* outer = nullptr;
+  std::array<char, 65536> buffer = {};
+};
+
+la_ssize_t read_nested(archive* inner, void* data, const void** bytes) {
+  auto* nested = static_cast<Nested*>(data);
+  const auto got = archive_read_data(nested->outer, nested->buffer.data(), nested->buffer.size());
+  if (got < 0) archive_set_error(inner, archive_errno(nested->outer), "the outer archive is cut");
+  *bytes = nested->buffer.data();
+  return got;
+}
+
+// "./usr/src/x" → "usr/src/x"; nothing for the package's own root.
+Result<std::string> safe_name(const char* raw) {
+  if (raw == nullptr) return fail(ErrorKind::environment, "an entry has no name");
+  std::string name;
+  for (const auto& part : split(raw, '/')) {
+    if (part == ".." || (part.empty() && name.empty() && raw[0] == '/'))
+      return fail(ErrorKind::environment, "the entry '{}' would leave its folder", printable(raw));
+    if (part.empty() || part == ".") continue;
+    if (!name.empty()) name += '/';
+    name += part;
+  }
+  return name;
+}
+
+Result<> check_kind(archive_entry* entry, const std::string& name) {
+  const auto type = archive_entry_filetype(entry);
+  const char* link = archive_entry_symlink(entry);
+  const bool known = type == AE_IFREG || type == AE_IFDIR || type == AE_IFLNK;
+  if (!known || archive_entry_hardlink(entry) != nullptr)
+    return fail(ErrorKind::environment, "the entry '{}' is neither file, folder nor symbolic link",
+                printable(name));
+  if (type == AE_IFLNK && (link == nullptr || link[0] == '/'))
+    return fail(ErrorKind::environment, "the entry '{}' is a link to an absolute path",
+                printable(name));
+  return {};
+}
+
+Result<> write_entry(archive* from, archive* disk, archive_entry* entry, const fs::path& to) {
+  archive_entry_set_pathname(entry, to.c_str());
+  archive_entry_set_perm(entry, archive_entry_perm(entry) & 0755);
+  const auto failed = [&]() -> Result<> {
+    // A refusal of libarchive's own (a way through a link) has a text but no errno.
+    errno = archive_errno(disk);
+    if (errno > 0) return fail_errno("cannot write {}", to.string());
+    return fail(ErrorKind::environment, "cannot write {}: {}", to.string(), why(disk));
+  };
+  if (archive_write_header(disk, entry) < ARCHIVE_OK) return failed();
+  const void* block = nullptr;
+  std::size_t size = 0;
+  la_int64_t offset = 0;
+  while (true) {
+    if (interrupted()) return fail_interrupted();
+    const int status = archive_read_data_block(from, &block, &size, &offset);
+    if (status == ARCHIVE_EOF) break;
+    if (status < ARCHIVE_WARN)
+      return fail(ErrorKind::environment, "it is damaged or cut short ({})", why(from));
+    if (archive_write_data_block(disk, block, size, offset) < ARCHIVE_OK) return failed();
+  }
+  if (archive_write_finish_entry(disk) < ARCHIVE_OK) return failed();
+  return {};
+}
+
+class Unpacking {
+ public:
+  Unpacking(fs::path target, const Placement& place,
+            const std::function<void(std::uint64_t)>& on_bytes)
+      : target_(std::move(target)), place_(place), on_bytes_(on_bytes) {}
+
+  Result<> run(archive* outer) {
+    Nested nested{.outer = outer};
+    const Reader tar(archive_read_new(), archive_read_free);
+    archive_read_support_filter_xz(tar.get());
+    archive_read_support_filter_gzip(tar.get());
+    archive_read_support_filter_zstd(tar.get());
+    archive_read_support_format_tar(tar.get());
+    const Writer disk(archive_write_disk_new(), archive_write_free);
+    archive_write_disk_set_options(disk.get(), ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_PERM |
+                                                   ARCHIVE_EXTRACT_SECURE_SYMLINKS |
+                                                   ARCHIVE_EXTRACT_SECURE_NODOTDOT);
+    if (archive_read_open(tar.get(), &nested, nullptr, read_nested, nullptr) != ARCHIVE_OK)
+      return fail(ErrorKind::environment, "it is damaged ({})", why(tar.get()));
+    while (true) {
+      archive_entry* entry = nullptr;
+      const int status = archive_read_next_header(tar.get(), &entry);
+      if (status == ARCHIVE_EOF) break;
+      if (status < ARCHIVE_WARN)
+        return fail(ErrorKind::environment, "it is damaged or cut short ({})", why(tar.get()));
+      KOBOX_CHECK(one(tar.get(), disk.get(), entry));
+      on_bytes_(static_cast<std::uint64_t>(archive_filter_bytes(outer, -1)));
+    }
+    // Folders get their times only now; a failure of that harms nothing.
+    archive_write_close(disk.get());
+    return {};
+  }
+
+ private:
+  Result<> one(archive* tar, archive* disk, archive_entry* entry) {
+    if (interrupted()) return fail_interrupted();
+    KOBOX_TRY(const auto name, safe_name(archive_entry_pathname(entry)));
+    if (name.empty()) return {};
+    const auto place = place_(name);
+    if (!place) return {};
+    KOBOX_CHECK(check_kind(entry, name));
+    return write_entry(tar, disk, entry, target_ / *place);
+  }
+
+  fs::path target_;
+  const Placement& place_;
+  const std::function<void(std::uint64_t)>& on_bytes_;
+};
+
+}  // namespace
+
+Result<> unpack_deb(const std::filesystem::path& deb, const std::filesystem::path& target,
+                    const Placement& place, const std::function<void(std::uint64_t)>& on_bytes) {
+  // libarchive refuses to write through any symbolic link, also one above the target that the
+  // user has chosen (~/.cache on another disk): resolve those first.
+  std::error_code error;
+  const auto real = fs::canonical(target, error);
+  if (error)
+    return fail(ErrorKind::environment, "cannot use the folder {}: {}", target.string(),
+                error.message());
+  const Reader outer(archive_read_new(), archive_read_free);
+  archive_read_support_format_ar(outer.get());
+  const auto action = "unpacking " + deb.filename().string();
+  if (archive_read_open_filename(outer.get(), deb.c_str(), 65536) != ARCHIVE_OK)
+    return fail(ErrorKind::environment, "{}: {}", action, why(outer.get()));
+  archive_entry* entry = nullptr;
+  while (archive_read_next_header(outer.get(), &entry) == ARCHIVE_OK) {
+    const char* name = archive_entry_pathname(entry);
+    if (name == nullptr || !std::string_view(name).starts_with("data.tar")) continue;
+    KOBOX_CHECK_WHILE(action, Unpacking(real, place, on_bytes).run(outer.get()));
+    return {};
+  }
+  return fail(ErrorKind::environment, "{}: it is no Debian package, or it is damaged", action);
+}
+
+}  // namespace kobox

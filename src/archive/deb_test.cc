@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "archive/deb.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include "archive/made_files.h"
+
+namespace kobox {
+namespace {
+
+using ::testing::HasSubstr;
+
+class DebTest : public FolderTest {
+ protected:
+  Result<> unpack(std::string_view deb) {
+    write("x.deb", deb);
+    EXPECT_TRUE(make_folders(path() / "to"));
+    const Placement all = [](std::string_view entry) -> std::optional<fs::path> {
+      return fs::path(entry);
+    };
+    return unpack_deb(path() / "x.deb", path() / "to", all, [](std::uint64_t) {});
+  }
+  std::string refusal(const std::vector<TarEntry>& entries) {
+    const auto result = unpack(make_deb(entries));
+    EXPECT_FALSE(result);
+    return result ? "" : result.error().to_string();
+  }
+};
+
+TEST_F(DebTest, UnpacksFilesFoldersAndLinks) {
+  const auto done = unpack(make_deb({{"./", "", AE_IFDIR},
+                                     {"./usr/", "", AE_IFDIR},
+                                     {"./usr/src/a", "alpha"},
+                                     {"./usr/lib/link", "../src", AE_IFLNK}}));
+  ASSERT_TRUE(done) << done.error().to_string();
+  EXPECT_EQ(read_file(path() / "to/usr/src/a").value(), "alpha");
+  EXPECT_EQ(fs::read_symlink(path() / "to/usr/lib/link"), "../src");
+}
+
+TEST_F(DebTest, OnlyWhatIsPlacedIsWritten) {
+  write("x.deb", make_deb({{"./a", "1"}, {"./b", "2"}}));
+  ASSERT_TRUE(make_folders(path() / "to"));
+  const Placement one = [](std::string_view entry) -> std::optional<fs::path> {
+    if (entry == "b") return fs::path("moved/c");
+    return std::nullopt;
+  };
+  std::uint64_t told = 0;
+  ASSERT_TRUE(
+      unpack_deb(path() / "x.deb", path() / "to", one, [&](std::uint64_t bytes) { told = bytes; }));
+  EXPECT_FALSE(fs::exists(path() / "to/a"));
+  EXPECT_EQ(read_file(path() / "to/moved/c").value(), "2");
+  EXPECT_GT(told, 0U);
+}
+
+TEST_F(DebTest, NothingLeavesTheFolder) {
+  EXPECT_THAT(refusal({{"./../evil", "x"}}), HasSubstr("would leave"));
+  EXPECT_THAT(refusal({{"a/../../evil", "x"}}), HasSubstr("would leave"));
+  EXPECT_THAT(refusal({{"/evil", "x"}}), HasSubstr("would leave"));
+  EXPECT_THAT(refusal({{"./l", "/etc", AE_IFLNK}}), HasSubstr("absolute"));
+  EXPECT_THAT(refusal({{"./l", "..", AE_IFLNK}, {"./l/evil", "x"}}), HasSubstr("l/evil"));
+  EXPECT_THAT(refusal({{"./fifo", "", AE_IFIFO}}), HasSubstr("neither"));
+  EXPECT_FALSE(fs::exists(path() / "evil"));
+}
+
+TEST_F(DebTest, ALinkAboveTheTargetIsTheUsersOwn) {
+  ASSERT_TRUE(make_folders(path() / "real"));
+  fs::create_symlink(path() / "real", path() / "to");
+  ASSERT_TRUE(unpack(make_deb({{"./a/b", "x"}})));
+  EXPECT_EQ(read_file(path() / "real/a/b").value(), "x");
+}
+
+TEST_F(DebTest, SpecialBitsAreDropped) {
+  ASSERT_TRUE(unpack(make_deb({{"./a", "x"}})));
+  struct stat info = {};
+  ASSERT_EQ(::stat((path() / "to/a").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0644U);
+}
+
+TEST_F(DebTest, DamagedPackagesAreNamed) {
+  const auto deb = make_deb({{"./a", std::string(100000, 'a')}, {"./b", make_ko("x")}});
+  for (const std::size_t size : {0UZ, 7UZ, 100UZ, deb.size() / 2, deb.size() - 100}) {
+    const auto cut = unpack(std::string_view(deb).substr(0, size));
+    ASSERT_FALSE(cut) << size;
+    EXPECT_EQ(cut.error().kind(), ErrorKind::environment);
+    EXPECT_THAT(cut.error().to_string(), HasSubstr("unpacking x.deb: "));
+  }
+  EXPECT_FALSE(unpack("rubbish"));
+}
+
+}  // namespace
+}  // namespace kobox

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "harness/cache.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "debug/symbol_file.h"
+#include "guest/template.h"
+#include "image/disk_store.h"
+#include "image/kept_disk.h"
+#include "kernel/cache.h"
+
+namespace kobox {
+namespace {
+
+using SystemClock = std::chrono::system_clock;
+
+constexpr std::uint64_t k_default_limit = std::uint64_t{10} << 30;  // bytes
+
+std::string kind_name(CacheEntry::Kind kind) {
+  switch (kind) {
+    case CacheEntry::Kind::kernel:
+      return "kernel";
+    case CacheEntry::Kind::unpacked_kernel:
+      return "unpacked kernel";
+    case CacheEntry::Kind::package_lists:
+      break;
+  }
+  return "package lists";
+}
+
+SystemClock::time_point changed_at(const fs::path& path) {
+  struct stat info = {};
+  return ::stat(path.c_str(), &info) == 0 ? SystemClock::from_time_t(info.st_mtime)
+                                          : SystemClock::time_point();
+}
+
+// One for all: a run looks for many of them, one after the other.
+fs::path common_lock(const fs::path& cache) { return cache / "lock"; }
+
+bool under_common_lock(const CacheItem& item) {
+  return item.kind == "build" || item.kind == "program" || item.kind == "guest";
+}
+
+// A folder with a `lock` file in it is in use while somebody holds that.
+bool is_locked(const fs::path& folder) {
+  std::error_code ignored;
+  if (!fs::exists(folder / "lock", ignored)) return false;
+  const auto lock = FileLock::try_acquire(folder / "lock", LockMode::exclusive);
+  return lock && !lock->has_value();
+}
+
+void add_folder_items(std::vector<CacheItem>& items, const fs::path& folder, const char* kind) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().filename() == ".locks") continue;
+    items.push_back({.kind = kind,
+                     .name = entry.path().filename().string(),
+                     .path = entry.path(),
+                     .bytes = disk_usage(entry.path()),
+                     .last_used = changed_at(entry.path()),
+                     .in_use = is_locked(entry.path())});
+  }
+}
+
+void add_symbol_files(std::vector<CacheItem>& items, const fs::path& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().extension() != ".elf") continue;
+    const auto lock = FileLock::try_acquire(symbol_file_lock(entry.path()), LockMode::exclusive);
+    items.push_back({.kind = "kernel symbols",
+                     .name = entry.path().filename().string(),
+                     .path = entry.path(),
+                     .bytes = disk_usage(entry.path()),
+                     .last_used = changed_at(entry.path()),
+                     .in_use = lock && !lock->has_value()});
+  }
+}
+
+// The lock's empty file stays: who waits for it finds the symbols gone and makes them anew.
+Result<> remove_symbol_file(const fs::path& path) {
+  KOBOX_TRY(const auto lock, FileLock::try_acquire(symbol_file_lock(path), LockMode::exclusive));
+  return lock ? remove_tree(path) : Result<>();
+}
+
+Result<> remove_machine(const fs::path& folder) {
+  // Who was about to use it finds it gone; who came before us keeps it.
+  KOBOX_TRY(const auto lock, FileLock::try_acquire(folder / "lock", LockMode::exclusive));
+  return lock ? remove_template(folder) : Result<>();
+}
+
+// An image that somebody keeps changes to is in use too.
+void add_images(std::vector<CacheItem>& items, const fs::path& cache, const fs::path& state) {
+  const auto kept = list_kept_disks(state);
+  add_folder_items(items, cache / "images", "image");
+  for (auto& item : items)
+    if (item.kind == "image" &&
+        std::ranges::any_of(kept, [&](const KeptDiskInfo& one) { return one.image == item.name; }))
+      item.in_use = true;
+}
+
+Result<> remove_image(const CacheItem& item, const fs::path& cache) {
+  // What somebody who was killed left of one in the making has no name.
+  if (item.name.starts_with('.')) return remove_tree(item.path);
+  const DiskStore store(cache);
+  return store.find(item.name) ? store.remove(item.name) : remove_tree(item.path);
+}
+
+Result<> remove_item(const CacheItem& item, const fs::path& cache) {
+  if (item.kind == "image") return remove_image(item, cache);
+  if (item.kind == "machine") return remove_machine(item.path);
+  if (item.kind == "kernel symbols") return remove_symbol_file(item.path);
+  if (item.kind != "kernel" && item.kind != "unpacked kernel" && item.kind != "package lists")
+    return remove_tree(item.path);
+  KOBOX_TRY(const auto entries, kernel_cache_entries(cache));
+  for (const auto& entry : entries)
+    if (entry.path == item.path) return remove_cache_entry(entry);
+  return {};
+}
+
+// Nothing if somebody uses the cache, or if there is none.
+Result<std::optional<FileLock>> try_own_cache(const fs::path& cache) {
+  std::error_code ignored;
+  if (!fs::exists(cache, ignored)) return std::nullopt;
+  return FileLock::try_acquire(common_lock(cache), LockMode::exclusive);
+}
+
+Result<std::vector<CacheItem>> list_items(const fs::path& cache, const fs::path& state,
+                                          bool cache_is_ours) {
+  std::vector<CacheItem> items;
+  KOBOX_TRY(const auto kernels, kernel_cache_entries(cache));
+  for (const auto& entry : kernels)
+    items.push_back({.kind = kind_name(entry.kind),
+                     .name = entry.name,
+                     .path = entry.path,
+                     .bytes = entry.bytes,
+                     .last_used = entry.last_used,
+                     .in_use = entry.in_use});
+  add_folder_items(items, cache / "builds", "build");
+  add_folder_items(items, cache / "programs", "program");
+  add_folder_items(items, cache / "guests", "guest");
+  add_folder_items(items, template_folder(cache), "machine");
+  add_images(items, cache, state);
+  add_symbol_files(items, symbol_folder(cache));
+  add_folder_items(items, state / "runs", "run");
+  for (auto& item : items)
+    if (under_common_lock(item)) item.in_use = item.in_use || !cache_is_ours;
+  std::ranges::sort(items, {}, &CacheItem::last_used);
+  return items;
+}
+
+}  // namespace
+
+Result<FileLock> use_cache(const fs::path& cache) {
+  return FileLock::acquire(common_lock(cache), LockMode::shared, Deadline::never());
+}
+
+Result<std::vector<CacheItem>> list_cache(const fs::path& cache, const fs::path& state) {
+  return list_items(cache, state, !is_locked(cache));
+}
+
+Result<std::vector<CacheItem>> prune_cache(const fs::path& cache, const fs::path& state,
+                                           const PrunePolicy& policy) {
+  KOBOX_TRY(const auto lock, try_own_cache(cache));
+  KOBOX_TRY(auto items, list_items(cache, state, lock.has_value()));
+  if (policy.only_machines)
+    std::erase_if(items, [](const CacheItem& item) { return item.kind != "machine"; });
+  std::uint64_t total = 0;
+  for (const auto& item : items) total += item.bytes;
+  std::vector<CacheItem> removed;
+  for (const auto& item : items) {
+    const bool old = policy.older_than && SystemClock::now() - item.last_used > *policy.older_than;
+    const bool too_much = policy.max_bytes && total > *policy.max_bytes;
+    if (item.in_use || !(policy.everything || old || too_much)) continue;
+    KOBOX_CHECK(remove_item(item, cache));
+    total -= item.bytes;
+    removed.push_back(item);
+  }
+  return removed;
+}
+
+Result<std::vector<CacheItem>> trim_cache(const fs::path& cache, const fs::path& state) {
+  PrunePolicy policy{.max_bytes = k_default_limit, .only_machines = true};
+  if (const char* limit = std::getenv("KOBOX_CACHE_LIMIT"); limit != nullptr && limit[0] != '\0') {
+    KOBOX_TRY_WHILE("KOBOX_CACHE_LIMIT", policy.max_bytes, parse_size(limit));
+  }
+  return prune_cache(cache, state, policy);
+}
+
+}  // namespace kobox

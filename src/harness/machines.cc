@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "harness/machines.h"
+
+#include "base/text.h"
+#include "harness/cache.h"
+
+namespace kobox {
+
+Session::Options Machines::options_for(const std::filesystem::path& folder, Use use) const {
+  auto options = options_;
+  options.folder = folder;
+  if (use != Use::tests) options.tcg_threads = TcgThreads::one;
+  if (use != Use::tracing) options.tracing.reset();
+  return options;
+}
+
+std::optional<AccelDecision> Machines::decision() const {
+  if (template_) return template_->decision;
+  return std::nullopt;
+}
+
+Result<std::optional<Failure>> Machines::make_ready() {
+  if (isolation_ == Isolation::fresh_boot) return std::optional<Failure>();
+  EventLoop loop;
+  KOBOX_TRY(
+      auto outcome,
+      ensure_template(loop, guest_spec(project_, prepared_, options_.folder), options_.accel,
+                      options_.cache, [&](const std::string& notice) { progress_.note(notice); }));
+  if (const auto* failed = std::get_if<BootFailure>(&outcome)) return to_failure(*failed);
+  template_ = std::get<std::shared_ptr<const Template>>(std::move(outcome));
+  if (template_->fresh) {
+    KOBOX_TRY(const auto removed, trim_cache(options_.cache, options_.state));
+    for (const auto& item : removed)
+      progress_.detail(fmt::format("saved machines are over their limit: removed {} ({})",
+                                   item.name, format_bytes(item.bytes)));
+  }
+  return std::optional<Failure>();
+}
+
+Result<std::optional<Failure>> Machines::load_once() {
+  EventLoop loop;
+  auto session = Session::fork(loop, project_, prepared_, options_, template_->snapshot,
+                               template_->decision, GuestMemory::saveable);
+  const auto awake = session ? (*session)->wake(options_.timeout.value_or(project_.test_limit))
+                             : Result<>(std::unexpected(session.error()));
+  if (!awake) {
+    if (awake.error().kind() == ErrorKind::interrupted) return std::unexpected(awake.error());
+    distrust_forks();
+    return std::optional<Failure>();
+  }
+  auto saved = (*session)->save_loaded();
+  if (!saved) {
+    if (saved.error().kind() == ErrorKind::interrupted) return std::unexpected(saved.error());
+    progress_.detail(saved.error().to_string());
+    return std::optional<Failure>();
+  }
+  if (auto* outcome = std::get_if<Session::Outcome>(&*saved))
+    return std::move(outcome->result.failure);
+  loaded_ = std::get<LoadedSnapshot>(std::move(*saved));
+  return std::optional<Failure>();
+}
+
+Result<std::unique_ptr<Session>> Machines::fork(EventLoop& loop,
+                                                const std::filesystem::path& folder, Use use) {
+  const auto options = options_for(folder, use);
+  if (loaded_ && use == Use::tests)
+    return Session::fork(loop, project_, prepared_, options, *loaded_, template_->decision);
+  return Session::fork(loop, project_, prepared_, options, template_->snapshot,
+                       template_->decision);
+}
+
+Result<Machines::Opened> Machines::boot(EventLoop& loop, const std::filesystem::path& folder,
+                                        Use use) {
+  return Session::boot(loop, project_, prepared_, options_for(folder, use));
+}
+
+void Machines::distrust_forks() {
+  ++failed_forks_;
+  distrust(*template_);
+}
+
+}  // namespace kobox

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Where a project's machines on one kernel come from: forks of a template, or boots.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "base/progress.h"
+#include "guest/template.h"
+#include "harness/session.h"
+
+namespace kobox {
+
+enum class Isolation {
+  forked,      // each machine is a fork of a booted one that the cache keeps
+  fresh_boot,  // each machine boots
+};
+
+class Machines {
+ public:
+  // What is given by reference must outlive this. `options.folder` is for the boot of a template;
+  // sessions get folders of their own.
+  Machines(const Project& project, const Prepared& prepared, Session::Options options,
+           Isolation isolation, Progress& progress)
+      : project_(project),
+        prepared_(prepared),
+        options_(std::move(options)),
+        isolation_(isolation),
+        progress_(progress) {}
+
+  // Makes sure of the template, if there shall be forks; a kernel that does not boot is a Failure.
+  // Call once, before any other.
+  Result<std::optional<Failure>> make_ready();
+  // Has make_ready() made a template that was not there?
+  bool made_template() const { return template_ && template_->fresh; }
+
+  // Saves a second machine with the module loaded, from which all later forks begin. What the load
+  // brought to light is a Failure. A machine that cannot be saved is no failure: forks then begin
+  // before the load.
+  Result<std::optional<Failure>> load_once();
+
+  // Will open() give a fork? Not when there shall be none, nor after some did not wake.
+  bool forks() const { return template_ && failed_forks_ < k_max_failed_forks; }
+  // The accelerator, once it is known: from make_ready() on, or from the first boot on.
+  std::optional<AccelDecision> decision() const;
+
+  enum class Use {
+    tests,      // forks begin with the module loaded, if load_once() was of use
+    debugging,  // they begin before the load: there may be a breakpoint in the init function
+    tracing,    // as debugging, and with Session::Options::tracing
+  };
+  using Opened = std::variant<std::unique_ptr<Session>, Failure>;
+  // A fork that cannot be started is an Error.
+  Result<std::unique_ptr<Session>> fork(EventLoop& loop, const std::filesystem::path& folder,
+                                        Use use);
+  Result<Opened> boot(EventLoop& loop, const std::filesystem::path& folder, Use use);
+  // A fork did not wake.
+  void distrust_forks();
+
+ private:
+  static constexpr int k_max_failed_forks = 2;
+  Session::Options options_for(const std::filesystem::path& folder, Use use) const;
+
+  const Project& project_;
+  const Prepared& prepared_;
+  Session::Options options_;
+  Isolation isolation_;
+  Progress& progress_;
+  std::shared_ptr<const Template> template_;
+  std::optional<LoadedSnapshot> loaded_;
+  std::atomic<int> failed_forks_ = 0;
+};
+
+}  // namespace kobox

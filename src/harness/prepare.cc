@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "harness/prepare.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
+#include "harness/cache.h"
+#include "harness/disk.h"
+#include "harness/guest_build.h"
+#include "image/disk_initramfs.h"
+#include "image/initramfs.h"
+#include "kernel/cache.h"
+#include "module/ko_file.h"
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A module of a driver's size builds in seconds; this only ends what would never end.
+constexpr Duration k_build_limit = 30min;
+
+std::string source_line(const std::filesystem::path& file, int line) {
+  const auto text = read_file(file, 16 << 20);
+  if (!text || line <= 0) return "";
+  const auto lines = lines_of(*text);
+  const auto index = static_cast<std::size_t>(line) - 1;
+  return index < lines.size() ? std::string(trim(lines[index])) : "";
+}
+
+Result<std::vector<DriverModule>> drivers_of(const BuiltModule& module, const Kernel& kernel) {
+  KOBOX_TRY(const auto info, read_modinfo(module.ko));
+  if (info.depends.empty() || kernel.modules.empty()) return std::vector<DriverModule>();
+  return modules_for(kernel, info.depends, Missing::is_builtin);
+}
+
+// The first that does not build, or nothing.
+Result<std::optional<Failure>> build_programs(const Project& project,
+                                              const std::vector<TestSpec>& tests,
+                                              const LabOptions& options,
+                                              std::vector<BuiltProgram>& programs) {
+  std::set<std::string> wanted;
+  for (const auto& test : tests) wanted.insert(test.programs.begin(), test.programs.end());
+  for (const auto& program : wanted) {
+    KOBOX_TRY(auto outcome, build_program(project.folder / program, options.cache,
+                                          Deadline::after(k_build_limit)));
+    if (auto* failed = std::get_if<BuildFailure>(&outcome)) {
+      // The compiler names files from the program's own folder.
+      if (!failed->file.empty())
+        failed->file = (std::filesystem::path(program).parent_path() / failed->file).string();
+      return build_failure(*failed, project.folder);
+    }
+    programs.push_back(std::get<BuiltProgram>(std::move(outcome)));
+  }
+  return std::optional<Failure>();
+}
+
+// On the host or in the guest, as the project has it.
+Result<BuildOutcome> build(const LabOptions& options, const Project& project,
+                           const Prepared& prepared, AccelWish accel,
+                           const std::string& progress_key, Progress& progress) {
+  if (project.build == BuildWhere::guest && prepared.disk)
+    return build_in_guest(options, project, prepared, accel, progress_key, progress);
+  return build_module({.source = project.source,
+                       .module_name = project.module_name,
+                       .cache = options.cache,
+                       .deadline = Deadline::after(k_build_limit)},
+                      prepared.kernel);
+}
+
+}  // namespace
+
+Failure build_failure(const BuildFailure& failure, const std::filesystem::path& source) {
+  return {.kind = FailureKind::build,
+          .message = failure.message,
+          .file = failure.file,
+          .line = failure.line,
+          .source = failure.file.empty() ? "" : source_line(source / failure.file, failure.line),
+          .log = failure.log,
+          .console = failure.full_log.string()};
+}
+
+Result<Kernel> resolve_kernel(const LabOptions& options, const std::string& selector,
+                              Progress& progress) {
+  KOBOX_TRY(const auto parsed, parse_selector(selector));
+  KernelStore store(options.cache, options.network, progress);
+  return store.ensure(parsed, options.headers);
+}
+
+bool holds_module(const Project& project) {
+  std::error_code ignored;
+  return fs::exists(project.source / "Kbuild", ignored) ||
+         fs::exists(project.source / "Makefile", ignored);
+}
+
+Result<Prepared> prepare_bare(const LabOptions& options, const Project& project,
+                              const Kernel& kernel, Progress& progress) {
+  KOBOX_TRY(auto cache_lock, use_cache(options.cache));
+  KOBOX_TRY(auto lock, use_lock(kernel));
+  Prepared prepared{
+      .kernel = kernel, .kernel_lock = std::move(lock), .cache_lock = std::move(cache_lock)};
+  if (project.guest == GuestKind::disk) {
+    KOBOX_TRY(prepared.disk, hold_disk(options, project, kernel, progress));
+    KOBOX_TRY(prepared.initramfs, ensure_disk_initramfs(kernel, options.cache));
+  } else {
+    KOBOX_TRY(prepared.initramfs, ensure_initramfs(kernel, options.cache));
+  }
+  return prepared;
+}
+
+Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project,
+                               const std::vector<TestSpec>& tests, const Kernel& kernel,
+                               const std::string& progress_key, Progress& progress,
+                               AccelWish accel) {
+  KOBOX_TRY(auto prepared, prepare_bare(options, project, kernel, progress));
+  progress.stage(progress_key, "building");
+  KOBOX_TRY(auto outcome, build(options, project, prepared, accel, progress_key, progress));
+  if (const auto* failed = std::get_if<BuildFailure>(&outcome))
+    return build_failure(*failed, project.source);
+  prepared.module = std::get<BuiltModule>(std::move(outcome));
+  prepared.guest_module = without_debug_sections(*prepared.module);
+  KOBOX_TRY(prepared.module_drivers, drivers_of(*prepared.module, kernel));
+  KOBOX_TRY(auto failed, build_programs(project, tests, options, prepared.programs));
+  if (failed) return std::move(*failed);
+  return prepared;
+}
+
+}  // namespace kobox

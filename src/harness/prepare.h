@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Everything a machine needs before it can start: kernel, module, programs, initramfs.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/files.h"
+#include "base/progress.h"
+#include "base/result.h"
+#include "image/disk_store.h"
+#include "kernel/drivers.h"
+#include "kernel/store.h"
+#include "module/build.h"
+#include "project/project.h"
+#include "verdict/verdict.h"
+#include "vm/accel.h"
+
+namespace kobox {
+
+// What all use cases share.
+struct LabOptions {
+  std::filesystem::path cache;
+  std::filesystem::path state;
+  std::optional<std::filesystem::path> headers;  // --headers
+  Network network = Network::allowed;
+};
+
+struct Prepared {
+  Kernel kernel;
+  // While these live, the kernel stays in the cache, and so does all that is named below.
+  FileLock kernel_lock;
+  FileLock cache_lock;
+  std::filesystem::path initramfs;
+  std::optional<BuiltModule> module;         // none if the folder holds no module (kobox shell)
+  std::filesystem::path guest_module;        // its .ko without debug sections
+  std::vector<DriverModule> module_drivers;  // the kernel's own modules that ours depends on
+  std::vector<BuiltProgram> programs;
+  std::optional<HeldDisk> disk = {};      // of a disk guest
+  std::filesystem::path kept_layer = {};  // GuestDisk::kept_layer
+};
+
+// Fetches the kernel if need be.
+Result<Kernel> resolve_kernel(const LabOptions& options, const std::string& selector,
+                              Progress& progress);
+
+// Is there something to build in the project's source folder?
+bool holds_module(const Project& project);
+
+// Builds the module, if the folder holds one, and the programs, makes the initramfs. A source that
+// does not build is a Failure, not an Error. `tests`: whose programs are wanted. `accel`: of the
+// guest that builds it, where one does.
+using PrepareOutcome = std::variant<Prepared, Failure>;
+Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project,
+                               const std::vector<TestSpec>& tests, const Kernel& kernel,
+                               const std::string& progress_key, Progress& progress,
+                               AccelWish accel = AccelWish::automatic);
+
+// The same without a module: what a machine needs in which the user will build one.
+Result<Prepared> prepare_bare(const LabOptions& options, const Project& project,
+                              const Kernel& kernel, Progress& progress);
+
+// A build's failure in the terms of the report.
+Failure build_failure(const BuildFailure& failure, const std::filesystem::path& source);
+
+}  // namespace kobox

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Getting a machine, waking it, putting the module into it.
+#include "harness/session.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "guest/disk_guest.h"
+#include "harness/disk.h"
+#include "image/layout.h"
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration k_load_limit = 20s;
+constexpr std::size_t k_seed_bytes = 64;
+constexpr std::size_t k_shown_console = 20;  // lines
+
+std::int64_t epoch_microseconds() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string random_seed() {
+  std::string seed(k_seed_bytes, '\0');
+  // From 256 bytes down it never blocks for long and is never interrupted (getrandom(2)).
+  const auto got = ::getrandom(seed.data(), seed.size(), 0);
+  seed.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+  return seed;
+}
+
+}  // namespace
+
+Failure to_failure(const BootFailure& failed) {
+  Failure failure{.kind = failed.host_at_fault ? FailureKind::environment
+                          : failed.agent_spoke ? FailureKind::lost
+                                               : FailureKind::boot,
+                  .message = failed.message,
+                  .console = failed.console_log.string()};
+  const auto lines = lines_of(failed.console);
+  const auto first = lines.size() - std::min(lines.size(), k_shown_console);
+  for (auto i = first; i < lines.size(); ++i) failure.log.emplace_back(printable(trim(lines[i])));
+  return failure;
+}
+
+std::string guest_module_path(const BuiltModule& module) {
+  return fmt::format("{}/{}.ko", layout::k_module_folder, module.name);
+}
+
+GuestSpec guest_spec(const Project& project, const Prepared& prepared,
+                     const std::filesystem::path& folder) {
+  GuestSpec spec{.kernel = prepared.kernel,
+                 .initramfs = prepared.initramfs,
+                 .memory = machine_memory(project),
+                 .cpus = project.cpus,
+                 .boot_limit = machine_boot_limit(project),
+                 .folder = folder,
+                 .devices = project.devices};
+  if (prepared.disk) spec.disk = guest_disk(project, *prepared.disk, prepared.kept_layer);
+  return spec;
+}
+
+Result<std::variant<std::unique_ptr<Session>, Failure>> Session::boot(EventLoop& loop,
+                                                                      const Project& project,
+                                                                      const Prepared& prepared,
+                                                                      const Options& options) {
+  auto spec = guest_spec(project, prepared, options.folder);
+  spec.tcg_threads = options.tcg_threads;
+  spec.tracing = options.tracing;
+  KOBOX_TRY(auto booted, boot_guest(loop, spec, options.accel, options.cache));
+  if (const auto* failed = std::get_if<BootFailure>(&booted)) return to_failure(*failed);
+  std::unique_ptr<Session> session(new Session(project, prepared, options));
+  auto& guest = std::get<BootedGuest>(booted);
+  session->guest_ = std::move(guest.guest);
+  session->decision_ = std::move(guest.decision);
+  if (!prepared.disk) return session;
+  const auto settled = settle_disk_guest(*session->guest_);
+  if (settled) return session;
+  if (settled.error().kind() == ErrorKind::interrupted) return std::unexpected(settled.error());
+  return to_failure({.message = settled.error().message(),
+                     .console = session->guest_->console(),
+                     .console_log = session->guest_->console_log(),
+                     .host_at_fault = settled.error().kind() == ErrorKind::environment});
+}
+
+Result<std::unique_ptr<Session>> Session::fork(EventLoop& loop, const Project& project,
+                                               const Prepared& prepared, const Options& options,
+                                               const GuestSnapshot& snapshot,
+                                               const AccelDecision& decision, GuestMemory kind) {
+  std::unique_ptr<Session> session(new Session(project, prepared, options));
+  KOBOX_TRY(session->guest_, Guest::fork(loop, snapshot,
+                                         {.folder = options.folder,
+                                          .kind_of_memory = kind,
+                                          .tcg_threads = options.tcg_threads,
+                                          .tracing = options.tracing}));
+  session->decision_ = decision;
+  session->is_fork_ = true;
+  return session;
+}
+
+Result<std::unique_ptr<Session>> Session::fork(EventLoop& loop, const Project& project,
+                                               const Prepared& prepared, const Options& options,
+                                               const LoadedSnapshot& snapshot,
+                                               const AccelDecision& decision) {
+  KOBOX_TRY(auto session, fork(loop, project, prepared, options, snapshot.snapshot, decision));
+  session->loaded_ = snapshot.loaded;
+  return session;
+}
+
+Result<> Session::wake(Duration limit) {
+  auto settings = AgentClient::watchful(limit);
+  settings.epoch_us = epoch_microseconds();
+  if (is_fork_) {
+    // All forks of one machine would draw the same random numbers.
+    settings.seed = random_seed();
+    KOBOX_CHECK(guest_->run());
+  }
+  KOBOX_CHECK(guest_->agent().configure(settings));
+  if (is_fork_ && !project_.devices.empty()) KOBOX_CHECK(renew_devices());
+  awake_ = true;
+  return {};
+}
+
+// Not every device of QEMU's can be saved: edu and pci-testdev, for two, forget their addresses and
+// say nothing. So the project's own devices, which no driver has yet, are found anew, as if they
+// had just been plugged in. Host and ISA bridges (class 06) stay.
+Result<> Session::renew_devices() {
+  constexpr const char* k_script =
+      "for d in /sys/bus/pci/devices/*; do\n"
+      "  [ -e $d/driver ] && continue\n"
+      "  case $(cat $d/class) in 0x06*) ;; *) echo 1 > $d/remove;; esac\n"
+      "done\n"
+      "echo 1 > /sys/bus/pci/rescan\n";
+  KOBOX_TRY(const auto reply, guest_->agent().run({.command = k_script, .timeout = k_load_limit}));
+  if (reply.status == 0 && !reply.timed_out) return {};
+  return fail(ErrorKind::tool, "the fork's PCI devices could not be found anew: {}",
+              trim(reply.standard_error));
+}
+
+Duration Session::limit_of(const TestSpec& test) const {
+  return options_.timeout.value_or(test.timeout.value_or(project_.test_limit));
+}
+
+Result<> Session::install_files() {
+  auto& agent = guest_->agent();
+  for (const auto& driver : prepared_.module_drivers) {
+    KOBOX_TRY(const auto bytes, read_module(driver.path));
+    const auto path = fmt::format("/kobox/driver/{}.ko", driver.name);
+    KOBOX_CHECK(agent.put(path, bytes, 0644));
+    KOBOX_TRY(const auto answer, agent.load(path, "", k_load_limit));
+    if (!answer.done() && answer.error_number != EEXIST)
+      return fail(ErrorKind::tool, "cannot load {}, which the module depends on: {}", driver.name,
+                  answer.error);
+  }
+  if (!prepared_.module) return {};
+  KOBOX_TRY(const auto module, read_file(prepared_.guest_module));
+  KOBOX_CHECK(agent.put(guest_module_path(*prepared_.module), module, 0644));
+  return {};
+}
+
+Result<> Session::install_programs(const std::vector<std::string>& sources) {
+  for (const auto& source : sources) {
+    const auto name = fs::path(source).stem().string();
+    const auto program = std::ranges::find(prepared_.programs, name, &BuiltProgram::name);
+    if (program == prepared_.programs.end() || !installed_.insert(name).second) continue;
+    const auto place = fmt::format("{}/{}", layout::k_program_folder, name);
+    if (loaded_ && loaded_->stored.contains(name)) {
+      KOBOX_CHECK(
+          guest_->agent().rename(fmt::format("{}/{}", layout::k_program_store, name), place));
+      continue;
+    }
+    KOBOX_TRY(const auto bytes, read_file(program->path));
+    KOBOX_CHECK(guest_->agent().put(place, bytes, 0755));
+  }
+  return {};
+}
+
+// A megabyte on its way through the agent costs a fork more than all else that it does.
+Result<> Session::store_programs() {
+  for (const auto& program : prepared_.programs) {
+    KOBOX_TRY(const auto bytes, read_file(program.path));
+    KOBOX_CHECK(guest_->agent().put(fmt::format("{}/{}", layout::k_program_store, program.name),
+                                    bytes, 0755));
+    loaded_->stored.insert(program.name);
+  }
+  return {};
+}
+
+Result<AgentClient::KernelAnswer> Session::load() {
+  KOBOX_TRY(auto answer, guest_->agent().load(guest_module_path(*prepared_.module),
+                                              project_.module_params, k_load_limit));
+  if (answer.done()) KOBOX_CHECK(settle_udev());
+  return answer;
+}
+
+// udev hears of a device after it is there, and then gives its node another mode, owner or names.
+Result<> Session::settle_udev() {
+  if (!prepared_.disk) return {};
+  KOBOX_CHECK(
+      guest_->agent().run({.command = "exec udevadm settle --timeout=5", .timeout = k_load_limit}));
+  return {};
+}
+
+}  // namespace kobox

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One machine for one test: a fork of a saved one, or booted for it.
+//
+// A test is: note what the kernel has registered, load the module, run the command, let late
+// trouble show itself, unload, compare what is registered; then read everything the kernel said.
+// Everything up to the load can be done once and saved, for forks that begin there.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "guest/guest.h"
+#include "guest/snapshot.h"
+#include "harness/prepare.h"
+#include "module/blame.h"
+#include "project/project.h"
+#include "verdict/kernel_report.h"
+#include "verdict/verdict.h"
+
+namespace kobox {
+
+// What is known of a guest once the module's files are in it, its agent has marked the inventory
+// and the module is loaded.
+struct LoadedModule {
+  std::size_t log_mark = 0;           // where in the kernel's log the load begins
+  std::size_t console_mark = 0;       // and in the console's text
+  std::set<std::string> stored = {};  // programs in layout::k_program_store
+};
+
+// A saved machine with the module loaded.
+struct LoadedSnapshot {
+  GuestSnapshot snapshot;
+  LoadedModule loaded;
+};
+
+class Session {
+ public:
+  struct Options {
+    AccelWish accel = AccelWish::automatic;
+    std::filesystem::path cache;
+    std::filesystem::path state;
+    std::filesystem::path folder;     // private folder of this machine: console.log
+    std::optional<Duration> timeout;  // --timeout: instead of the tests' own limits
+    TcgThreads tcg_threads = TcgThreads::each_cpu;
+    std::optional<Tracing> tracing = {};
+    std::filesystem::path collected = {};  // what tests collect goes into folders of theirs here
+  };
+
+  // A machine of its own, booted to its agent; one that does not boot is a Failure, not an Error.
+  static Result<std::variant<std::unique_ptr<Session>, Failure>> boot(EventLoop& loop,
+                                                                      const Project& project,
+                                                                      const Prepared& prepared,
+                                                                      const Options& options);
+  // A fork, ready to run and standing still. Any Error but interrupted means that it is of no use
+  // and that a boot may help.
+  static Result<std::unique_ptr<Session>> fork(EventLoop& loop, const Project& project,
+                                               const Prepared& prepared, const Options& options,
+                                               const GuestSnapshot& snapshot,
+                                               const AccelDecision& decision,
+                                               GuestMemory kind = GuestMemory::ordinary);
+  static Result<std::unique_ptr<Session>> fork(EventLoop& loop, const Project& project,
+                                               const Prepared& prepared, const Options& options,
+                                               const LoadedSnapshot& snapshot,
+                                               const AccelDecision& decision);
+
+  const AccelDecision& decision() const { return decision_; }
+  Guest& guest() { return *guest_; }
+
+  // How far a test came before its failure.
+  enum class Stage {
+    preparing,  // waking, the module's files, the inventory
+    loading,    // what happens here is the whole run's matter, not the test's
+    testing,
+  };
+  struct Outcome {
+    TestResult result;
+    Stage stage = Stage::preparing;
+  };
+  // Runs a test to its verdict. `on_settling` is called once the command is over and the machine
+  // is only watched. Errors: only interrupted, internal. Whatever the guest does is an Outcome.
+  Result<Outcome> run(const TestSpec& test, const std::function<void()>& on_settling);
+
+  // Instead of a test: brings a saveable machine to where tests begin, and saves it there, with all
+  // programs that are prepared; a test still finds only its own.
+  Result<std::variant<LoadedSnapshot, Outcome>> save_loaded();
+
+  // Lets a fork run; sets the time of day, fresh random numbers, and the kernel's watchdogs so
+  // that they speak up well within `limit`. run() does it where it was not done.
+  Result<> wake(Duration limit);
+  // How long a test's command may take.
+  Duration limit_of(const TestSpec& test) const;
+
+  // The parts, for those who use the machine by hand.
+  // Copies the module into the guest, and has the kernel's modules that it needs loaded.
+  Result<> install_files();
+  // Copies the programs of these sources (TestSpec::programs) into the guest.
+  Result<> install_programs(const std::vector<std::string>& sources);
+  // Loads the module; what the kernel answered.
+  Result<AgentClient::KernelAnswer> load();
+
+ private:
+  struct Trial;  // one test's way through the machine
+  Result<> renew_devices();
+  Result<> settle_udev();
+  Result<> bring_in(const TestSpec& test);
+  Result<> bring_out(const TestSpec& test, Trial& trial);
+  Session(const Project& project, const Prepared& prepared, Options options)
+      : project_(project), prepared_(prepared), options_(std::move(options)) {}
+
+  Result<> attempt(const TestSpec& test, Trial& trial, const std::function<void()>& on_settling);
+  Result<> reach_loaded(Trial& trial);
+  bool attach_debugger(Trial& trial);
+  Result<> end_debugger(const Result<>& attempted, Trial& trial);
+  Result<> load_for_test(Trial& trial);
+  Result<> unload_and_compare(Trial& trial);
+  Result<bool> still_busy(AgentClient::KernelAnswer& answer);
+  std::string vermagic_trouble() const;
+  // Has the kernel reported something so long ago that waiting for the command is pointless?
+  bool report_was_seen(Trial& trial);
+  Result<> hear_report_out(Trial& trial);
+  Result<> await_last_words(const Trial& trial);
+  // What the kernel itself reported in its log from a record on.
+  std::optional<KernelReport> most_telling_in_log(std::size_t from) const;
+  std::optional<Failure> kernel_failure(Trial& trial, bool machine_is_gone);
+  Failure machine_failure(const Error& error, Stage stage);
+  Result<> store_programs();
+  Result<> take_trouble(const Result<>& attempted, Trial& trial);
+  Outcome conclude(Trial& trial);
+
+  const Project& project_;
+  const Prepared& prepared_;
+  Options options_;
+  std::unique_ptr<Guest> guest_;
+  AccelDecision decision_;
+  bool is_fork_ = false;
+  bool awake_ = false;
+  std::set<std::string> installed_;  // programs
+  std::optional<LoadedModule> loaded_;
+};
+
+// The machine that a project's tests on a kernel want.
+GuestSpec guest_spec(const Project& project, const Prepared& prepared,
+                     const std::filesystem::path& folder);
+// In the terms of the report.
+Failure to_failure(const BootFailure& failed);
+
+// The path of the module in the guest.
+std::string guest_module_path(const BuiltModule& module);
+
+}  // namespace kobox

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A test's way through its machine, and what is made of it.
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <iterator>
+
+#include "base/text.h"
+#include "guest/guest_files.h"
+#include "harness/breakpoint_watch.h"
+#include "harness/judge.h"
+#include "harness/session.h"
+#include "verdict/kernel_log.h"
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+
+// How long the module stays loaded after the command has ended: trouble that a timer or a
+// workqueue makes just then is still this test's.
+constexpr Duration k_settle = 120ms;
+// The same after the unload, for what the module left running.
+constexpr Duration k_settle_unloaded = 30ms;
+constexpr Duration k_unload_limit = 10s;
+// A process of the test that was just killed may hold the module for a moment more.
+constexpr Duration k_release_limit = 1s;
+// After a report of the kernel's a command has so long to end: an oops mostly kills it at once, a
+// lockup never lets it go.
+constexpr Duration k_after_report = 2s;
+// More than a test's own limit, for what the machine stands still at breakpoints.
+constexpr Duration k_debugger_limit = 30s;
+constexpr std::size_t k_max_failure_log = 200;         // lines
+constexpr const char* k_guest_files = "/kobox/files";  // TestSpec::files
+
+bool is_interrupt(const Error& error) {
+  return error.kind() == ErrorKind::interrupted || error.kind() == ErrorKind::internal;
+}
+
+// What the kernel itself logged from a record on; what user space wrote into /dev/kmsg is left out.
+std::vector<std::string> kernel_lines(const AgentClient::KernelLog& log, std::size_t from) {
+  std::vector<std::string> lines;
+  for (auto i = from; i < log.end(); ++i) {
+    if (i < log.dropped) continue;
+    auto line = parse_kmsg_record(log.records[i - log.dropped]);
+    if (line && line->facility == 0) lines.push_back(std::move(line->text));
+  }
+  return lines;
+}
+
+Failure leak(const std::vector<std::string>& left) {
+  constexpr std::size_t k_named = 5;
+  std::vector<std::string> named(
+      left.begin(), left.begin() + static_cast<std::ptrdiff_t>(std::min(k_named, left.size())));
+  for (auto& entry : named) entry = printable(entry);
+  auto message = fmt::format("after the unload this was left: {}", join(named, ", "));
+  if (left.size() > k_named) message += fmt::format(" and {} more", left.size() - k_named);
+  return {.kind = FailureKind::leak, .message = message, .log = left};
+}
+
+}  // namespace
+
+struct Session::Trial {
+  Duration limit;
+  const TestSpec* test = nullptr;  // none where a machine is only brought to where tests begin
+  Stage stage = Stage::preparing;
+  std::size_t log_mark = 0;
+  std::optional<AgentClient::RunReply> reply;
+  std::vector<Failure> findings;
+  std::optional<Error> trouble;  // the conversation with the guest broke down
+  // The console as it comes, read for reports.
+  ReportReader console;
+  std::size_t console_read = 0;
+  std::optional<Deadline> patience;  // set when a report was seen
+  bool heard_out = false;            // it was waited for in the kernel's log
+  std::unique_ptr<BreakpointWatch> debugger;
+  std::string note;
+
+  bool debugger_broke() const { return debugger && debugger->broken(); }
+};
+
+Result<Session::Outcome> Session::run(const TestSpec& test,
+                                      const std::function<void()>& on_settling) {
+  const auto started = std::chrono::steady_clock::now();
+  Trial trial{.limit = limit_of(test), .test = &test};
+  guest_->give_up_when([&] { return report_was_seen(trial) || trial.debugger_broke(); });
+  auto attempted = attempt(test, trial, on_settling);
+  if (attempted) attempted = hear_report_out(trial);
+  attempted = end_debugger(attempted, trial);
+  guest_->give_up_when({});
+  KOBOX_CHECK(take_trouble(attempted, trial));
+  if (trial.reply) {
+    const auto lines = kernel_lines(guest_->agent().kernel_log(), trial.log_mark);
+    if (auto failure = judge(test, *trial.reply, lines, trial.limit))
+      trial.findings.push_back(*failure);
+  }
+  auto outcome = conclude(trial);
+  outcome.result.name = test.name;
+  outcome.result.note = trial.note;
+  outcome.result.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  return outcome;
+}
+
+Result<std::variant<LoadedSnapshot, Session::Outcome>> Session::save_loaded() {
+  Trial trial{.limit = options_.timeout.value_or(project_.test_limit)};
+  guest_->give_up_when([&] { return report_was_seen(trial); });
+  const auto attempted = reach_loaded(trial);
+  guest_->give_up_when({});
+  KOBOX_CHECK(take_trouble(attempted, trial));
+  if (trial.stage != Stage::testing) return conclude(trial);
+  KOBOX_CHECK(store_programs());
+  KOBOX_TRY(auto snapshot, save_guest(guest_->loop(), *guest_));
+  return LoadedSnapshot{.snapshot = std::move(snapshot), .loaded = std::move(*loaded_)};
+}
+
+// The conversation with the guest broke down, maybe.
+Result<> Session::take_trouble(const Result<>& attempted, Trial& trial) {
+  if (attempted) return {};
+  if (is_interrupt(attempted.error())) return std::unexpected(attempted.error());
+  trial.trouble = attempted.error();
+  return await_last_words(trial);
+}
+
+Session::Outcome Session::conclude(Trial& trial) {
+  if (auto failure = kernel_failure(trial, trial.trouble.has_value()))
+    trial.findings.push_back(*failure);
+  if (trial.trouble) trial.findings.push_back(machine_failure(*trial.trouble, trial.stage));
+  Outcome outcome{.result = {}, .stage = trial.stage};
+  if (trial.findings.empty()) return outcome;
+  auto worst = std::ranges::max_element(
+      trial.findings, [](const auto& a, const auto& b) { return more_telling(b.kind, a.kind); });
+  outcome.result.verdict = verdict_of(worst->kind);
+  if (worst->kind == FailureKind::lost && guest_->machine().end() &&
+      guest_->machine().end()->cause == MachineEnd::Cause::killed)
+    outcome.result.verdict = Verdict::error;
+  if (worst->log.empty()) worst->log = kernel_lines(guest_->agent().kernel_log(), trial.log_mark);
+  if (worst->log.size() > k_max_failure_log)
+    worst->log.erase(worst->log.begin(),
+                     worst->log.end() - static_cast<std::ptrdiff_t>(k_max_failure_log));
+  worst->console = guest_->console_log().string();
+  outcome.result.failure = std::move(*worst);
+  return outcome;
+}
+
+// " (built for X, this kernel is Y)" where that is why; with CONFIG_MODVERSIONS the kernel itself
+// only speaks of symbol versions.
+std::string Session::vermagic_trouble() const {
+  const auto info = read_modinfo(prepared_.module->ko);
+  if (!info) return "";
+  const auto built_for = info->vermagic.substr(0, info->vermagic.find(' '));
+  if (built_for == prepared_.kernel.release) return "";
+  return fmt::format("; the module was built for {}, this kernel is {}", built_for,
+                     prepared_.kernel.release);
+}
+
+Result<> Session::attempt(const TestSpec& test, Trial& trial,
+                          const std::function<void()>& on_settling) {
+  auto& agent = guest_->agent();
+  KOBOX_CHECK(reach_loaded(trial));
+  if (trial.stage != Stage::testing || !trial.findings.empty()) return {};
+  if (!test.run.empty()) {
+    KOBOX_CHECK(install_programs(test.programs));
+    KOBOX_CHECK(bring_in(test));
+    KOBOX_TRY(trial.reply, agent.run({.command = test.run, .timeout = trial.limit}));
+    on_settling();
+    KOBOX_CHECK(guest_->watch_for(k_settle));
+    if (!test.collect.empty()) KOBOX_CHECK(bring_out(test, trial));
+    if (trial.reply->timed_out) return {};  // what holds the command may hold the module too
+  }
+  KOBOX_CHECK(hear_report_out(trial));
+  if (most_telling_in_log(trial.log_mark)) return {};  // a broken kernel is not asked for more
+  if (guest_->machine().end()) return fail(ErrorKind::tool, "{}", guest_->machine().end()->message);
+  return unload_and_compare(trial);
+}
+
+Result<> Session::bring_in(const TestSpec& test) {
+  if (test.files.empty()) return {};
+  KOBOX_TRY(const auto files, files_below(project_.folder, test.files));
+  return copy_in(guest_->agent(), files, k_guest_files, "root");
+}
+
+// What the test wants to have kept. That it cannot be had is the test's failure.
+Result<> Session::bring_out(const TestSpec& test, Trial& trial) {
+  const auto folder = options_.collected / folder_name(test.name);
+  auto brought = copy_out(guest_->agent(), test.collect, folder);
+  if (!brought) {
+    if (brought.error().kind() != ErrorKind::protocol) return std::unexpected(brought.error());
+    trial.findings.push_back({.kind = FailureKind::lost, .message = brought.error().message()});
+    return {};
+  }
+  if (const auto* obstacle = std::get_if<std::string>(&*brought)) {
+    trial.findings.push_back({.kind = FailureKind::assertion, .message = *obstacle});
+    return {};
+  }
+  const auto& unpacked = std::get<Unpacked>(*brought);
+  trial.note =
+      fmt::format("collected {} file{} ({}) in {}", unpacked.files, unpacked.files == 1 ? "" : "s",
+                  format_bytes(unpacked.bytes), folder.string());
+  if (!unpacked.left_out.empty())
+    trial.note +=
+        fmt::format("; left out, as neither files nor folders: {}", join(unpacked.left_out, ", "));
+  return {};
+}
+
+// Wakes the machine and loads the module, where the machine was not saved with it: up to
+// Stage::testing, unless there are findings or reports of the kernel's.
+Result<> Session::reach_loaded(Trial& trial) {
+  auto& agent = guest_->agent();
+  trial.log_mark = loaded_ ? loaded_->log_mark : agent.kernel_log().end();
+  trial.console_read = loaded_ ? loaded_->console_mark : guest_->console().size();
+  if (!awake_) KOBOX_CHECK(wake(trial.limit));
+  if (!loaded_) {
+    KOBOX_CHECK(install_files());
+    LoadedModule loaded;
+    KOBOX_CHECK(agent.mark_inventory());
+    loaded.log_mark = trial.log_mark = agent.kernel_log().end();
+    loaded.console_mark = guest_->console().size();
+    loaded_ = std::move(loaded);
+    if (!attach_debugger(trial)) return {};
+    trial.stage = Stage::loading;
+    if (project_.load) KOBOX_CHECK(load_for_test(trial));
+    if (!trial.findings.empty()) return {};
+    // A report that the load made is told once, not by every test.
+    if (kernel_failure(trial, /*machine_is_gone=*/false)) return {};
+  }
+  trial.stage = Stage::testing;
+  return {};
+}
+
+// False if the test wants a debugger that cannot be had.
+bool Session::attach_debugger(Trial& trial) {
+  if (trial.test == nullptr || trial.test->breakpoints.empty()) return true;
+  if (std::ranges::any_of(trial.test->breakpoints,
+                          [](const auto& one) { return !one.step.empty(); }))
+    if (!guest_->agent().configure({.one_cpu = true})) return true;  // the next request tells why
+  auto watch = BreakpointWatch::start(*guest_, prepared_, options_.cache, *trial.test,
+                                      trial.limit + k_debugger_limit);
+  if (watch) {
+    trial.debugger = std::move(*watch);
+    return true;
+  }
+  trial.stage = Stage::testing;
+  trial.findings.push_back(
+      {.kind = FailureKind::environment,
+       .message = "the breakpoints cannot be set: " + watch.error().message()});
+  return false;
+}
+
+// What the breakpoints saw. A debugger that broke is the one thing to tell of: the machine may have
+// stood still for ever.
+Result<> Session::end_debugger(const Result<>& attempted, Trial& trial) {
+  if (!trial.debugger) return attempted;
+  const bool broke = trial.debugger_broke() && !guest_->machine().end();
+  if (auto failure = trial.debugger->finish()) trial.findings.push_back(std::move(*failure));
+  guest_->let_debugger_stop(false);
+  if (!broke || (!attempted && is_interrupt(attempted.error()))) return attempted;
+  trial.stage = Stage::testing;
+  trial.reply.reset();
+  return {};
+}
+
+Result<> Session::load_for_test(Trial& trial) {
+  KOBOX_TRY(const auto answer, load());
+  if (answer.done()) return {};
+  const auto said = kernel_lines(guest_->agent().kernel_log(), trial.log_mark);
+  const auto reason = std::ranges::find_if(said, [&](const std::string& line) {
+    return line.starts_with(prepared_.module->name + ":");
+  });
+  auto message = answer.killed      ? std::string("the kernel faulted while it loaded the module")
+                 : answer.timed_out ? "its init did not return within 20 s"
+                                    : fmt::format(
+                                          "the kernel refused the module or its init "
+                                          "returned an error: {}",
+                                          answer.error);
+  message += vermagic_trouble();
+  if (reason != said.end()) message += fmt::format(" ({})", printable(*reason));
+  trial.findings.push_back(
+      {.kind = answer.timed_out ? FailureKind::hang : FailureKind::load, .message = message});
+  return guest_->watch_for(k_settle_unloaded);
+}
+
+// Asks again while a reference to the module is held, for a moment.
+Result<bool> Session::still_busy(AgentClient::KernelAnswer& answer) {
+  const auto deadline = Deadline::after(k_release_limit);
+  while (answer.error_number == EAGAIN && !deadline.passed()) {
+    KOBOX_CHECK(guest_->watch_for(20ms));
+    KOBOX_TRY(answer, guest_->agent().unload(prepared_.module->name, k_unload_limit));
+  }
+  return answer.error_number == EAGAIN;
+}
+
+Result<> Session::unload_and_compare(Trial& trial) {
+  auto& agent = guest_->agent();
+  KOBOX_TRY(auto answer, agent.unload(prepared_.module->name, k_unload_limit));
+  KOBOX_TRY(const bool busy, still_busy(answer));
+  if (busy) {
+    trial.findings.push_back(
+        {.kind = FailureKind::leak,
+         .message = "a reference to the module is still held after the test, which forbids its "
+                    "unloading"});
+    return {};
+  }
+  if (answer.killed || answer.timed_out) {
+    trial.findings.push_back({.kind = FailureKind::unload,
+                              .message = answer.killed
+                                             ? "the kernel faulted while it unloaded the module"
+                                             : "the module's exit did not return within 10 s"});
+    return guest_->watch_for(k_settle_unloaded);
+  }
+  if (answer.error_number != 0 && answer.error_number != ENOENT) {
+    trial.findings.push_back(
+        {.kind = FailureKind::unload,
+         .message = fmt::format("the kernel refuses to remove the module: {}{}", answer.error,
+                                answer.error_number == EBUSY ? "; has it no exit function?" : "")});
+    return {};
+  }
+  KOBOX_CHECK(guest_->watch_for(k_settle_unloaded));
+  KOBOX_CHECK(settle_udev());
+  KOBOX_TRY(const auto left, agent.new_in_inventory());
+  if (!left.empty()) trial.findings.push_back(leak(left));
+  return {};
+}
+
+bool Session::report_was_seen(Trial& trial) {
+  trial.console.feed(std::string_view(guest_->console()).substr(trial.console_read));
+  trial.console_read = guest_->console().size();
+  if (!trial.patience && !trial.console.reports().empty())
+    trial.patience = Deadline::after(k_after_report);
+  return trial.patience && !trial.heard_out && trial.patience->passed();
+}
+
+// The console is ahead of the kernel's log, which the agent passes on once it gets a processor
+// again: a report that began there is waited for here. What never comes was written into /dev/kmsg
+// by user space, or the agent is beyond answering, which the next request finds out.
+Result<> Session::hear_report_out(Trial& trial) {
+  report_was_seen(trial);
+  if (!trial.patience || trial.heard_out) return {};
+  trial.heard_out = true;
+  const auto heard = guest_->wait_until(
+      [&] {
+        const auto report = most_telling_in_log(trial.log_mark);
+        return report && report->complete;
+      },
+      Deadline::after(k_after_report));
+  if (heard || heard.error().kind() == ErrorKind::timeout) return {};
+  return heard;
+}
+
+Result<> Session::await_last_words(const Trial& trial) {
+  // A machine that does not answer may still report a stall; its watchdogs had their time while
+  // the agent was waited for.
+  if (trial.trouble->kind() == ErrorKind::timeout && !trial.patience) return guest_->watch_for(1s);
+  return {};
+}
+
+std::optional<KernelReport> Session::most_telling_in_log(std::size_t from) const {
+  ReportReader reader;
+  for (const auto& line : kernel_lines(guest_->agent().kernel_log(), from)) reader.feed_line(line);
+  const bool complete = reader.most_telling() != nullptr && reader.most_telling()->complete;
+  reader.finish();
+  if (reader.most_telling() == nullptr) return std::nullopt;
+  auto report = *reader.most_telling();
+  report.complete = complete;
+  return report;
+}
+
+std::optional<Failure> Session::kernel_failure(Trial& trial, bool machine_is_gone) {
+  const auto in_log = most_telling_in_log(trial.log_mark);
+  const KernelReport* report = in_log ? &*in_log : nullptr;
+  const KernelReport* seen = nullptr;
+  if (machine_is_gone) {
+    // The agent could not pass on the last of the log; the console has it.
+    report_was_seen(trial);
+    trial.console.finish();
+    seen = trial.console.most_telling();
+  }
+  if (seen != nullptr && (report == nullptr || !more_telling(report->kind, seen->kind)))
+    report = seen;
+  if (report == nullptr) return std::nullopt;
+  return Blame(*prepared_.module).from_report(*report);
+}
+
+Failure Session::machine_failure(const Error& error, Stage stage) {
+  const auto& end = guest_->machine().end();
+  // The host's state or the user's files are in the way, whatever the guest is doing.
+  if (error.kind() == ErrorKind::environment || error.kind() == ErrorKind::usage)
+    return {.kind = FailureKind::environment, .message = error.message()};
+  if (!end && stage <= Stage::preparing)  // no test was running
+    return {.kind = FailureKind::lost,
+            .message = "while the guest was prepared: " + error.message()};
+  if (!end) {
+    if (error.kind() == ErrorKind::timeout)
+      return {.kind = FailureKind::hang,
+              .message = "the machine stopped answering and its kernel said nothing"};
+    return {.kind = FailureKind::lost, .message = error.to_string()};
+  }
+  switch (end->cause) {
+    case MachineEnd::Cause::powered_off:
+      return {.kind = FailureKind::lost, .message = end->message};
+    case MachineEnd::Cause::reset:
+      return {.kind = FailureKind::panic, .message = end->message};
+    case MachineEnd::Cause::killed:
+      return {.kind = FailureKind::lost, .message = end->message};
+    case MachineEnd::Cause::failed:
+      break;
+  }
+  return {.kind = FailureKind::environment, .message = end->message};
+}
+
+}  // namespace kobox

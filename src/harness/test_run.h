@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// `kobox test`: a project's tests on its kernels, to a Report.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/progress.h"
+#include "base/result.h"
+#include "harness/machines.h"
+#include "harness/prepare.h"
+#include "project/project.h"
+#include "verdict/verdict.h"
+#include "vm/accel.h"
+
+namespace kobox {
+
+enum class Keep { failures, everything };
+
+struct TestOptions {
+  LabOptions lab;
+  Project project;
+  std::vector<std::string> selectors;  // kernels; not empty
+  AccelWish accel = AccelWish::automatic;
+  std::string filter;  // RE2 regex searched for in test names; "" for all
+  int jobs = 0;        // tests at once, over all kernels; 0: as cores and memory allow
+  std::optional<Duration> timeout;
+  Isolation isolation = Isolation::forked;
+  Keep keep = Keep::failures;
+  std::filesystem::path collected = {};  // what tests collect: below it, RELEASE/TEST/
+  std::string command;  // how kobox was called: "kobox test DIR", for Failure::reproduce
+};
+
+// Hears of results as they come. Calls come from one thread at a time; runs may be interleaved.
+class TestObserver {
+ public:
+  virtual ~TestObserver() = default;
+  // The kernel and the accelerator are known.
+  virtual void run_started(std::size_t run, const RunResult& so_far) = 0;
+  virtual void test_done(std::size_t run, const TestResult& test) = 0;
+  // Its own failure, if any, is set.
+  virtual void run_done(std::size_t run, const RunResult& result) = 0;
+};
+
+// The tests that the filter names. ErrorKind::usage: bad regex; nothing to run, which is never a
+// pass.
+Result<std::vector<TestSpec>> select_tests(const Project& project, const std::string& filter);
+
+// Errors: usage and environment errors that no Report can hold (no QEMU, unknown kernel); what
+// happens to a kernel, a module or a test is in the Report. On interrupt what is known so far is
+// lost to the caller but not to the observer.
+Result<Report> run_tests(const TestOptions& options, Progress& progress, TestObserver& observer);
+
+}  // namespace kobox

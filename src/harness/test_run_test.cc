@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What can be told of a run without a machine; the rest runs end to end.
+#include "harness/test_run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace kobox {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+Project some_project() {
+  Project project;
+  project.folder = "/home/me/driver";
+  for (const char* name : {"greets its reader", "takes 12 bytes", "refuses (too much)"})
+    project.tests.push_back({.name = name});
+  return project;
+}
+std::vector<std::string> chosen(const std::string& filter) {
+  std::vector<std::string> names;
+  const auto tests = select_tests(some_project(), filter);
+  EXPECT_TRUE(tests) << tests.error().to_string();
+  if (tests)
+    for (const auto& test : *tests) names.push_back(test.name);
+  return names;
+}
+std::string refused(const Project& project, const std::string& filter) {
+  const auto tests = select_tests(project, filter);
+  EXPECT_FALSE(tests);
+  if (tests) return "";
+  EXPECT_EQ(tests.error().kind(), ErrorKind::usage);
+  return tests.error().to_string();
+}
+
+TEST(SelectTests, AllWithoutAFilter) {
+  EXPECT_THAT(chosen(""), ElementsAre("greets its reader", "takes 12 bytes", "refuses (too much)"));
+}
+
+TEST(SelectTests, ByARegexSearchedForInTheName) {
+  EXPECT_THAT(chosen("reader"), ElementsAre("greets its reader"));
+  EXPECT_THAT(chosen("^t"), ElementsAre("takes 12 bytes"));
+  EXPECT_THAT(chosen("\\d+|greets"), ElementsAre("greets its reader", "takes 12 bytes"));
+  EXPECT_THAT(chosen("^refuses \\(too much\\)$"), ElementsAre("refuses (too much)"));
+}
+
+TEST(SelectTests, ABadRegexIsQuoted) {
+  const auto message = refused(some_project(), "[a");
+  EXPECT_THAT(message, HasSubstr("--filter"));
+  EXPECT_THAT(message, HasSubstr("'[a' is not a regular expression"));
+}
+
+TEST(SelectTests, AFilterThatMatchesNothingListsTheNames) {
+  EXPECT_EQ(refused(some_project(), "xyz"),
+            "no test's name matches --filter 'xyz'; there are:\n  greets its reader\n"
+            "  takes 12 bytes\n  refuses (too much)");
+}
+
+TEST(SelectTests, NoTestsIsNoPass) {
+  auto project = some_project();
+  project.tests.clear();
+  EXPECT_THAT(refused(project, ""), HasSubstr("/home/me/driver/kobox.toml has no [[test]]"));
+}
+
+class NoObserver : public TestObserver {
+ public:
+  void run_started(std::size_t, const RunResult&) override { ADD_FAILURE(); }
+  void test_done(std::size_t, const TestResult&) override { ADD_FAILURE(); }
+  void run_done(std::size_t, const RunResult&) override { ADD_FAILURE(); }
+};
+
+TEST(RunTests, WithoutQemuNothingIsBegun) {
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", "/nonexistent", 1);
+  TestOptions options;
+  options.project = some_project();
+  options.selectors = {"6.1-cloud"};
+  NoProgress progress;
+  NoObserver observer;
+  const auto report = run_tests(options, progress, observer);
+  ::setenv("PATH", path.c_str(), 1);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind(), ErrorKind::environment);
+  EXPECT_THAT(report.error().to_string(), HasSubstr("qemu-system-x86"));
+}
+
+}  // namespace
+}  // namespace kobox

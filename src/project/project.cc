@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "project/project.h"
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "project/project_toml.h"
+
+namespace kobox {
+namespace {
+
+// systemd and a compiler.
+constexpr std::uint64_t k_disk_memory = std::uint64_t{1} << 30;
+constexpr int k_disk_boot_factor = 3;
+constexpr std::uint64_t k_largest_file = 1 << 20;  // of a kobox.toml
+
+Result<toml::table> parse(const std::string& text, const std::string& file) {
+  try {
+    return toml::parse(text, file);
+  } catch (const toml::parse_error& error) {
+    const auto& place = error.source().begin;
+    return fail(ErrorKind::usage, "{}:{}:{}: {}", file, place.line, place.column,
+                printable(error.description()));
+  }
+}
+
+Result<> read_project(const TomlTable& file, Project& project) {
+  KOBOX_CHECK(file.only({"module", "kernels", "limits", "machine", "test"}));
+  KOBOX_TRY(auto module, file.table("module", "[module]"));
+  if (module) KOBOX_CHECK(read_module_table(*module, project));
+  KOBOX_TRY(auto kernels, file.table("kernels", "[kernels]"));
+  if (kernels) KOBOX_CHECK(read_kernels_table(*kernels, project));
+  KOBOX_TRY(auto limits, file.table("limits", "[limits]"));
+  if (limits) KOBOX_CHECK(read_limits_table(*limits, project));
+  KOBOX_TRY(auto machine, file.table("machine", "[machine]"));
+  if (machine) KOBOX_CHECK(read_machine_table(*machine, project));
+  KOBOX_TRY(project.tests, read_tests(file, project.folder));
+  return {};
+}
+
+}  // namespace
+
+const char* to_string(GuestKind kind) { return kind == GuestKind::disk ? "disk" : "initramfs"; }
+
+Result<GuestKind> parse_guest(const std::string& text) {
+  if (text == "initramfs") return GuestKind::initramfs;
+  if (text == "disk") return GuestKind::disk;
+  return fail(ErrorKind::usage, "'{}' is no guest: use initramfs or disk", printable(text));
+}
+
+Result<BuildWhere> parse_build(const std::string& text) {
+  if (text == "host") return BuildWhere::host;
+  if (text == "guest") return BuildWhere::guest;
+  return fail(ErrorKind::usage, "'{}': a module is built on the host or in the guest",
+              printable(text));
+}
+
+std::uint64_t machine_memory(const Project& project) {
+  return project.guest == GuestKind::disk ? std::max(project.memory, k_disk_memory)
+                                          : project.memory;
+}
+
+Duration machine_boot_limit(const Project& project) {
+  return project.guest == GuestKind::disk ? k_disk_boot_factor * project.boot_limit
+                                          : project.boot_limit;
+}
+
+Result<Project> load_project(const fs::path& folder) {
+  std::error_code error;
+  const auto status = fs::status(folder, error);
+  if (status.type() == fs::file_type::not_found)
+    return fail(ErrorKind::usage, "{}: there is no such folder", folder.string());
+  if (status.type() == fs::file_type::none)
+    return fail(ErrorKind::usage, "{}: {}", folder.string(), error.message());
+  if (!fs::is_directory(status))
+    return fail(ErrorKind::usage, "{} is not a folder", folder.string());
+
+  Project project;
+  project.folder = fs::canonical(folder, error);
+  if (error) return fail(ErrorKind::usage, "{}: {}", folder.string(), error.message());
+  project.source = project.folder;
+  const auto file = (folder / "kobox.toml").lexically_normal();
+  // A link that leads nowhere counts as a file too: it is an error, not the absence of one.
+  const auto found = fs::symlink_status(file, error).type();
+  if (found == fs::file_type::not_found) {
+    project.tests = {TestSpec{.name = "loads and unloads", .run = ""}};
+    return project;
+  }
+  project.has_file = true;
+  const auto text = read_file(file, k_largest_file);
+  if (!text) return std::unexpected(Error(ErrorKind::usage, text.error().message()));
+  KOBOX_TRY(const auto document, parse(*text, file.string()));
+  KOBOX_CHECK(read_project(TomlTable(document, file.string(), "", {1, 1}), project));
+  return project;
+}
+
+}  // namespace kobox

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// kobox.toml as a value: what to test, on which kernels, within which limits (docs/kobox.toml.md).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/result.h"
+#include "image/guest_disk.h"
+
+namespace kobox {
+
+struct TextMatcher {
+  enum class Kind { exact, contains, matches };
+  Kind kind = Kind::exact;
+  std::string text;  // `matches`: RE2 regex, searched for, checked when the file is read
+};
+
+struct BreakpointSpec {
+  std::string at;                                           // function or file:line
+  std::string hits;                                         // "", "1", ">=1"
+  std::vector<std::pair<std::string, std::string>> expect;  // GDB expression, what GDB prints
+  std::vector<std::string> backtrace;                       // functions, in this order
+  std::vector<std::string> step;  // functions and file:line that stepping comes by, in this order
+};
+
+enum class GuestKind {
+  initramfs,  // the small guest
+  disk,       // a Debian disk
+};
+const char* to_string(GuestKind kind);
+Result<GuestKind> parse_guest(const std::string& text);
+
+enum class BuildWhere { host, guest };
+Result<BuildWhere> parse_build(const std::string& text);
+
+struct TestSpec {
+  std::string name;
+  std::string run;  // by the guest's /bin/sh -c, as root; "" only in the default test
+  int status = 0;
+  std::optional<TextMatcher> standard_output;
+  std::optional<TextMatcher> standard_error;
+  std::vector<TextMatcher> kernel_log;     // in this order; a plain string means `contains`
+  std::vector<TextMatcher> no_kernel_log;  // a plain string means `contains`
+  std::optional<Duration> timeout;         // else limits.test
+  std::string kernels;                     // ">=6.1"; "" for all
+  std::vector<std::string> programs;       // C files, normal paths below the project's folder
+  std::vector<BreakpointSpec> breakpoints;
+  std::optional<GuestKind> guest;    // skipped in the other one
+  std::vector<std::string> files;    // normal paths below the project's folder, taken in
+  std::vector<std::string> collect;  // absolute paths in the guest, brought out
+};
+
+struct Project {
+  std::filesystem::path folder;  // absolute
+  std::filesystem::path source;  // absolute; holds the Kbuild or Makefile
+  std::string module_name;       // "" if Kbuild's only module
+  std::string module_params;
+  bool load = true;
+  std::vector<std::string> kernels_use = {"6.1-cloud"};
+  std::vector<std::string> kernels_matrix;  // empty: same as use
+  Duration boot_limit = std::chrono::seconds(60);
+  Duration test_limit = std::chrono::seconds(10);
+  std::uint64_t memory = std::uint64_t{256} << 20;  // bytes
+  int cpus = 1;
+  std::vector<std::string> devices = {};  // [machine]: further ones, as QEMU's -device takes them
+  GuestKind guest = GuestKind::initramfs;
+  BuildWhere build = BuildWhere::host;
+  std::string image = {};  // the disk guest's; "": the one for the kernel
+  BootFrom boot = BootFrom::kernel;
+  std::vector<TestSpec> tests;
+  bool has_file = false;  // there was a kobox.toml
+};
+
+// The machine's memory and its limit for the boot: a disk guest needs more of both than the small
+// guest, for which the values of kobox.toml and their defaults are meant.
+std::uint64_t machine_memory(const Project& project);
+Duration machine_boot_limit(const Project& project);
+
+// Reads DIR/kobox.toml; without one, a project whose only test loads and unloads the module
+// (TestSpec "loads and unloads", empty run). A file without a [[test]] gives no tests; the caller
+// judges that. ErrorKind::usage names file (as `folder` was given), line and column, and what was
+// expected: unknown key (with the nearest known one), wrong type, impossible value, bad regex, two
+// tests of one name, a missing folder or program; also a folder or file that cannot be read.
+Result<Project> load_project(const std::filesystem::path& folder);
+
+}  // namespace kobox

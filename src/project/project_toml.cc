@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "project/project_toml.h"
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "kernel/selector.h"
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration k_longest = 24h;
+constexpr std::uint64_t k_least_memory = std::uint64_t{64} << 20;
+constexpr std::uint64_t k_most_memory = std::uint64_t{1} << 40;
+constexpr int k_most_cpus = 64;
+// The kernel's MODULE_NAME_LEN is 56 on 64-bit machines, the final NUL included.
+constexpr std::size_t k_longest_name = 55;
+
+bool is_module_name(std::string_view name) {
+  constexpr std::string_view k_allowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+  return !name.empty() && name.size() <= k_longest_name &&
+         name.find_first_not_of(k_allowed) == std::string_view::npos;
+}
+
+Result<std::vector<std::string>> read_selectors(const TomlTable& table, std::string_view key) {
+  std::vector<std::string> selectors;
+  KOBOX_TRY(auto found, table.strings(key, "an array of kernels such as [\"6.1-cloud\"]"));
+  if (!found) return selectors;
+  if (found->value.empty())
+    return table.error(found->place, fmt::format("'{}' in [kernels] names no kernel", key));
+  for (const auto& [text, place] : found->value) {
+    if (const auto parsed = parse_selector(text); !parsed)
+      return table.error(place, parsed.error().message());
+    if (std::ranges::find(selectors, text) != selectors.end())
+      return table.error(
+          place, fmt::format("'{}' stands twice in '{}' of [kernels]", printable(text), key));
+    selectors.push_back(text);
+  }
+  return selectors;
+}
+
+}  // namespace
+
+bool has_control_characters(std::string_view text) {
+  return printable(text) != text || text.find_first_of("\n\t") != std::string_view::npos;
+}
+
+Result<std::optional<Duration>> read_duration(const TomlTable& table, std::string_view key) {
+  KOBOX_TRY(auto text, table.string(key, "a time in a string, such as \"10s\""));
+  if (!text) return std::nullopt;
+  const auto duration = parse_duration(text->value);
+  if (!duration) return table.error(text->place, duration.error().message());
+  if (*duration > k_longest)
+    return table.error(text->place, fmt::format("'{}' is longer than 24h", text->value));
+  return *duration;
+}
+
+Result<> read_module_table(const TomlTable& table, Project& project) {
+  KOBOX_CHECK(table.only({"name", "source", "params", "load", "build"}));
+  KOBOX_TRY(auto name, table.string("name", "a string"));
+  if (name && !is_module_name(name->value))
+    return table.error(name->place,
+                       fmt::format("'{}' is no module name: 1 to {} letters, digits, '_' and '-'",
+                                   printable(name->value), k_longest_name));
+  if (name) project.module_name = name->value;
+
+  KOBOX_TRY(auto source, table.string("source", "a folder's path"));
+  if (source) {
+    project.source = absolute_folder(project.folder / source->value);
+    std::error_code ignored;
+    if (has_control_characters(source->value) || !fs::is_directory(project.source, ignored))
+      return table.error(source->place, fmt::format("the source folder '{}' does not exist",
+                                                    printable(source->value)));
+  }
+  KOBOX_TRY(auto params, table.string("params", "a string, as insmod takes them"));
+  if (params && has_control_characters(params->value))
+    return table.error(params->place, "'params' in [module] has control characters");
+  if (params) project.module_params = params->value;
+
+  KOBOX_TRY(auto load, table.boolean("load"));
+  if (load) project.load = load->value;
+
+  KOBOX_TRY(auto build, table.string("build", "\"host\" or \"guest\""));
+  if (!build) return {};
+  const auto where = parse_build(build->value);
+  if (!where) return table.error(build->place, where.error().message());
+  project.build = *where;
+  return {};
+}
+
+Result<> read_kernels_table(const TomlTable& table, Project& project) {
+  KOBOX_CHECK(table.only({"use", "matrix"}));
+  KOBOX_TRY(auto use, read_selectors(table, "use"));
+  if (!use.empty()) project.kernels_use = std::move(use);
+  KOBOX_TRY(project.kernels_matrix, read_selectors(table, "matrix"));
+  return {};
+}
+
+Result<> read_limits_table(const TomlTable& table, Project& project) {
+  KOBOX_CHECK(table.only({"boot", "test", "memory", "cpus"}));
+  KOBOX_TRY(auto boot, read_duration(table, "boot"));
+  KOBOX_TRY(auto test, read_duration(table, "test"));
+  project.boot_limit = boot.value_or(project.boot_limit);
+  project.test_limit = test.value_or(project.test_limit);
+
+  KOBOX_TRY(auto memory, table.string("memory", "a size in a string, such as \"256M\""));
+  if (memory) {
+    const auto bytes = parse_size(memory->value);
+    if (!bytes) return table.error(memory->place, bytes.error().message());
+    if (*bytes < k_least_memory || *bytes > k_most_memory || *bytes % (1 << 20) != 0)
+      return table.error(memory->place,
+                         fmt::format("'{}' of memory: it must be whole megabytes, at least 64M and "
+                                     "at most 1024G",
+                                     memory->value));
+    project.memory = *bytes;
+  }
+  KOBOX_TRY(auto cpus, table.integer("cpus", "a whole number"));
+  if (cpus && (cpus->value < 1 || cpus->value > k_most_cpus))
+    return table.error(cpus->place,
+                       fmt::format("{} cpus: it must be 1 to {}", cpus->value, k_most_cpus));
+  if (cpus) project.cpus = static_cast<int>(cpus->value);
+  return {};
+}
+
+Result<> read_machine_table(const TomlTable& table, Project& project) {
+  KOBOX_CHECK(table.only({"devices", "guest"}));
+  KOBOX_TRY(auto guest, table.string("guest", "\"initramfs\" or \"disk\""));
+  if (guest) {
+    const auto kind = parse_guest(guest->value);
+    if (!kind) return table.error(guest->place, kind.error().message());
+    project.guest = *kind;
+  }
+  KOBOX_TRY(auto devices, table.strings("devices", "an array of QEMU devices, such as \"edu\""));
+  if (!devices) return {};
+  for (const auto& [text, place] : devices->value) {
+    constexpr const char* k_allowed =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.,=";
+    if (text.empty() || text[0] == '-' || text.find_first_not_of(k_allowed) != std::string::npos)
+      return table.error(place, fmt::format("'{}' of devices: write it as QEMU's -device takes it, "
+                                            "such as \"edu\" or \"pci-testdev,addr=5\"",
+                                            printable(text)));
+    project.devices.push_back(text);
+  }
+  return {};
+}
+
+}  // namespace kobox

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "workbench/doctor.h"
+
+#include <sys/statvfs.h>
+
+#include "base/child.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "image/initramfs.h"
+#include "vm/machine.h"
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+using Grade = Finding::Grade;
+
+Finding from(const char* what, const Result<fs::path>& found) {
+  if (found) return {Grade::fine, what, found->string()};
+  return {Grade::missing, what, found.error().message()};
+}
+
+Finding tool(const char* what, const char* program, const char* package,
+             const std::vector<std::string>& version_words) {
+  const auto found = find_program(program);
+  if (!found)
+    return {Grade::missing, what,
+            fmt::format("{} is not in PATH; on Debian: apt-get install {}", program, package)};
+  std::vector<std::string> argv = {found->string()};
+  argv.insert(argv.end(), version_words.begin(), version_words.end());
+  const auto said =
+      run_command({.argv = argv}, {.deadline = Deadline::after(10s)}, Streams::merged);
+  if (!said || !said->status.success())
+    return {Grade::missing, what, fmt::format("{} is there but does not run", found->string())};
+  const auto lines = lines_of(said->output);
+  return {Grade::fine, what, lines.empty() ? found->string() : printable(lines.front())};
+}
+
+Finding folder(const char* what, const fs::path& path) {
+  if (const auto probe = TempDir::make(path, "doctor"); !probe)
+    return {Grade::missing, what, probe.error().message()};
+  struct statvfs info = {};
+  if (::statvfs(path.c_str(), &info) != 0) return {Grade::fine, what, path.string()};
+  const std::uint64_t free = std::uint64_t{info.f_bavail} * info.f_frsize;
+  const auto detail = fmt::format("{}, {} free", path.string(), format_bytes(free));
+  // A generic kernel with its headers is about 600 MB unpacked.
+  return {free < (std::uint64_t{1} << 30) ? Grade::note : Grade::fine, what, detail};
+}
+
+Finding kvm() {
+  if (const auto obstacle = kvm_obstacle())
+    return {Grade::note, "KVM", fmt::format("{}; machines run under TCG", *obstacle)};
+  return {Grade::fine, "KVM",
+          "/dev/kvm opens; whether it boots a kernel, the first kobox test finds out"};
+}
+
+}  // namespace
+
+std::vector<Finding> examine_host(const fs::path& cache, const fs::path& state) {
+  const fs::path keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+  std::error_code ignored;
+  return {
+      tool("QEMU", "qemu-system-x86_64", "qemu-system-x86", {"--version"}),
+      kvm(),
+      from("agent", find_agent()),
+      from("busybox", find_busybox()),
+      tool("compiler", "gcc-12", "gcc-12", {"--version"}),
+      tool("make", "make", "make", {"--version"}),
+      tool("apt", "apt-get", "apt", {"--version"}),
+      fs::exists(keyring, ignored)
+          ? Finding{Grade::fine, "keyring", keyring.string()}
+          : Finding{Grade::missing, "keyring", "apt-get install debian-archive-keyring"},
+      folder("cache", cache),
+      folder("state", state),
+  };
+}
+
+}  // namespace kobox

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "workbench/shell.h"
+
+#include <chrono>
+
+#include "base/text.h"
+#include "guest/guest_files.h"
+#include "harness/guest_build.h"
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration k_shutdown_limit = 1min;
+
+// A bare machine has no module.
+Result<PrepareOutcome> prepare_for(const ShellOptions& options, const Kernel& kernel,
+                                   Progress& progress) {
+  if (!options.bare)
+    return prepare(options.lab, options.project, options.project.tests, kernel, options.selector,
+                   progress, options.accel);
+  KOBOX_TRY(auto prepared, prepare_bare(options.lab, options.project, kernel, progress));
+  return prepared;
+}
+
+}  // namespace
+
+Result<std::variant<std::unique_ptr<ShellMachine>, Failure>> ShellMachine::open(
+    const ShellOptions& options, Progress& progress) {
+  progress.stage(options.selector, "looking for the kernel");
+  KOBOX_TRY(const auto kernel, resolve_kernel(options.lab, options.selector, progress));
+  KOBOX_TRY(auto outcome, prepare_for(options, kernel, progress));
+  if (auto* failure = std::get_if<Failure>(&outcome)) return std::move(*failure);
+  KOBOX_TRY(auto folder, RunFolder::make(options.lab.state, options.keep));
+  std::unique_ptr<ShellMachine> shell(
+      new ShellMachine(options.project, std::get<Prepared>(std::move(outcome)), std::move(folder)));
+  if (!options.persist.empty()) {
+    auto& prepared = shell->prepared_;
+    KOBOX_TRY(shell->kept_,
+              open_kept_disk(options.lab.state, options.persist, prepared.disk->info));
+    prepared.kept_layer = shell->kept_->layer;
+  }
+  KOBOX_TRY(auto failure, shell->get_machine(options, progress));
+  if (!failure && !options.bare) {
+    KOBOX_TRY(failure, shell->load_module(options.use));
+  }
+  if (!failure) KOBOX_CHECK(shell->fill_home(options));
+  progress.done(options.selector);
+  if (!failure) return shell;
+  shell->folder_.keep();
+  return std::move(*failure);
+}
+
+// A fork if one wakes, else a boot.
+Result<std::optional<Failure>> ShellMachine::get_machine(const ShellOptions& options,
+                                                         Progress& progress) {
+  progress.stage(options.selector, "booting");
+  machines_.emplace(project_, prepared_,
+                    Session::Options{.accel = options.accel,
+                                     .cache = options.lab.cache,
+                                     .state = options.lab.state,
+                                     .folder = folder_.path(),
+                                     .timeout = {},
+                                     .tracing = options.tracing},
+                    // What a saved machine knows of its disk is not what is on a kept one.
+                    kept_ ? Isolation::fresh_boot : Isolation::forked, progress);
+  KOBOX_TRY(auto failure, machines_->make_ready());
+  if (failure) return failure;
+  if (!machines_->forks()) return boot(options.use);
+  const auto forked = start_fork(options.use);
+  if (forked) return std::optional<Failure>();
+  if (forked.error().kind() == ErrorKind::interrupted) return std::unexpected(forked.error());
+  machines_->distrust_forks();
+  progress.note(fmt::format("the saved machine does not wake, so another is booted: {}",
+                            forked.error().message()));
+  return boot(options.use);
+}
+
+Result<std::optional<Failure>> ShellMachine::boot(Machines::Use use) {
+  KOBOX_TRY(auto opened, machines_->boot(loop_, folder_.path(), use));
+  if (auto* boot_failure = std::get_if<Failure>(&opened)) return std::move(*boot_failure);
+  session_ = std::move(std::get<std::unique_ptr<Session>>(opened));
+  KOBOX_CHECK(session_->wake(project_.test_limit));
+  return std::optional<Failure>();
+}
+
+Result<> ShellMachine::start_fork(Machines::Use use) {
+  KOBOX_TRY(session_, machines_->fork(loop_, folder_.path(), use));
+  return session_->wake(project_.test_limit);
+}
+
+Result<std::optional<Failure>> ShellMachine::load_module(Machines::Use use) {
+  KOBOX_CHECK(session_->install_files());
+  for (const auto& test : project_.tests) KOBOX_CHECK(session_->install_programs(test.programs));
+  if (!prepared_.module || !project_.load || use == Machines::Use::debugging)
+    return std::optional<Failure>();
+  KOBOX_TRY(const auto answer, session_->load());
+  if (answer.done()) return std::optional<Failure>();
+  return Failure{.kind = FailureKind::load,
+                 .message = fmt::format("the kernel refused the module or its init failed: {}; "
+                                        "[module] load = false in kobox.toml leaves it unloaded",
+                                        answer.error),
+                 .console = session_->guest().console_log().string()};
+}
+
+// The user's work on a kept disk is not written over.
+Result<> ShellMachine::fill_home(const ShellOptions& options) {
+  const std::string user = options.bare ? options.user : "root";
+  home_ = user == "root" ? "/root" : "/home/" + user;
+  work_folder_ = home_;
+  if (options.bare && holds_module(project_)) {
+    work_folder_ = home_ + "/" + project_.source.filename().string();
+    KOBOX_TRY(const auto there, agent().run({.command = "test -e " + shell_quote(work_folder_)}));
+    if (there.status != 0) {
+      KOBOX_TRY(const auto sources, list_sources(project_.source, options.lab.cache));
+      KOBOX_CHECK(copy_in(agent(), as_files(sources), work_folder_, user));
+    }
+  }
+  for (const auto& path : options.put) {
+    const auto source = absolute_folder(path);
+    KOBOX_TRY(const auto files, files_below(source.parent_path(), {source.filename().string()}));
+    // Only what is put in becomes the user's: the home has other files too.
+    KOBOX_CHECK(copy_in(agent(), files, home_, user));
+  }
+  return {};
+}
+
+ShellMachine::~ShellMachine() {
+  if (!kept_ || !session_) return;
+  [[maybe_unused]] const auto done = power_off();
+}
+
+Result<> ShellMachine::power_off() {
+  if (machine().end()) return {};
+  agent().power_off();
+  // What was written is not lost because the user has had enough.
+  const auto over =
+      loop_.wait_though_interrupted([this] { return machine().end() || guest().out_of_disk(); },
+                                    Deadline::after(k_shutdown_limit));
+  if (over && !machine().end())
+    return std::unexpected(
+        std::move(*guest().out_of_disk()).while_doing("what the guest wrote last is lost"));
+  if (over || over.error().kind() != ErrorKind::timeout) return over;
+  return fail(ErrorKind::timeout,
+              "the guest did not shut down within {}; what it wrote last may "
+              "be missing from its disk",
+              format_duration(k_shutdown_limit));
+}
+
+}  // namespace kobox
