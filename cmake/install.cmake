@@ -12,4 +12,4 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DATADIR
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/modules/qemu_exercise
         DESTINATION ${CMAKE_INSTALL_DATADIR}/kobox/modules
         FILES_MATCHING PATTERN "*.[ch]" PATTERN "*.mod.c" EXCLUDE PATTERN "*.md"
-                       PATTERN "kobox.toml" PATTERN "Kbuild" PATTERN "Makefile")
+                       PATTERN "*.toml" PATTERN "Kbuild" PATTERN "Makefile")

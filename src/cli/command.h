@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What a subcommand is: a function that adds it, with its options, to the parser. main.cc has the
-// list. Parsing only stores; the chosen command's action runs afterwards and gives the exit code.
+// What a subcommand is: a function that adds it, with its options, to the parser.
+// KOBOX_COMMANDS below is the list. Parsing only stores; the chosen command's action runs
+// afterwards and gives the exit code.
 #pragma once
 
 #include <filesystem>
@@ -64,16 +65,14 @@ std::vector<std::string> selectors_of(const CommonOptions& options, const Projec
 // The test of that name, or the only one whose name contains the words.
 Result<TestSpec> find_test(const Project& project, const std::string& words);
 
-void add_build_command(CLI::App& app, Action& action);
-void add_cache_command(CLI::App& app, Action& action);
-void add_debug_command(CLI::App& app, Action& action);
-void add_trace_command(CLI::App& app, Action& action);
-void add_exercise_command(CLI::App& app, Action& action);
-void add_decode_command(CLI::App& app, Action& action);
-void add_doctor_command(CLI::App& app, Action& action);
-void add_image_command(CLI::App& app, Action& action);
-void add_kernel_command(CLI::App& app, Action& action);
-void add_shell_command(CLI::App& app, Action& action);
-void add_test_command(CLI::App& app, Action& action);
+// All commands, in the order in which --help lists them. Each has a file, NAME_command.cc, with
+// its add_NAME_command().
+#define KOBOX_COMMANDS(X) \
+  X(test)                 \
+  X(build) X(shell) X(debug) X(trace) X(exercise) X(decode) X(kernel) X(image) X(cache) X(doctor)
+
+#define KOBOX_DECLARE_COMMAND(name) void add_##name##_command(CLI::App& app, Action& action);
+KOBOX_COMMANDS(KOBOX_DECLARE_COMMAND)
+#undef KOBOX_DECLARE_COMMAND
 
 }  // namespace kobox

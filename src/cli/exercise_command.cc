@@ -10,7 +10,7 @@
 #include "harness/test_run.h"
 #include "report/render.h"
 #include "report/trace_render.h"
-#include "workbench/exercise.h"
+#include "workbench/walkthrough.h"
 
 namespace kobox {
 namespace {
@@ -18,19 +18,20 @@ namespace {
 // Shows each step as its result comes.
 class StepPrinter : public TestObserver {
  public:
-  StepPrinter(StatusLine& status, const std::vector<ExerciseStep>& steps, Color color)
+  StepPrinter(StatusLine& status, const std::vector<TestStep>& steps, Color color)
       : status_(status), steps_(steps), color_(color) {}
 
   void run_started(std::size_t, const RunResult& run) override {
     status_.print(fmt::format("{} ({})\n", run.kernel, run.accel));
   }
   void test_done(std::size_t, const TestResult& test) override {
-    const auto step = std::ranges::find(steps_, test.name, &ExerciseStep::title);
+    const auto step =
+        std::ranges::find(steps_, test.name, [](const TestStep& one) { return one.test.name; });
     if (step == steps_.end()) return;
     const auto number = step - steps_.begin() + 1;
-    auto text = fmt::format("\n{}. {}\n   # {}\n", number, step->title, step->test.run);
+    auto text = fmt::format("\n{}. {}\n   # {}\n", number, step->test.name, step->test.run);
     if (test.verdict == Verdict::pass)
-      for (const auto& line : step->expect) text += "   " + line + "\n";
+      for (const auto& line : step->show) text += "   " + line + "\n";
     status_.print(fmt::format("{}   {} ({:.2f} s)\n", text, to_string(test.verdict), test.seconds));
     if (test.failure) status_.print(render_failure(test.name, *test.failure, color_));
   }
@@ -38,11 +39,11 @@ class StepPrinter : public TestObserver {
 
  private:
   StatusLine& status_;
-  const std::vector<ExerciseStep>& steps_;
+  const std::vector<TestStep>& steps_;
   Color color_;
 };
 
-Result<TestOptions> tests_of(const CommonOptions& common, const std::vector<ExerciseStep>& steps) {
+Result<TestOptions> tests_of(const CommonOptions& common, const std::vector<TestStep>& steps) {
   TestOptions options;
   KOBOX_TRY(options.lab, lab_options(common));
   KOBOX_TRY(options.project, project_of(common));
@@ -59,24 +60,24 @@ Result<TestOptions> tests_of(const CommonOptions& common, const std::vector<Exer
   return options;
 }
 
-// The fifth result. Gives the exit code.
-Result<int> trace_the_write(const TestOptions& tests, std::size_t number, StatusLine& status,
-                            Color color) {
+// Gives the exit code.
+Result<int> show_trace(const TraceStep& step, std::size_t number, const TestOptions& tests,
+                       StatusLine& status, Color color) {
   TraceOptions options{.shell = {.lab = tests.lab,
                                  .project = tests.project,
                                  .selector = tests.selectors.front(),
                                  .accel = tests.accel},
-                       .command = k_exercise_write,
+                       .command = step.run,
                        .limit = tests.project.test_limit};
   KOBOX_TRY(const auto outcome, run_trace(options, status));
   if (const auto* failure = std::get_if<Failure>(&outcome)) {
-    status.print(render_failure("trace", *failure, color));
+    status.print(render_failure(step.name, *failure, color));
     return k_exit_environment;
   }
   const auto& report = std::get<TraceReport>(outcome);
-  status.print(fmt::format("\n{}. the write's way to the devices\n   # {}", number,
+  status.print(fmt::format("\n{}. {}\n   # {}", number, step.name,
                            render_trace_terminal(report.facts, report.analysis, report.symbols)));
-  const auto missing = judge_exercise_trace(report);
+  const auto missing = judge_trace(step, report);
   status.print(missing ? fmt::format("   fail: {}\n", *missing) : "   pass\n");
   return missing ? k_exit_failed : k_exit_passed;
 }
@@ -84,8 +85,8 @@ Result<int> trace_the_write(const TestOptions& tests, std::size_t number, Status
 Result<int> run_exercise_command(const CommonOptions& common, Console& console) {
   KOBOX_TRY(const auto wish, color_of(common));
   const auto color = use_color(wish, console.output.is_terminal()) ? Color::on : Color::off;
-  const auto steps = exercise_steps();
-  KOBOX_TRY(const auto options, tests_of(common, steps));
+  KOBOX_TRY(const auto walkthrough, load_walkthrough(common.folder));
+  KOBOX_TRY(const auto options, tests_of(common, walkthrough.tests));
   StatusLine status(console.output, loudness_of(common));
   if (common.dry_run) {
     KOBOX_CHECK(
@@ -93,15 +94,19 @@ Result<int> run_exercise_command(const CommonOptions& common, Console& console) 
     return k_exit_passed;
   }
   KOBOX_CHECK(find_gdb());  // before anything is fetched
-  StepPrinter printer(status, steps, color);
+  StepPrinter printer(status, walkthrough.tests, color);
   KOBOX_TRY(const auto report, run_tests(options, status, printer));
   if (const auto code = exit_code(report); code != k_exit_passed) {
     status.print(render_summary(report, color));
     return code;
   }
-  KOBOX_TRY(const auto code, trace_the_write(options, steps.size() + 1, status, color));
-  if (code == k_exit_passed) status.print("\nall of the exercise holds\n");
-  return code;
+  auto number = walkthrough.tests.size();
+  for (const auto& trace : walkthrough.traces) {
+    KOBOX_TRY(const auto code, show_trace(trace, ++number, options, status, color));
+    if (code != k_exit_passed) return code;
+  }
+  status.print("\nall of the exercise holds\n");
+  return k_exit_passed;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // kobox kernel list|fetch|show
+#include <array>
 #include <memory>
 
 #include <nlohmann/json.hpp>
@@ -8,6 +9,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
+#include "cli/formats.h"
 #include "kernel/store.h"
 
 namespace kobox {
@@ -20,18 +22,19 @@ struct KernelArguments {
   bool all = false;
 };
 
-Result<> check_format(const std::string& format) {
-  if (format == "terminal" || format == "json") return {};
-  return fail(ErrorKind::usage, "--format '{}': use terminal or json", format);
-}
+struct ListFormat {
+  std::string_view name;
+};
+constexpr std::array k_list_formats = {ListFormat{"terminal"}, ListFormat{"json"}};
+std::span<const ListFormat> list_formats() { return k_list_formats; }
 
 Result<int> list_kernels(const KernelArguments& arguments, Console& console) {
-  KOBOX_CHECK(check_format(arguments.format));
+  KOBOX_TRY(const auto format, find_format(list_formats(), arguments.format));
   KOBOX_TRY(const auto lab, lab_options(arguments.common));
   StatusLine status(console.output, loudness_of(arguments.common));
   KernelStore store(lab.cache, lab.network, status);
   KOBOX_TRY(const auto entries, store.list());
-  if (arguments.format == "json") {
+  if (format.name == "json") {
     auto list = nlohmann::ordered_json::array();
     for (const auto& entry : entries)
       list.push_back({{"release", entry.release},
@@ -72,17 +75,17 @@ std::string show_line(const char* name, const std::string& value) {
 }
 
 Result<int> show_kernels(const KernelArguments& arguments, Console& console) {
-  KOBOX_CHECK(check_format(arguments.format));
+  KOBOX_TRY(const auto format, find_format(list_formats(), arguments.format));
   KOBOX_TRY(auto lab, lab_options(arguments.common));
   lab.network = Network::forbidden;
   StatusLine status(console.output, loudness_of(arguments.common));
   auto list = nlohmann::ordered_json::array();
   for (const auto& selector : arguments.selectors) {
     KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
-    if (arguments.format == "json") {
+    if (format.name == "json") {
       list.push_back({{"release", kernel.release},
                       {"version", kernel.version},
-                      {"arch", kernel.arch},
+                      {"arch", kernel.arch->name},
                       {"vmlinuz", kernel.vmlinuz.string()},
                       {"vmlinux", kernel.vmlinux.string()},
                       {"pvh", kernel.pvh},
@@ -99,7 +102,7 @@ Result<int> show_kernels(const KernelArguments& arguments, Console& console) {
                  show_line("modules", kernel.modules.string()) +
                  show_line("compiler", kernel.compiler));
   }
-  if (arguments.format == "json")
+  if (format.name == "json")
     status.print(nlohmann::ordered_json{{"schema", "kobox.kernels/1"}, {"kernels", list}}.dump(2) +
                  "\n");
   return k_exit_passed;
@@ -126,7 +129,7 @@ void add_kernel_command(CLI::App& app, Action& action) {
   kernel.require_subcommand(1);
   auto& list = add_verb(kernel, action, arguments, "list", "What Debian has and what is fetched",
                         list_kernels);
-  list.add_option("--format", arguments->format, "terminal or json");
+  list.add_option("--format", arguments->format, format_names(list_formats()));
   auto& fetch = add_verb(kernel, action, arguments, "fetch", "Fetch kernels and their headers",
                          fetch_kernels);
   fetch.add_option("SELECTOR", arguments->selectors, "6.1-cloud, 6.1.0-56-amd64, …")->required();
@@ -136,7 +139,7 @@ void add_kernel_command(CLI::App& app, Action& action) {
       ->required();
   show.add_option("--headers", arguments->common.headers,
                   "Build tree for a kernel given as a file");
-  show.add_option("--format", arguments->format, "terminal or json");
+  show.add_option("--format", arguments->format, format_names(list_formats()));
 }
 
 }  // namespace kobox

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <array>
+#include <algorithm>
 
 #include "base/interrupt.h"
 #include "base/text.h"
@@ -10,13 +10,6 @@
 namespace {
 
 using namespace kobox;
-
-using AddCommand = void (*)(CLI::App&, Action&);
-constexpr std::array<AddCommand, 11> k_commands = {
-    add_test_command,  add_build_command,    add_shell_command,  add_debug_command,
-    add_trace_command, add_exercise_command, add_decode_command, add_kernel_command,
-    add_image_command, add_cache_command,    add_doctor_command,
-};
 
 // A word where a command should be gets a suggestion; CLI11 only says that it is unexpected, and of
 // an option before the command not even that.
@@ -46,7 +39,9 @@ int run(int argc, char** argv, Output& output) {
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::simple);
   Action action;
-  for (const auto add : k_commands) add(app, action);
+#define KOBOX_ADD_COMMAND(name) add_##name##_command(app, action);
+  KOBOX_COMMANDS(KOBOX_ADD_COMMAND)
+#undef KOBOX_ADD_COMMAND
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -8,9 +8,10 @@
 #include "cli/command.h"
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
+#include "cli/formats.h"
 #include "guest/guest_files.h"
 #include "harness/test_run.h"
-#include "report/render.h"
+#include "report/formats.h"
 
 namespace kobox {
 namespace {
@@ -71,20 +72,6 @@ class SilentObserver : public TestObserver {
   void run_done(std::size_t, const RunResult&) override {}
 };
 
-Result<std::string> render(const Report& report, const std::string& format, Color color) {
-  if (format == "json") return render_json(report);
-  if (format == "junit") return render_junit(report);
-  if (format == "ktap") return render_ktap(report);
-  return render_terminal(report, color);
-}
-
-Result<> check_format(const std::string& format) {
-  const std::vector<std::string> known = {"terminal", "json", "junit", "ktap"};
-  if (std::ranges::find(known, format) != known.end()) return {};
-  return fail(ErrorKind::usage, "--format '{}'{}: use terminal, json, junit or ktap", format,
-              did_you_mean(format, known));
-}
-
 Result<TestOptions> test_options(const TestArguments& arguments) {
   TestOptions options;
   KOBOX_TRY(options.lab, lab_options(arguments.common));
@@ -112,7 +99,7 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
 }
 
 Result<int> run_test_command(const TestArguments& arguments, Console& console) {
-  KOBOX_CHECK(check_format(arguments.format));
+  KOBOX_TRY(const auto format, find_format(report_formats(), arguments.format));
   KOBOX_TRY(const auto wish, color_of(arguments.common));
   KOBOX_TRY(auto options, test_options(arguments));
   const auto loudness = loudness_of(arguments.common);
@@ -124,7 +111,7 @@ Result<int> run_test_command(const TestArguments& arguments, Console& console) {
     return k_exit_passed;
   }
 
-  const bool live = arguments.format == "terminal" && arguments.output_file.empty();
+  const bool live = format.name == report_formats().front().name && arguments.output_file.empty();
   const auto color = use_color(wish, live && console.output.is_terminal()) ? Color::on : Color::off;
   LivePrinter printer(status, color, loudness, options.selectors.size());
   SilentObserver silent;
@@ -133,7 +120,7 @@ Result<int> run_test_command(const TestArguments& arguments, Console& console) {
   if (live) {
     status.print(render_summary(report, color));
   } else {
-    KOBOX_TRY(const auto text, render(report, arguments.format, color));
+    const auto text = format.render(report, color);
     if (arguments.output_file.empty())
       status.print(text);
     else {
@@ -154,7 +141,7 @@ void add_test_command(CLI::App& app, Action& action) {
   add_machine_options(command, arguments->common);
   command.add_option("--filter", arguments->filter, "Only tests whose names match")
       ->type_name("REGEX");
-  command.add_option("--format", arguments->format, "terminal, json, junit or ktap")
+  command.add_option("--format", arguments->format, format_names(report_formats()))
       ->type_name("NAME");
   command.add_option("--output", arguments->output_file, "Write the results to a file")
       ->type_name("FILE");

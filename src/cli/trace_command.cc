@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <map>
 #include <memory>
 #include <optional>
 
@@ -13,8 +12,8 @@
 #include "cli/command.h"
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
-#include "report/render.h"
-#include "report/trace_render.h"
+#include "cli/formats.h"
+#include "report/formats.h"
 #include "workbench/trace.h"
 
 namespace kobox {
@@ -35,10 +34,6 @@ struct TraceChoices {
   std::string buffer;
 };
 
-using Renderer = std::string (*)(const TraceFacts&, const TraceAnalysis&, const TraceSymbols&);
-const std::map<std::string, Renderer> k_renderers = {
-    {"terminal", render_trace_terminal}, {"json", render_trace_json}, {"html", render_trace_html}};
-
 Result<TraceOptions> options_of(const TraceChoices& choices) {
   const auto& common = choices.common;
   TraceOptions options;
@@ -50,9 +45,6 @@ Result<TraceOptions> options_of(const TraceChoices& choices) {
     return fail(ErrorKind::usage, "a trace is of one kernel; give --kernel once");
   if (choices.test.empty() == choices.run.empty())
     return fail(ErrorKind::usage, "give either --test NAME or --run COMMAND: what to trace");
-  if (choices.format != "perfetto" && !k_renderers.contains(choices.format))
-    return fail(ErrorKind::usage, "--format '{}': use terminal, json, html or perfetto",
-                choices.format);
   if (!choices.buffer.empty()) {
     KOBOX_TRY(options.buffer, parse_size(choices.buffer));
     if (options.buffer < k_smallest_buffer || options.buffer > k_largest_buffer)
@@ -125,6 +117,7 @@ class TraceOutput {
 Result<int> run_trace_command(const TraceChoices& choices, Console& console) {
   const auto& common = choices.common;
   KOBOX_TRY(const auto wish, color_of(common));
+  KOBOX_TRY(const auto format, find_format(trace_formats(), choices.format));
   KOBOX_TRY(auto options, options_of(choices));
   StatusLine status(console.output, loudness_of(common));
   if (common.dry_run) {
@@ -133,9 +126,9 @@ Result<int> run_trace_command(const TraceChoices& choices, Console& console) {
     return k_exit_passed;
   }
   KOBOX_TRY(auto output, TraceOutput::open(choices.output, status));
-  PerfettoWriter perfetto([&](std::string_view text) { output.write(text); });
-  if (choices.format == "perfetto")
-    options.also = [&](const TraceSymbols& symbols) { return perfetto.sink(symbols); };
+  const auto writer = format.make([&](std::string_view text) { output.write(text); });
+  if (writer->wants_events())
+    options.also = [&](const TraceSymbols& symbols) { return writer->sink(symbols); };
   KOBOX_TRY(const auto outcome, run_trace(options, status));
   if (const auto* failure = std::get_if<Failure>(&outcome)) {
     const auto color = use_color(wish, console.output.is_terminal()) ? Color::on : Color::off;
@@ -143,10 +136,7 @@ Result<int> run_trace_command(const TraceChoices& choices, Console& console) {
     return failure->kind == FailureKind::build ? k_exit_build : k_exit_environment;
   }
   const auto& report = std::get<TraceReport>(outcome);
-  if (choices.format == "perfetto")
-    perfetto.finish(report.facts);
-  else
-    output.write(k_renderers.at(choices.format)(report.facts, report.analysis, report.symbols));
+  writer->finish(report.facts, report.analysis, report.symbols);
   KOBOX_CHECK(output.finish());
   return report.facts.trouble.empty() ? k_exit_passed : k_exit_failed;
 }
@@ -164,8 +154,7 @@ void add_trace_command(CLI::App& app, Action& action) {
       .add_option("--events", choices->events,
                   "Record these events too: a file as QEMU's -trace events= takes it")
       ->type_name("FILE");
-  command.add_option("--format", choices->format, "terminal, json, html or perfetto")
-      ->type_name("NAME");
+  command.add_option("--format", choices->format, format_names(trace_formats()))->type_name("NAME");
   command
       .add_option("--output", choices->output, "Write the trace here instead of standard output")
       ->type_name("FILE");

@@ -13,17 +13,6 @@ namespace {
 // systemd and a compiler.
 constexpr std::uint64_t k_disk_memory = std::uint64_t{1} << 30;
 constexpr int k_disk_boot_factor = 3;
-constexpr std::uint64_t k_largest_file = 1 << 20;  // of a kobox.toml
-
-Result<toml::table> parse(const std::string& text, const std::string& file) {
-  try {
-    return toml::parse(text, file);
-  } catch (const toml::parse_error& error) {
-    const auto& place = error.source().begin;
-    return fail(ErrorKind::usage, "{}:{}:{}: {}", file, place.line, place.column,
-                printable(error.description()));
-  }
-}
 
 Result<> read_project(const TomlTable& file, Project& project) {
   KOBOX_CHECK(file.only({"module", "kernels", "limits", "machine", "test"}));
@@ -35,7 +24,7 @@ Result<> read_project(const TomlTable& file, Project& project) {
   if (limits) KOBOX_CHECK(read_limits_table(*limits, project));
   KOBOX_TRY(auto machine, file.table("machine", "[machine]"));
   if (machine) KOBOX_CHECK(read_machine_table(*machine, project));
-  KOBOX_TRY(project.tests, read_tests(file, project.folder));
+  KOBOX_TRY(project.tests, read_tests(file, "test", project.folder));
   return {};
 }
 
@@ -88,9 +77,7 @@ Result<Project> load_project(const fs::path& folder) {
     return project;
   }
   project.has_file = true;
-  const auto text = read_file(file, k_largest_file);
-  if (!text) return std::unexpected(Error(ErrorKind::usage, text.error().message()));
-  KOBOX_TRY(const auto document, parse(*text, file.string()));
+  KOBOX_TRY(const auto document, parse_toml(file));
   KOBOX_CHECK(read_project(TomlTable(document, file.string(), "", {1, 1}), project));
   return project;
 }

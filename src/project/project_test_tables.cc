@@ -125,14 +125,14 @@ Result<BreakpointSpec> read_breakpoint(const TomlTable& table) {
   KOBOX_CHECK(table.only({"at", "hits", "expect", "backtrace", "step"}));
   BreakpointSpec breakpoint;
   KOBOX_TRY(auto at, table.string("at", "a function or file:line"));
-  if (!at) return table.error(table.place(), "[[test.breakpoint]] needs 'at'");
+  if (!at) return table.error(table.place(), table.name() + " needs 'at'");
   if (!is_code_place(at->value))
     return table.error(
         at->place, fmt::format("'{}' is neither a function nor file:line", printable(at->value)));
   breakpoint.at = at->value;
   KOBOX_TRY(breakpoint.hits, read_hits(table));
 
-  KOBOX_TRY(auto expect, table.table("expect", "'expect' of [[test.breakpoint]]"));
+  KOBOX_TRY(auto expect, table.table("expect", "'expect' of " + table.name()));
   if (expect) {
     for (const auto& [expression, node] : expect->entries()) {
       KOBOX_TRY(auto printed, expect->string(expression, "what GDB prints, in a string"));
@@ -201,23 +201,6 @@ Result<std::vector<std::string>> read_collect(const TomlTable& table) {
   return paths;
 }
 
-Result<> read_name_and_run(const TomlTable& table, TestSpec& test) {
-  KOBOX_TRY(auto name, table.string("name", "a string"));
-  if (!name) return table.error(table.place(), "[[test]] needs a name");
-  if (trim(name->value).empty()) return table.error(name->place, "a test's name is empty");
-  if (has_control_characters(name->value) || name->value.size() > k_longest_name)
-    return table.error(name->place,
-                       fmt::format("a test's name has at most {} bytes and no control characters",
-                                   k_longest_name));
-  test.name = name->value;
-  KOBOX_TRY(auto run, table.string("run", "a shell command"));
-  if (!run) return table.error(table.place(), fmt::format("the test '{}' needs 'run'", test.name));
-  if (trim(run->value).empty() || run->value.find('\0') != std::string::npos)
-    return table.error(run->place, "'run' in [[test]] is no shell command");
-  test.run = run->value;
-  return {};
-}
-
 Result<> read_conditions(const TomlTable& table, TestSpec& test) {
   KOBOX_TRY(auto status, table.integer("status", "a whole number"));
   if (status && (status->value < 0 || status->value > 255))
@@ -241,10 +224,18 @@ Result<> read_conditions(const TomlTable& table, TestSpec& test) {
   return {};
 }
 
-Result<TestSpec> read_test(const TomlTable& table, const fs::path& folder) {
-  KOBOX_CHECK(
-      table.only({"name", "run", "status", "stdout", "stderr", "kernel_log", "no_kernel_log",
-                  "timeout", "kernels", "programs", "breakpoint", "guest", "files", "collect"}));
+// "[[test]]" → "[[test.breakpoint]]"
+std::string breakpoint_table(const TomlTable& table) {
+  return table.name().substr(0, table.name().find(']')) + ".breakpoint]]";
+}
+
+Result<TestSpec> read_test(const TomlTable& table, const fs::path& folder,
+                           const std::vector<std::string_view>& more) {
+  std::vector<std::string_view> known = {
+      "name",    "run",     "status",   "stdout",     "stderr", "kernel_log", "no_kernel_log",
+      "timeout", "kernels", "programs", "breakpoint", "guest",  "files",      "collect"};
+  known.insert(known.end(), more.begin(), more.end());
+  KOBOX_CHECK(table.only(known));
   TestSpec test;
   KOBOX_CHECK(read_name_and_run(table, test));
   KOBOX_CHECK(read_conditions(table, test));
@@ -255,7 +246,7 @@ Result<TestSpec> read_test(const TomlTable& table, const fs::path& folder) {
   KOBOX_TRY(test.programs, read_programs(table, folder));
   KOBOX_TRY(test.files, read_files(table, folder));
   KOBOX_TRY(test.collect, read_collect(table));
-  KOBOX_TRY(auto breakpoints, table.tables("breakpoint", "[[test.breakpoint]]"));
+  KOBOX_TRY(auto breakpoints, table.tables("breakpoint", breakpoint_table(table)));
   for (const auto& one : breakpoints) {
     KOBOX_TRY(auto breakpoint, read_breakpoint(one));
     test.breakpoints.push_back(std::move(breakpoint));
@@ -265,13 +256,32 @@ Result<TestSpec> read_test(const TomlTable& table, const fs::path& folder) {
 
 }  // namespace
 
-Result<std::vector<TestSpec>> read_tests(const TomlTable& file, const fs::path& folder) {
+Result<> read_name_and_run(const TomlTable& table, TestSpec& test) {
+  KOBOX_TRY(auto name, table.string("name", "a string"));
+  if (!name) return table.error(table.place(), table.name() + " needs a name");
+  if (trim(name->value).empty()) return table.error(name->place, "a test's name is empty");
+  if (has_control_characters(name->value) || name->value.size() > k_longest_name)
+    return table.error(name->place,
+                       fmt::format("a test's name has at most {} bytes and no control characters",
+                                   k_longest_name));
+  test.name = name->value;
+  KOBOX_TRY(auto run, table.string("run", "a shell command"));
+  if (!run) return table.error(table.place(), fmt::format("the test '{}' needs 'run'", test.name));
+  if (trim(run->value).empty() || run->value.find('\0') != std::string::npos)
+    return table.error(run->place, fmt::format("'run' in {} is no shell command", table.name()));
+  test.run = run->value;
+  return {};
+}
+
+Result<std::vector<TestSpec>> read_tests(const TomlTable& file, std::string_view key,
+                                         const fs::path& folder,
+                                         const std::vector<std::string_view>& more) {
   std::vector<TestSpec> tests;
   std::map<std::string, unsigned> lines;               // of the tests' names
   std::map<std::string, std::string> program_sources;  // by the program's name in the guest
-  KOBOX_TRY(auto tables, file.tables("test", "[[test]]"));
+  KOBOX_TRY(auto tables, file.tables(key, fmt::format("[[{}]]", key)));
   for (const auto& table : tables) {
-    KOBOX_TRY(auto test, read_test(table, folder));
+    KOBOX_TRY(auto test, read_test(table, folder, more));
     const auto place = TomlTable::place_of(*table.node("name"));
     const auto [known, is_new] = lines.emplace(test.name, place.line);
     if (!is_new)

@@ -45,6 +45,19 @@ Result<std::vector<std::string>> read_selectors(const TomlTable& table, std::str
 
 }  // namespace
 
+Result<toml::table> parse_toml(const fs::path& file) {
+  constexpr std::uint64_t k_largest = 1 << 20;  // bytes
+  const auto text = read_file(file, k_largest);
+  if (!text) return std::unexpected(Error(ErrorKind::usage, text.error().message()));
+  try {
+    return toml::parse(*text, file.string());
+  } catch (const toml::parse_error& error) {
+    const auto& place = error.source().begin;
+    return fail(ErrorKind::usage, "{}:{}:{}: {}", file.string(), place.line, place.column,
+                printable(error.description()));
+  }
+}
+
 bool has_control_characters(std::string_view text) {
   return printable(text) != text || text.find_first_of("\n\t") != std::string_view::npos;
 }

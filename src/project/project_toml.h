@@ -16,9 +16,16 @@ Result<> read_kernels_table(const TomlTable& table, Project& project);
 Result<> read_limits_table(const TomlTable& table, Project& project);
 Result<> read_machine_table(const TomlTable& table, Project& project);
 
-// All [[test]] of the file (project_test_tables.cc). `folder` is the project's: programs lie in it.
-Result<std::vector<TestSpec>> read_tests(const TomlTable& file,
-                                         const std::filesystem::path& folder);
+// All [[`key`]] of the file, each a test (project_test_tables.cc). `folder` is the project's:
+// programs lie in it. `more`: keys that such a table may have besides a test's.
+Result<std::vector<TestSpec>> read_tests(const TomlTable& file, std::string_view key,
+                                         const std::filesystem::path& folder,
+                                         const std::vector<std::string_view>& more = {});
+// Its name and the command that it runs.
+Result<> read_name_and_run(const TomlTable& table, TestSpec& test);
+
+// The document in a file; ErrorKind::usage says where it is no TOML, or that it cannot be read.
+Result<toml::table> parse_toml(const std::filesystem::path& file);
 
 // A time of at most a day, as a [limits] or a [[test]] has it. Nothing if the key is not there.
 Result<std::optional<Duration>> read_duration(const TomlTable& table, std::string_view key);

@@ -54,7 +54,7 @@ std::unexpected<Error> TomlTable::wrong_type(std::string_view key, std::string_v
                                             type_name(found)));
 }
 
-Result<> TomlTable::only(std::initializer_list<std::string_view> known) const {
+Result<> TomlTable::only(const std::vector<std::string_view>& known) const {
   const toml::key* first = nullptr;
   const auto before = [](const toml::key& a, const toml::key& b) {
     const auto &left = a.source().begin, &right = b.source().begin;

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,9 +40,10 @@ class TomlTable {
       : table_(&table), file_(std::move(file)), name_(std::move(name)), place_(place) {}
 
   TomlPlace place() const { return place_; }
+  const std::string& name() const { return name_; }
 
   // Fails at the first key that is not one of these, and names the nearest that is.
-  Result<> only(std::initializer_list<std::string_view> known) const;
+  Result<> only(const std::vector<std::string_view>& known) const;
 
   // The value of a key, or nothing if it is not there. A value of another type is an error, which
   // says what was expected.

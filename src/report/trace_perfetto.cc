@@ -96,7 +96,8 @@ void PerfettoWriter::add_exit(const Exit& exit) {
             {"args", std::move(args)}}));
 }
 
-void PerfettoWriter::finish(const TraceFacts& facts) {
+void PerfettoWriter::finish(const TraceFacts& facts, const TraceAnalysis& /*analysis*/,
+                            const TraceSymbols& /*symbols*/) {
   for (auto& [id, call] : std::exchange(open_, {})) {  // that did not return
     open_[id] = call;
     end_call({.id = id, .cpu = call.cpu, .ns = last_ns_});

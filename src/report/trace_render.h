@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "report/formats.h"
 #include "trace/analysis.h"
 #include "trace/facts.h"
 #include "trace/symbols.h"
@@ -26,15 +27,14 @@ std::string render_trace_html(const TraceFacts& facts, const TraceAnalysis& anal
 // Chrome's Trace Event Format in JSON, which the Perfetto UI opens
 // (https://perfetto.dev/docs/faq, "How do I open Chrome JSON traces"): a track for each CPU, the
 // module's calls as slices on it, exits as instants. Written event by event, in constant memory.
-class PerfettoWriter {
+class PerfettoWriter : public TraceWriter {
  public:
-  // `write` gets the text in pieces.
   explicit PerfettoWriter(std::function<void(std::string_view)> write) : write_(std::move(write)) {}
 
-  // `symbols` must outlive the sink, and this.
-  TraceSink sink(const TraceSymbols& symbols);
-  // The end of the text; nothing may come after.
-  void finish(const TraceFacts& facts);
+  bool wants_events() const override { return true; }
+  TraceSink sink(const TraceSymbols& symbols) override;
+  void finish(const TraceFacts& facts, const TraceAnalysis& analysis,
+              const TraceSymbols& symbols) override;
 
  private:
   void add(std::string_view event);

@@ -91,7 +91,7 @@ TEST_F(TraceRenderTest, PerfettosTraceHasATrackForEachCpu) {
   std::string text;
   PerfettoWriter writer([&](std::string_view piece) { text += piece; });
   feed_hostile_events(writer.sink(symbols_));
-  writer.finish(facts_);
+  writer.finish(facts_, analysis_, symbols_);
   const auto trace = json::parse(text);
   std::map<std::string, std::vector<json>> by_phase;
   for (const auto& event : trace["traceEvents"]) {
@@ -120,7 +120,7 @@ TEST_F(TraceRenderTest, AnEmptyTraceIsOne) {
   std::string text;
   PerfettoWriter writer([&](std::string_view piece) { text += piece; });
   [[maybe_unused]] const auto sink = writer.sink(symbols_);
-  writer.finish(facts_);
+  writer.finish(facts_, analysis_, symbols_);
   EXPECT_TRUE(json::parse(text)["traceEvents"].is_array());
 }
 

@@ -2,31 +2,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <tuple>
 #include <vector>
 
 #include "base/text.h"
 #include "report/trace_render.h"
+#include "trace/ways.h"
 
 namespace kobox {
 namespace {
-
-std::string shown(const TraceAnalysis::Target& target) {
-  const auto* direction = target.is_write ? "write" : "read";
-  const auto device =
-      target.region.empty() ? std::string() : fmt::format(" ({})", printable(target.region));
-  switch (target.space) {
-    case Exit::Space::port:
-      return fmt::format("{} port {:#x}{}", direction, target.address, device);
-    case Exit::Space::memory:
-      return fmt::format("{} memory {:#x}{}", direction, target.address, device);
-    case Exit::Space::msr:
-      return fmt::format("{} MSR {:#x}", direction, target.address);
-    case Exit::Space::none:
-      break;
-  }
-  return "";
-}
 
 // Pointers to a map's entries, the greatest first.
 template <typename Map, typename Key>
@@ -44,19 +27,6 @@ std::string microseconds(std::uint64_t ns) {
 
 double percent(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-}
-
-// What an exit is of: its reason, or what it is for where it says so. Without the single
-// instruction, which is more than a reader asks for.
-using Way = std::tuple<std::uint64_t, std::uint64_t, std::string>;
-std::map<Way, std::uint64_t> ways_of(const TraceAnalysis& analysis) {
-  std::map<Way, std::uint64_t> ways;
-  for (const auto& [path, count] : analysis.paths()) {
-    if (path.function == 0) continue;
-    const bool targeted = path.target.space != Exit::Space::none;
-    ways[{path.function, path.via, targeted ? shown(path.target) : path.reason}] += count;
-  }
-  return ways;
 }
 
 class TerminalTrace {
@@ -123,14 +93,10 @@ class TerminalTrace {
   }
 
   void ways() {
-    const auto ways = ways_of(analysis_);
+    const auto ways = ways_of(analysis_, symbols_);
     if (ways.empty()) return;
     add("\nwhat {}\n", kvm_ ? "they were left for" : "they accessed");
-    for (const auto* row : by_size(ways, [](auto count) { return count; })) {
-      const auto& [function, via, what] = row->first;
-      add("  {:>7}  {:<44} by {}{}\n", row->second, what, symbols_.name(function),
-          via != 0 ? " through " + symbols_.name(via) : ", by itself");
-    }
+    for (const auto& way : ways) add("  {:>7}  {:<44} {}\n", way.count, way.what, origin(way));
   }
 
   void targets() {
@@ -138,7 +104,7 @@ class TerminalTrace {
     add("\nall accesses\n");
     for (const auto* row : by_size(analysis_.targets(), [](const auto& d) { return d.count(); }))
       add("  {:>7}  {:>5.1f} %  {}\n", row->second.count(),
-          percent(row->second.count(), analysis_.exits().count()), shown(row->first));
+          percent(row->second.count(), analysis_.exits().count()), to_string(row->first));
   }
 
   void events() {

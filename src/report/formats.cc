@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "report/formats.h"
+
+#include <array>
+
+#include "report/trace_render.h"
+
+namespace kobox {
+namespace {
+
+using Write = std::function<void(std::string_view)>;
+
+constexpr std::array k_report_formats = {
+    ReportFormat{"terminal", render_terminal},
+    ReportFormat{"json", [](const Report& report, Color) { return render_json(report); }},
+    ReportFormat{"junit", [](const Report& report, Color) { return render_junit(report); }},
+    ReportFormat{"ktap", [](const Report& report, Color) { return render_ktap(report); }},
+};
+
+// A text that is made at the end, of the analysis.
+template <std::string (*render)(const TraceFacts&, const TraceAnalysis&, const TraceSymbols&)>
+class WholeTrace : public TraceWriter {
+ public:
+  explicit WholeTrace(Write write) : write_(std::move(write)) {}
+  void finish(const TraceFacts& facts, const TraceAnalysis& analysis,
+              const TraceSymbols& symbols) override {
+    write_(render(facts, analysis, symbols));
+  }
+
+ private:
+  Write write_;
+};
+
+template <class Writer>
+std::unique_ptr<TraceWriter> make(Write write) {
+  return std::make_unique<Writer>(std::move(write));
+}
+
+constexpr std::array k_trace_formats = {
+    TraceFormat{"terminal", make<WholeTrace<render_trace_terminal>>},
+    TraceFormat{"json", make<WholeTrace<render_trace_json>>},
+    TraceFormat{"html", make<WholeTrace<render_trace_html>>},
+    TraceFormat{"perfetto", make<PerfettoWriter>},
+};
+
+}  // namespace
+
+std::span<const ReportFormat> report_formats() { return k_report_formats; }
+std::span<const TraceFormat> trace_formats() { return k_trace_formats; }
+
+}  // namespace kobox
