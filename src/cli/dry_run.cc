@@ -11,23 +11,11 @@
 #include "kernel/cache.h"
 
 namespace kobox {
-namespace {
-
-Accel likely_accel(AccelWish wish, const LabOptions& lab, const Kernel& kernel,
-                   const std::filesystem::path& qemu) {
-  if (wish == AccelWish::kvm) return Accel::kvm;
-  if (wish == AccelWish::tcg || kvm_obstacle()) return Accel::tcg;
-  const auto known = AccelMemory(lab.cache, kernel.identity, qemu).recall();
-  return known ? known->accel : Accel::tcg;
-}
-
-}  // namespace
 
 Result<> print_dry_run(LabOptions lab, const Project& project,
                        const std::vector<std::string>& selectors, AccelWish accel,
                        StatusLine& status) {
   lab.network = Network::forbidden;
-  KOBOX_TRY(const auto qemu, find_qemu());
   for (const auto& selector : selectors) {
     KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
     if (project.build == BuildWhere::guest) {
@@ -50,7 +38,9 @@ Result<> print_dry_run(LabOptions lab, const Project& project,
       KOBOX_TRY(prepared.initramfs, initramfs_path(kernel, lab.cache));
     }
     const auto spec = guest_spec(project, prepared, lab.state / "runs/run.XXXXXX");
-    const auto machine = machine_spec(spec, likely_accel(accel, lab, kernel, qemu));
+    KOBOX_TRY(const auto qemu, find_qemu(*kernel.arch));
+    KOBOX_TRY(const auto known, settled_accel(kernel, accel, lab.cache));
+    const auto machine = machine_spec(spec, known ? known->accel : Accel::tcg);
     status.print(qemu_command(qemu, machine).to_string() + "\n");
   }
   return {};

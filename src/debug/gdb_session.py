@@ -41,7 +41,7 @@ def quoted(path):
 
 
 def read_memory(address, length):
-    # $rdi is a signed number to GDB.
+    # A register is a signed number to GDB.
     return gdb.selected_inferior().read_memory(address & 0xFFFFFFFFFFFFFFFF, length).tobytes()
 
 
@@ -133,7 +133,7 @@ class AtEntry(gdb.Breakpoint):
         self.callback = callback
 
     def stop(self):
-        module = int(gdb.parse_and_eval("$rdi"))
+        module = int(gdb.parse_and_eval("$" + self.tracker.facts["first_argument"]))
         if self.tracker.is_ours(module):
             self.callback(module)
         return False
@@ -168,7 +168,7 @@ def ignore_stray_traps():
 
 def set_up(facts):
     quietly("set breakpoint pending on")
-    quietly("set architecture i386:x86-64")
+    quietly("set architecture " + facts["architecture"])
     if gdb.parameter("filename-display") == "relative":  # the user has no wish of their own
         quietly("set filename-display basename")
     ignore_stray_traps()

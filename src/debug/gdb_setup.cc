@@ -120,6 +120,8 @@ Result<fs::path> write_gdb_setup(const fs::path& folder, const GdbSetup& setup,
   json facts = {{"kernel", setup.kernel_symbols.string()},
                 {"offset", setup.kernel_offset},
                 {"server", setup.server},
+                {"architecture", kernel.arch->gdb},
+                {"first_argument", kernel.arch->argument_register},
                 {"breakpoints", setup.breakpoints}};
   if (module != nullptr) {
     const auto ko = folder / module->ko.filename();

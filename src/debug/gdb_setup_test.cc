@@ -101,6 +101,8 @@ TEST_F(GdbSetupTest, WithoutAModuleItIsTheKernelAlone) {
   EXPECT_EQ(facts(write_gdb_setup(path() / "gdb", setup, {}, nullptr, {})),
             Json({{"kernel", "/cache/kernel.elf"},
                   {"offset", 0xffffffffff000000},
+                  {"architecture", "i386:x86-64"},
+                  {"first_argument", "rdi"},
                   {"server", ":1234"},
                   {"breakpoints", {"dev_open", "f.c:3 if n == 2"}}}));
   EXPECT_THAT(read_file(path() / "gdb/gdb_session.py").value(), HasSubstr("\nset_up(kobox)\n"));

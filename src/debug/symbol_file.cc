@@ -81,8 +81,9 @@ Symbols make_symbols(const std::vector<KernelSymbol>& all,
 // Writes an ELF file section by section; what is handed to it must live until finish().
 class ElfWriter {
  public:
-  static Result<ElfWriter> open(const fs::path& path) {
+  static Result<ElfWriter> open(const fs::path& path, std::uint16_t machine) {
     ElfWriter writer;
+    writer.machine_ = machine;
     writer.file_ = Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (!writer.file_) return fail_errno("cannot write {}", path.string());
     ::elf_version(EV_CURRENT);
@@ -123,7 +124,7 @@ class ElfWriter {
     ::gelf_getehdr(elf_.get(), &elf);
     elf.e_ident[EI_DATA] = ELFDATA2LSB;
     elf.e_type = ET_EXEC;
-    elf.e_machine = EM_X86_64;
+    elf.e_machine = machine_;
     elf.e_version = EV_CURRENT;
     elf.e_shstrndx = static_cast<Elf64_Half>(::elf_ndxscn(scn));
     ::gelf_update_ehdr(elf_.get(), &elf);
@@ -133,6 +134,7 @@ class ElfWriter {
   }
 
  private:
+  std::uint16_t machine_ = EM_NONE;
   Fd file_;
   std::unique_ptr<Elf, int (*)(Elf*)> elf_{nullptr, ::elf_end};
   std::string names_ = std::string(1, '\0');
@@ -148,7 +150,7 @@ Result<> write_symbol_file(const fs::path& vmlinux, const fs::path& to) {
   const auto symbols = make_symbols(all, sections);
   const auto frames = make_debug_frame(symbols.functions, rows);
 
-  KOBOX_TRY(auto writer, ElfWriter::open(to));
+  KOBOX_TRY(auto writer, ElfWriter::open(to, image.machine()));
   for (const auto* section : sections) {
     GElf_Shdr header = {.sh_type = SHT_NOBITS, .sh_flags = section->flags};
     header.sh_addr = section->address;

@@ -146,7 +146,7 @@ Result<std::optional<AccelDecision>> settled_accel(const Kernel& kernel, AccelWi
   const auto obstacle = kvm_obstacle();
   if (obstacle && wish == AccelWish::automatic) return AccelDecision{Accel::tcg, *obstacle};
   if (obstacle) return fail(ErrorKind::environment, "{}", kvm_advice(*obstacle));
-  KOBOX_TRY(const auto qemu, find_qemu());
+  KOBOX_TRY(const auto qemu, find_qemu(*kernel.arch));
   auto known = AccelMemory(cache, kernel.identity, qemu).recall();
   if (wish == AccelWish::automatic) return known;
   if (known && known->accel == Accel::tcg)
@@ -156,7 +156,7 @@ Result<std::optional<AccelDecision>> settled_accel(const Kernel& kernel, AccelWi
 
 Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& spec, AccelWish wish,
                                const std::filesystem::path& cache) {
-  KOBOX_TRY(const auto qemu, find_qemu());
+  KOBOX_TRY(const auto qemu, find_qemu(*spec.kernel.arch));
   KOBOX_TRY(auto decision, settled_accel(spec.kernel, wish, cache));
   const AccelMemory memory(cache, spec.kernel.identity, qemu);
   if (!decision && spec.disk && !spec.disk->kept_layer.empty()) {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "arch/arch.h"
 #include "base/files.h"
 #include "base/text.h"
 
@@ -25,7 +26,7 @@ cd /sys/kernel/tracing || exit 1
 grep -qw function_graph available_tracers || { echo "its kernel has no function_graph tracer" >&2; exit 1; }
 echo 0 > tracing_on
 echo nop > current_tracer
-echo x86-tsc > trace_clock || exit 1
+echo "$CLOCK" > trace_clock || exit 1
 echo "$BUFFER" > buffer_size_kb
 echo ":mod:$MODULE" > set_ftrace_filter || exit 1
 while read name; do echo "$name" >> set_ftrace_filter; done < /run/kobox-called 2> /dev/null
@@ -77,8 +78,8 @@ Result<FunctionTracing> FunctionTracing::prepare(AgentClient& agent, const Spec&
   FunctionTracing tracing(agent, spec);
   KOBOX_CHECK(agent.put(k_functions, list_of(spec.functions), 0600));
   KOBOX_CHECK(agent.put(k_called, list_of(spec.called), 0600));
-  KOBOX_CHECK(tracing.shell(
-      fmt::format("MODULE={} BUFFER={}\n{}", spec.module, spec.buffer >> 10, k_prepare)));
+  KOBOX_CHECK(tracing.shell(fmt::format("MODULE={} BUFFER={} CLOCK={}\n{}", spec.module,
+                                        spec.buffer >> 10, default_arch().trace_clock, k_prepare)));
   return tracing;
 }
 

@@ -20,9 +20,10 @@ constexpr Duration k_wake_limit = 10s;
 constexpr std::size_t k_max_console = std::size_t{4} << 20;
 
 // Sources: Documentation/admin-guide/kernel-parameters.txt.
-std::string kernel_command_line(Accel accel, bool disk) {
-  std::string line =
-      "console=ttyS0 quiet "
+std::string kernel_command_line(const Arch& arch, Accel accel, bool disk) {
+  std::string line = fmt::format("console={} ", arch.console);
+  line +=
+      "quiet "
       "panic=-1 "         // reset at once; QEMU's -no-reboot makes that the machine's end
       "nokaslr "          // modules and kernel where their symbols say
       "mitigations=off "  // the guest is thrown away; translation and boot are faster
@@ -33,8 +34,7 @@ std::string kernel_command_line(Accel accel, bool disk) {
       "kfence.sample_interval=100 "  // Debian builds KFENCE in from 6.12, switched off
       "rdinit=/init";
   if (disk) line += " root=/dev/vda1 rw";
-  // The kernel's check of the timer's routing and of the TSC only cost time under emulation.
-  if (accel == Accel::tcg) line += " tsc=reliable no_timer_check";
+  if (accel == Accel::tcg) line += arch.emulated_parameters;
   return line;
 }
 
@@ -44,9 +44,10 @@ MachineSpec machine_spec(const GuestSpec& spec, Accel accel) {
   const bool boots_itself = spec.disk && spec.disk->boot == BootFrom::disk;
   // The layers have no numbers yet: two of them, as a machine that is no fork has.
   const std::vector<int> layers(spec.disk ? 2 : 0, -1);
-  return {.kernel = boots_itself ? "" : spec.kernel.boot_image(),
+  return {.arch = spec.kernel.arch,
+          .kernel = boots_itself ? "" : spec.kernel.boot_image(),
           .initramfs = spec.initramfs,
-          .command_line = kernel_command_line(accel, spec.disk.has_value()),
+          .command_line = kernel_command_line(*spec.kernel.arch, accel, spec.disk.has_value()),
           .memory = spec.memory,
           .cpus = spec.cpus,
           .accel = accel,

@@ -36,7 +36,7 @@ std::string host_cpu() {
 
 // What a template was made from, but for the accelerator, which may be found out only then.
 Result<std::string> base_key(const GuestSpec& spec) {
-  KOBOX_TRY(const auto qemu, find_qemu());
+  KOBOX_TRY(const auto qemu, find_qemu(*spec.kernel.arch));
   Digest digest;
   digest.add(k_format).add(spec.kernel.identity);
   KOBOX_CHECK(digest.add_file(qemu));

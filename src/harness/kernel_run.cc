@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "arch/arch.h"
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/text.h"
@@ -57,7 +58,7 @@ class KernelRun {
         progress_(shared.progress),
         finished_(tests_.size()) {
     result_.kernel = selector_;
-    result_.arch = "x86_64";
+    result_.arch = default_arch().name;
   }
 
   Result<KernelDone> go() {

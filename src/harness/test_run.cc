@@ -6,6 +6,7 @@
 #include <iterator>
 #include <thread>
 
+#include "arch/arch.h"
 #include "base/files.h"
 #include "base/regex.h"
 #include "harness/kernel_run.h"
@@ -52,7 +53,7 @@ Result<std::vector<TestSpec>> select_tests(const Project& project, const std::st
 
 Result<Report> run_tests(const TestOptions& options, Progress& progress, TestObserver& observer) {
   KOBOX_TRY(const auto tests, select_tests(options.project, options.filter));
-  KOBOX_CHECK(find_qemu());
+  KOBOX_CHECK(find_qemu(default_arch()));
   const auto count = options.selectors.size();
   const int jobs = options.jobs > 0 ? options.jobs : default_jobs(options.project);
   SharedRun shared(options, tests, progress, observer, jobs);

@@ -24,7 +24,6 @@ using ::testing::Not;
 DiskRecipe recipe() {
   return {.packages = {"vim", "tcc"},
           .kernel = {.release = "6.1.0-9-cloud-amd64",
-                     .arch = "x86_64",
                      .version = "6.1.99-1",
                      .vmlinuz = {},
                      .vmlinux = {},

@@ -68,10 +68,10 @@ std::string grub_menu(const DiskRecipe& recipe) {
       "set timeout=1\n"
       "menuentry \"Debian, Linux {0}\" {{\n"
       "  search --no-floppy --fs-uuid --set=root {1}\n"
-      "  linux /boot/vmlinuz-{0} root=UUID={1} rw nokaslr console=tty0 console=ttyS0\n"
+      "  linux /boot/vmlinuz-{0} root=UUID={1} rw nokaslr console=tty0 console={2}\n"
       "  initrd /boot/initrd.img-{0}\n"
       "}}\n",
-      recipe.kernel.release, k_disk_uuid);
+      recipe.kernel.release, k_disk_uuid, recipe.kernel.arch->console);
 }
 
 DiskFile file(std::string path, std::string_view content, unsigned mode = 0644) {

@@ -62,7 +62,7 @@ class InitramfsTest : public ::testing::Test {
   fs::path agent() const { return folder_.path() / "agent"; }
   fs::path cache() const { return folder_.path() / "cache"; }
   static Kernel kernel(const std::string& identity = "an identity") {
-    return {.release = "6.1.0-fake", .arch = "x86_64", .identity = identity};
+    return {.release = "6.1.0-fake", .identity = identity};
   }
   // A PATH in which only this program is, named busybox.
   void only_busybox(std::string_view bytes) {

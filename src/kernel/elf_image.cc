@@ -14,12 +14,16 @@ namespace kobox {
 struct ElfImage::Impl {
   Fd file;
   std::unique_ptr<Elf, int (*)(Elf*)> elf{nullptr, ::elf_end};
+  std::uint16_t machine = EM_NONE;
   std::vector<ElfSection> sections;
 
   bool read_sections();
 };
 
 bool ElfImage::Impl::read_sections() {
+  GElf_Ehdr file_header;
+  if (::gelf_getehdr(elf.get(), &file_header) == nullptr) return false;
+  machine = file_header.e_machine;
   std::size_t names = 0;
   if (::elf_getshdrstrndx(elf.get(), &names) != 0) return false;
   for (Elf_Scn* scn = ::elf_nextscn(elf.get(), nullptr); scn != nullptr;
@@ -56,6 +60,8 @@ Result<ElfImage> ElfImage::open(const std::filesystem::path& path) {
     return fail(ErrorKind::environment, "{} is no readable 64-bit ELF file", path.string());
   return ElfImage(std::move(impl));
 }
+
+std::uint16_t ElfImage::machine() const { return impl_->machine; }
 
 const std::vector<ElfSection>& ElfImage::sections() const { return impl_->sections; }
 

@@ -32,6 +32,8 @@ class ElfImage {
   ElfImage& operator=(ElfImage&&) noexcept;
   ~ElfImage();
 
+  // Whose code it is: e_machine (elf(5)).
+  std::uint16_t machine() const;
   // In the file's order; their bytes live as long as this.
   const std::vector<ElfSection>& sections() const;
   const ElfSection* find(std::string_view name) const;  // nullptr if there is none

@@ -52,7 +52,6 @@ Result<StoredKernel> finish(const fs::path& folder, const KernelPackages& packag
   StoredKernel stored{.suite = packages.suite};
   auto& kernel = stored.kernel;
   kernel.release = release;
-  kernel.arch = "x86_64";
   kernel.version = packages.version;
   kernel.vmlinuz = folder / "vmlinuz";
   kernel.vmlinux = folder / "vmlinux";

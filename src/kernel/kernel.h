@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <string>
 
+#include "arch/arch.h"
+
 namespace kobox {
 
 struct Kernel {
   std::string release;  // as uname -r says: "6.1.0-56-cloud-amd64"
-  std::string arch;     // "x86_64"
+  const Arch* arch = &default_arch();
   std::string version;  // the Debian package's version, "" for a path or the host's kernel
   std::filesystem::path vmlinuz;  // the bzImage
   std::filesystem::path vmlinux;  // unpacked ELF file

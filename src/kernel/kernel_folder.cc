@@ -74,7 +74,11 @@ Result<StoredKernel> from_json(const fs::path& folder, const json& object) {
   StoredKernel stored;
   auto& kernel = stored.kernel;
   kernel.release = object.at("release");
-  kernel.arch = object.at("arch");
+  const std::string arch = object.at("arch");
+  kernel.arch = find_arch(arch);
+  if (kernel.arch == nullptr)
+    return fail(ErrorKind::environment, "{} is of an unknown architecture, '{}'", k_json,
+                printable(arch));
   kernel.version = object.at("version");
   kernel.pvh = object.at("pvh");
   kernel.compiler = object.at("compiler");
@@ -101,7 +105,7 @@ Result<> save_kernel(const std::filesystem::path& folder, StoredKernel& stored) 
   stored.bytes = disk_usage(folder);
   const json object = {{"schema", k_schema},
                        {"release", kernel.release},
-                       {"arch", kernel.arch},
+                       {"arch", kernel.arch->name},
                        {"version", kernel.version},
                        {"suite", stored.suite},
                        {"pvh", kernel.pvh},

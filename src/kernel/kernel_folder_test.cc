@@ -18,7 +18,6 @@ class KernelFolderTest : public FolderTest {
     write("k/vmlinux", "elf");
     write("k/modules/kernel/a.ko", "module");
     stored_.kernel = {.release = "6.1.0-56-amd64",
-                      .arch = "x86_64",
                       .vmlinuz = path() / "k/vmlinuz",
                       .vmlinux = path() / "k/vmlinux",
                       .pvh = true,

@@ -73,7 +73,7 @@ Result<Kernel> local_kernel(const std::filesystem::path& image,
                 image.string());
   KOBOX_TRY(const auto bytes, read_file(image, k_max_image));
   const auto action = "reading the kernel image " + image.string();
-  Kernel kernel{.arch = "x86_64"};
+  Kernel kernel;
   KOBOX_TRY_WHILE(action, kernel.release, bzimage_release(bytes));
   const auto digest = Digest().add(bytes).hex();
   const auto folder = kernels / "by-content" / digest;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "arch/arch.h"
 #include "base/child.h"
 #include "base/text.h"
 #include "vm/machine.h"
@@ -56,9 +57,8 @@ Result<ChosenEvents> read_events_file(std::string_view text, const std::string& 
     const bool in_kvm = choose(pattern, kvm_tracepoints(), take, chosen.kvm);
     if (!in_qemu && !in_kvm)
       return fail(ErrorKind::usage,
-                  "{}:{}: neither QEMU nor KVM has an event '{}'{}; qemu-system-x86_64 -trace help "
-                  "lists QEMU's",
-                  file, i + 1, printable(pattern), suggestion(pattern, qemu));
+                  "{}:{}: neither QEMU nor KVM has an event '{}'{}; {} -trace help lists QEMU's",
+                  file, i + 1, printable(pattern), suggestion(pattern, qemu), default_arch().qemu);
   }
   if (chosen.qemu.empty() && chosen.kvm.empty())
     return fail(ErrorKind::usage,
@@ -69,7 +69,7 @@ Result<ChosenEvents> read_events_file(std::string_view text, const std::string& 
 }
 
 Result<std::vector<std::string>> qemu_events() {
-  KOBOX_TRY(const auto qemu, find_qemu());
+  KOBOX_TRY(const auto qemu, find_qemu(default_arch()));
   KOBOX_TRY(const auto listed, run_command({.argv = {qemu.string(), "-trace", "help"}},
                                            {.deadline = Deadline::after(10s)}));
   std::vector<std::string> names;

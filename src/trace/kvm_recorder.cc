@@ -18,6 +18,7 @@
 
 #include <x86intrin.h>
 
+#include "arch/arch.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "trace/host_records.h"
@@ -205,8 +206,9 @@ Result<KvmRecorder> KvmRecorder::make(const std::set<std::string>& tracepoints,
   }
   instance.folder = folder;
   tracefs_trace_off(instance.handle);
-  if (tracefs_instance_file_write(instance.handle, "trace_clock", "x86-tsc") < 0)
-    return fail(ErrorKind::environment, "the host's tracing has no clock x86-tsc");
+  const std::string clock(default_arch().trace_clock);
+  if (tracefs_instance_file_write(instance.handle, "trace_clock", clock.c_str()) < 0)
+    return fail(ErrorKind::environment, "the host's tracing has no clock {}", clock);
   tracefs_instance_set_buffer_size(instance.handle, buffer >> 10, -1);
   KOBOX_CHECK(instance.choose(tracepoints));
   return recorder;

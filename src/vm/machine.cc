@@ -45,12 +45,11 @@ void add_disk(CommandLine& command, std::size_t layers, bool kept) {
 
 }  // namespace
 
-Result<std::filesystem::path> find_qemu() {
-  constexpr const char* k_name = "qemu-system-x86_64";
-  if (auto found = find_program(k_name)) return *found;
+Result<std::filesystem::path> find_qemu(const Arch& arch) {
+  if (auto found = find_program(arch.qemu)) return *found;
   return fail(ErrorKind::environment,
-              "{} is not installed or not in PATH; on Debian: apt-get install qemu-system-x86",
-              k_name);
+              "{} is not installed or not in PATH; on Debian: apt-get install {}", arch.qemu,
+              arch.qemu_package);
 }
 
 CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& spec) {
@@ -65,18 +64,14 @@ CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& s
       "none",
       "-sandbox",
       "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-      // What a module's test does not need is left out: each device costs the kernel's boot. Of
-      // q35 the kernel reads the interrupt routing as a table; the pc's is a program (_PRT in
-      // QEMU's hw/i386/acpi-build.c) that takes TCG a tenth of a second.
       "-machine",
-      "q35,usb=off,sata=off,smbus=off,vmport=off,hpet=off,graphics=off,mem-merge=off,dump-guest-"
-      "core=off",
+      std::string(spec.arch->machine),
       "-accel",
       kvm                                   ? "kvm"
       : spec.tcg_threads == TcgThreads::one ? "tcg,thread=single"
                                             : "tcg,thread=multi",
       "-cpu",
-      kvm ? "host" : "max",
+      kvm ? "host" : std::string(spec.arch->emulated_cpu),
       "-smp",
       std::to_string(spec.cpus),
       "-m",
@@ -136,7 +131,7 @@ CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& s
 
 Result<std::unique_ptr<Machine>> Machine::start(EventLoop& loop, const MachineSpec& spec,
                                                 Channel::Sink on_console, Channel::Sink on_agent) {
-  KOBOX_TRY(const auto qemu, find_qemu());
+  KOBOX_TRY(const auto qemu, find_qemu(*spec.arch));
   KOBOX_TRY(auto monitor, make_socket_pair());
   KOBOX_TRY(auto agent, make_socket_pair());
   KOBOX_TRY(auto console, make_pipe());

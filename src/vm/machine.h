@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "arch/arch.h"
 #include "base/child.h"
 #include "base/result.h"
 #include "vm/accel.h"
@@ -54,6 +55,7 @@ struct Tracing {
 };
 
 struct MachineSpec {
+  const Arch* arch = &default_arch();
   std::filesystem::path kernel;  // what -kernel gets; empty: the disk's own boot loader
   std::filesystem::path initramfs;
   std::string command_line;  // the kernel's
@@ -80,8 +82,8 @@ inline constexpr int k_console_fd = 5;
 inline constexpr int k_memory_fd = 6;
 inline constexpr int k_disk_fd = 7;  // and those that follow
 
-// The QEMU binary; ErrorKind::environment says which package has it.
-Result<std::filesystem::path> find_qemu();
+// The QEMU binary for an architecture; ErrorKind::environment says which package has it.
+Result<std::filesystem::path> find_qemu(const Arch& arch);
 // The exact command line, as --dry-run prints it.
 CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& spec);
 

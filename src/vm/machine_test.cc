@@ -173,7 +173,7 @@ TEST_F(MachineTest, QemuThatRefusesNegotiation) {
 TEST_F(MachineTest, WithoutQemuThePackageIsNamed) {
   const std::string path = std::getenv("PATH");
   ::setenv("PATH", qemu_.folder().c_str(), 1);
-  const auto found = find_qemu();
+  const auto found = find_qemu(default_arch());
   const auto machine = start();
   ::setenv("PATH", path.c_str(), 1);
   ASSERT_FALSE(found);

@@ -3,6 +3,7 @@
 
 #include <sys/statvfs.h>
 
+#include "arch/arch.h"
 #include "base/child.h"
 #include "base/files.h"
 #include "base/text.h"
@@ -20,7 +21,7 @@ Finding from(const char* what, const Result<fs::path>& found) {
   return {Grade::missing, what, found.error().message()};
 }
 
-Finding tool(const char* what, const char* program, const char* package,
+Finding tool(const char* what, std::string_view program, std::string_view package,
              const std::vector<std::string>& version_words) {
   const auto found = find_program(program);
   if (!found)
@@ -60,7 +61,7 @@ std::vector<Finding> examine_host(const fs::path& cache, const fs::path& state) 
   const fs::path keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
   std::error_code ignored;
   return {
-      tool("QEMU", "qemu-system-x86_64", "qemu-system-x86", {"--version"}),
+      tool("QEMU", default_arch().qemu, default_arch().qemu_package, {"--version"}),
       kvm(),
       from("agent", find_agent()),
       from("busybox", find_busybox()),

@@ -49,7 +49,7 @@ Error explain(Error error) {
   if (error.message().find("-plugin: invalid option") == std::string::npos) return error;
   return Error(ErrorKind::environment,
                "this QEMU takes no plugins (it was built without --enable-plugins), by which a "
-               "trace under TCG knows the module's functions; Debian's qemu-system-x86 does");
+               "trace under TCG knows the module's functions; Debian's QEMU does");
 }
 
 TraceSink both(TraceSink one, TraceSink other) {
