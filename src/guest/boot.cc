@@ -8,132 +8,197 @@
 namespace kobox {
 namespace {
 
-std::string today() {
+constexpr const char* k_no_boot = "/dev/kvm opens but does not boot this kernel";
+
+// When: ", found 2026-01-31".
+std::string found() {
   const std::time_t now = std::time(nullptr);
   std::tm parts = {};
   ::localtime_r(&now, &parts);
-  char text[16];
-  std::strftime(text, sizeof text, "%Y-%m-%d", &parts);
+  char text[24];
+  std::strftime(text, sizeof text, ", found %Y-%m-%d", &parts);
   return text;
 }
 
-BootFailure describe_failure(Guest& guest, const Error& error, const GuestSpec& spec) {
-  BootFailure failure{
-      .message = "", .console = guest.console(), .console_log = guest.console_log()};
-  const auto& end = guest.machine().end();
-  if (end) {
+std::string timeout_message(Guest& guest, const GuestSpec& spec) {
+  const auto where = where_it_stands(guest);
+  return fmt::format("the kernel did not reach kobox's agent within its boot limit of {} s{}{}{}",
+                     spec.boot_limit.count() / 1000,
+                     guest.console().empty() ? "; its console stayed silent" : "",
+                     where.empty() ? "" : "; ", where);
+}
+
+// Of a guest that is over, or whose time is.
+BootFailure describe_failure(Guest& guest, const GuestSpec& spec) {
+  BootFailure failure{.console_log = guest.console_log()};
+  if (const auto& end = guest.machine().end()) {
     failure.message = fmt::format("the machine ended while it booted: {}", end->message);
     failure.host_at_fault =
         end->cause == MachineEnd::Cause::killed || end->cause == MachineEnd::Cause::failed;
-  } else if (error.kind() == ErrorKind::timeout) {
-    failure.silent = !kernel_has_spoken(failure.console);
-    const auto where = where_it_stands(guest);
-    failure.message =
-        fmt::format("the kernel did not reach kobox's agent within its boot limit of {} s{}{}{}",
-                    spec.boot_limit.count() / 1000,
-                    guest.console().empty() ? "; its console stayed silent" : "",
-                    where.empty() ? "" : "; ", where);
+  } else if (const auto full = guest.out_of_disk()) {
+    failure.message = full->message();
+    failure.host_at_fault = true;
+  } else if (const auto& broken = guest.agent().broken()) {
+    failure.message = broken->message();
   } else {
-    failure.message = error.message();
+    failure.message = timeout_message(guest, spec);
+    failure.silent = !kernel_has_spoken(guest.console());
   }
+  failure.console = guest.console();
   return failure;
 }
 
-bool arrived_or_over(Guest& guest) {
-  return guest.agent().ready() || guest.agent().broken() || guest.machine().end();
+bool arrived(Guest& guest) { return guest.agent().ready(); }
+bool over(Guest& guest) {
+  return guest.agent().broken() || guest.machine().end() || guest.out_of_disk();
 }
 
-// Of several processors under TCG one may run a translation of code that another has patched
-// meanwhile: QEMU before 8.1 locks a page only after it was translated. The kernel then meets a
-// breakpoint of its own patching (text_poke_bp in arch/x86/kernel/alternative.c) that it has
-// already taken away.
-bool fell_to_stale_translation(const BootFailure& failure, const GuestSpec& spec) {
-  return spec.cpus > 1 && failure.console.find("int3: ") != std::string::npos;
+// boot_guest's comment says why its processors take turns.
+GuestSpec while_booting(const GuestSpec& spec, Accel accel) {
+  auto booting = spec;
+  if (accel != Accel::tcg || spec.cpus == 1 || spec.tcg_threads == TcgThreads::one) return booting;
+  booting.tcg_threads = TcgThreads::one;
+  booting.kind_of_memory = GuestMemory::saveable;
+  return booting;
 }
 
-// Is it worth another try? One boot among thousands under TCG comes to nothing without a word.
-bool emulator_at_fault(const BootOutcome& outcome, const GuestSpec& spec, Accel accel) {
-  const auto* failure = std::get_if<BootFailure>(&outcome);
-  return failure != nullptr && accel == Accel::tcg &&
-         (failure->silent || fell_to_stale_translation(*failure, spec));
+// The agent has spoken: from here on the machine is the one that was asked for.
+Result<BootOutcome> hand_over(std::unique_ptr<Guest> guest, AccelDecision decision,
+                              TcgThreads threads) {
+  if (guest->spec().tcg_threads != threads) {
+    KOBOX_TRY(const bool changed, guest->change_threads(threads));
+    if (!changed) decision.reason += "; its processors take turns: QEMU cannot save this machine";
+  }
+  return BootedGuest{std::move(guest), std::move(decision)};
 }
 
 // One machine, one accelerator.
 Result<BootOutcome> boot_once(EventLoop& loop, const GuestSpec& spec, AccelDecision decision) {
-  KOBOX_TRY(auto guest, Guest::start(loop, spec, decision.accel));
-  auto waited =
-      loop.wait_until([&] { return arrived_or_over(*guest); }, Deadline::after(spec.boot_limit));
-  if (guest->agent().ready()) return BootedGuest{std::move(guest), std::move(decision)};
+  KOBOX_TRY(auto guest, Guest::start(loop, while_booting(spec, decision.accel), decision.accel));
+  const auto waited = loop.wait_until([&] { return arrived(*guest) || over(*guest); },
+                                      Deadline::after(spec.boot_limit));
+  if (arrived(*guest)) return hand_over(std::move(guest), std::move(decision), spec.tcg_threads);
   if (!waited && waited.error().kind() == ErrorKind::interrupted)
     return std::unexpected(waited.error());
-  const Error error = guest->agent().broken() ? *guest->agent().broken()
-                      : waited                ? Error(ErrorKind::tool, "the machine ended")
-                                              : waited.error();
-  return describe_failure(*guest, error, spec);
+  return describe_failure(*guest, spec);
 }
 
-// Once more if the emulator was at fault.
+// Once more if it came to nothing without a word: one boot among thousands under TCG does.
 Result<BootOutcome> boot_one(EventLoop& loop, const GuestSpec& spec, AccelDecision decision) {
   KOBOX_TRY(auto outcome, boot_once(loop, spec, decision));
-  if (!emulator_at_fault(outcome, spec, decision.accel)) return outcome;
-  const auto first = std::get<BootFailure>(outcome);
-  decision.reason += first.silent ? fmt::format("; a first boot stood still: {}", first.message)
-                                  : "; a first boot fell to an error of the emulator's";
+  const auto* first = std::get_if<BootFailure>(&outcome);
+  if (first == nullptr || decision.accel != Accel::tcg || !first->silent) return outcome;
+  decision.reason += fmt::format("; a first boot stood still: {}", first->message);
   return boot_once(loop, spec, std::move(decision));
 }
 
-// Both at once: the first that boots this kernel is the one that works.
-Result<BootOutcome> race(EventLoop& loop, const GuestSpec& spec, const AccelMemory& memory) {
-  GuestSpec kvm_spec = spec;
-  kvm_spec.folder = spec.folder / "kvm-probe";
-  std::error_code ignored;
-  std::filesystem::create_directories(kvm_spec.folder, ignored);
-  auto kvm = Guest::start(loop, kvm_spec, Accel::kvm);
-  if (!kvm) {
-    if (kvm.error().kind() == ErrorKind::interrupted) return std::unexpected(kvm.error());
-    const AccelDecision decision{
-        Accel::tcg,
-        fmt::format("/dev/kvm opens, but QEMU cannot use it: {}", kvm.error().message())};
-    memory.remember(decision);
-    return boot_one(loop, spec, decision);
+// Both accelerators at once. Either may fail to start, or end; the other then runs alone.
+class Race {
+ public:
+  using Runner = Result<std::unique_ptr<Guest>>;
+
+  Race(EventLoop& loop, const GuestSpec& spec)
+      : loop_(loop), spec_(spec), end_(Deadline::never()) {}
+
+  Result<BootOutcome> run(const AccelMemory& memory) {
+    KOBOX_CHECK(start());
+    KOBOX_CHECK(wait([&] { return has_arrived(kvm_) || has_arrived(tcg_); }));
+    if (has_arrived(tcg_)) KOBOX_CHECK(wait_for_kvm((*tcg_)->machine().cpu_time()));
+    if (has_arrived(kvm_)) {
+      AccelDecision decision{.accel = Accel::kvm, .reason = "/dev/kvm boots this kernel" + found()};
+      memory.remember(decision);
+      return hand_over(std::move(*kvm_), std::move(decision), spec_.tcg_threads);
+    }
+    if (has_arrived(tcg_)) {
+      return hand_over(std::move(*tcg_), why_not_kvm(memory), spec_.tcg_threads);
+    }
+    if (!tcg_) return std::unexpected(tcg_.error());
+    return describe_failure(**tcg_, spec_);
   }
-  KOBOX_TRY(auto tcg, Guest::start(loop, spec, Accel::tcg));
-  auto waited = loop.wait_until([&] { return (*kvm)->agent().ready() || arrived_or_over(*tcg); },
-                                Deadline::after(spec.boot_limit));
-  if ((*kvm)->agent().ready()) {
-    AccelDecision decision{Accel::kvm,
-                           fmt::format("/dev/kvm boots this kernel, found {}", today())};
-    memory.remember(decision);
-    return BootedGuest{std::move(*kvm), std::move(decision)};
+
+ private:
+  Result<> start() {
+    auto kvm_spec = spec_;
+    kvm_spec.folder = spec_.folder / "kvm-probe";
+    std::error_code ignored;
+    std::filesystem::create_directories(kvm_spec.folder, ignored);
+    kvm_ = Guest::start(loop_, kvm_spec, Accel::kvm);
+    if (is_interrupted(kvm_)) return std::unexpected(kvm_.error());
+    tcg_ = Guest::start(loop_, while_booting(spec_, Accel::tcg), Accel::tcg);
+    if (is_interrupted(tcg_)) return std::unexpected(tcg_.error());
+    end_ = Deadline::after(spec_.boot_limit);
+    return {};
   }
-  if (tcg->agent().ready()) {
-    const auto& end = (*kvm)->machine().end();
-    AccelDecision decision{
-        Accel::tcg,
-        end ? fmt::format("/dev/kvm opens, but QEMU gave up on it: {}; found {}", end->message,
-                          today())
-            : fmt::format("/dev/kvm opens but does not boot this kernel, found {}", today())};
-    memory.remember(decision);
-    return BootedGuest{std::move(tcg), std::move(decision)};
+  // Until the condition holds, or nothing can change any more; only an interrupt is an error.
+  Result<> wait(const std::function<bool()>& condition) {
+    auto waited =
+        loop_.wait_until([&] { return condition() || (is_over(kvm_) && is_over(tcg_)); }, end_);
+    if (waited || waited.error().kind() == ErrorKind::timeout) return {};
+    return waited;
   }
-  if (!waited && waited.error().kind() == ErrorKind::interrupted)
-    return std::unexpected(waited.error());
-  return describe_failure(
-      *tcg, waited ? Error(ErrorKind::tool, "the machine ended") : waited.error(), spec);
-}
+  // TCG has arrived. A host that is busy may only have kept KVM from running: it may use as much
+  // processor time as TCG has used.
+  Result<> wait_for_kvm(Duration tcg_time) {
+    return wait([&] {
+      if (has_arrived(kvm_) || is_over(kvm_)) return true;
+      had_its_share_ = (*kvm_)->machine().cpu_time() >= tcg_time;
+      return had_its_share_;
+    });
+  }
+  // Remembered only if it says something of KVM itself: a machine that was killed, whose disk is
+  // full or whose agent is of no use does not.
+  AccelDecision why_not_kvm(const AccelMemory& memory) {
+    AccelDecision decision{.accel = Accel::tcg, .reason = "", .kvm_only_slower = had_its_share_};
+    bool proved = true;
+    if (!kvm_) {
+      decision.reason = "/dev/kvm opens, but QEMU cannot use it: " + kvm_.error().message();
+      proved = kvm_.error().kind() == ErrorKind::environment;
+    } else if (const auto& end = (*kvm_)->machine().end()) {
+      decision.reason = "/dev/kvm opens, but QEMU gave up on it: " + end->message;
+      proved = end->cause != MachineEnd::Cause::killed;
+    } else if (is_over(kvm_)) {
+      decision.reason = "/dev/kvm opens, but its machine was of no use";
+      proved = false;
+    } else if (had_its_share_) {
+      decision.reason =
+          "/dev/kvm opens but did not boot this kernel in the processor time that TCG took";
+    } else {
+      decision.reason = k_no_boot;
+    }
+    decision.reason += found();
+    if (proved) memory.remember(decision);
+    return decision;
+  }
+
+  static bool has_arrived(const Runner& runner) { return runner && arrived(**runner); }
+  static bool is_over(const Runner& runner) { return !runner || over(**runner); }
+  static bool is_interrupted(const Runner& runner) {
+    return !runner && runner.error().kind() == ErrorKind::interrupted;
+  }
+
+  EventLoop& loop_;
+  const GuestSpec& spec_;
+  Deadline end_;
+  Runner kvm_, tcg_;
+  bool had_its_share_ = false;  // KVM, of the processor's time
+};
 
 std::string kvm_advice(const std::string& obstacle) {
   return fmt::format("--accel kvm: {}; use --accel tcg, or auto to let kobox choose", obstacle);
 }
 
-// Booted because it was asked for, with nothing known against it.
-Result<BootOutcome> boot_kvm(EventLoop& loop, const GuestSpec& spec, AccelDecision decision) {
+// Booted because it was asked for, with nothing known against it. What stands still for the whole
+// boot limit is not tried again.
+Result<BootOutcome> boot_kvm(EventLoop& loop, const GuestSpec& spec, AccelDecision decision,
+                             const AccelMemory& memory) {
   auto outcome = boot_one(loop, spec, std::move(decision));
   if (!outcome && outcome.error().kind() == ErrorKind::environment)
     return fail(ErrorKind::environment, "{}", kvm_advice(outcome.error().message()));
   if (outcome) {
-    if (auto* failure = std::get_if<BootFailure>(&*outcome))
+    if (auto* failure = std::get_if<BootFailure>(&*outcome)) {
       failure->message += "; this host's /dev/kvm may not run ordinary kernels: try --accel tcg";
+      if (failure->silent) memory.remember({.accel = Accel::tcg, .reason = k_no_boot + found()});
+    }
   }
   return outcome;
 }
@@ -142,16 +207,18 @@ Result<BootOutcome> boot_kvm(EventLoop& loop, const GuestSpec& spec, AccelDecisi
 
 Result<std::optional<AccelDecision>> settled_accel(const Kernel& kernel, AccelWish wish,
                                                    const std::filesystem::path& cache) {
-  if (wish == AccelWish::tcg) return AccelDecision{Accel::tcg, "asked for with --accel tcg"};
+  if (wish == AccelWish::tcg)
+    return AccelDecision{.accel = Accel::tcg, .reason = "asked for with --accel tcg"};
   const auto obstacle = kvm_obstacle();
-  if (obstacle && wish == AccelWish::automatic) return AccelDecision{Accel::tcg, *obstacle};
+  if (obstacle && wish == AccelWish::automatic)
+    return AccelDecision{.accel = Accel::tcg, .reason = *obstacle};
   if (obstacle) return fail(ErrorKind::environment, "{}", kvm_advice(*obstacle));
   KOBOX_TRY(const auto qemu, find_qemu(*kernel.arch));
   auto known = AccelMemory(cache, kernel.identity, qemu).recall();
   if (wish == AccelWish::automatic) return known;
-  if (known && known->accel == Accel::tcg)
+  if (known && known->accel == Accel::tcg && !known->kvm_only_slower)
     return fail(ErrorKind::environment, "{}", kvm_advice(known->reason));
-  return AccelDecision{Accel::kvm, "asked for with --accel kvm"};
+  return AccelDecision{.accel = Accel::kvm, .reason = "asked for with --accel kvm"};
 }
 
 Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& spec, AccelWish wish,
@@ -163,12 +230,12 @@ Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& spec, AccelWish
     // Two machines may not write to one disk: they race on others.
     auto trial = spec;
     trial.disk->kept_layer.clear();
-    KOBOX_TRY(auto tried, race(loop, trial, memory));
+    KOBOX_TRY(auto tried, Race(loop, trial).run(memory));
     if (std::holds_alternative<BootFailure>(tried)) return tried;
     decision = std::get<BootedGuest>(tried).decision;
   }
-  if (!decision) return race(loop, spec, memory);
-  if (wish == AccelWish::kvm) return boot_kvm(loop, spec, std::move(*decision));
+  if (!decision) return Race(loop, spec).run(memory);
+  if (wish == AccelWish::kvm) return boot_kvm(loop, spec, std::move(*decision), memory);
   return boot_one(loop, spec, std::move(*decision));
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include "base/interrupt.h"
 #include "fakes/fake_qemu_scripts.h"
@@ -17,6 +18,8 @@ using ::testing::HasSubstr;
 
 constexpr const char* k_boots = "greet;console booting;hello;hang";
 constexpr const char* k_hangs = "greet;hang";
+// Uses more of the processor than one that only hangs.
+constexpr const char* k_works_and_boots = "greet;work 200;console booting;hello;hang";
 
 class BootTest : public ::testing::Test {
  protected:
@@ -49,6 +52,13 @@ class BootTest : public ::testing::Test {
     return {};
   }
 
+  // What "signal" and "await" (fake_qemu.cc) put two machines in order by.
+  std::string with_fifo() const {
+    const auto path = qemu_.folder() / "fifo";
+    EXPECT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    return path.string();
+  }
+
   testing::FakeQemu qemu_;
   EventLoop loop_;
   Duration limit_ = 10s;  // only a defect lets it pass
@@ -71,8 +81,9 @@ TEST_F(BootTest, UnderTcgWhenAskedFor) {
 
 TEST_F(BootTest, AKvmThatHangsLosesAndIsRemembered) {
   NEEDS_KVM;
+  limit_ = 1s;
   qemu_.kvm_does(k_hangs);
-  qemu_.tcg_does(k_boots);
+  qemu_.tcg_does(k_works_and_boots);
   {
     const auto guest = booted(AccelWish::automatic);
     ASSERT_TRUE(guest.guest);
@@ -85,6 +96,61 @@ TEST_F(BootTest, AKvmThatHangsLosesAndIsRemembered) {
   EXPECT_EQ(again.decision.accel, Accel::tcg);
   EXPECT_THAT(again.decision.reason, HasSubstr("does not boot this kernel, found 20"));
   EXPECT_EQ(qemu_.starts(), "kvm\ntcg\ntcg\n") << "the second run must not try KVM again";
+}
+
+TEST_F(BootTest, AKvmThatArrivesAfterTcgIsTakenAllTheSame) {
+  NEEDS_KVM;
+  const auto tcg_was_first = with_fifo();
+  qemu_.kvm_does("greet;await " + tcg_was_first + ";console booting;hello;hang");
+  qemu_.tcg_does("greet;work 200;console booting;hello;signal " + tcg_was_first + ";hang");
+  EXPECT_EQ(booted(AccelWish::automatic).decision.accel, Accel::kvm);
+  qemu_.kvm_does(k_boots);
+  EXPECT_EQ(booted(AccelWish::automatic).decision.accel, Accel::kvm);
+}
+
+TEST_F(BootTest, AKvmThatTakesMoreOfTheProcessorThanTcgMayStillBeAskedFor) {
+  NEEDS_KVM;
+  qemu_.kvm_does("greet;work 8000;hang");
+  qemu_.tcg_does("greet;work 50;console booting;hello;hang");
+  const auto guest = booted(AccelWish::automatic);
+  EXPECT_EQ(guest.decision.accel, Accel::tcg);
+  EXPECT_THAT(guest.decision.reason, HasSubstr("in the processor time that TCG took, found 20"));
+  EXPECT_EQ(booted(AccelWish::automatic).decision.reason, guest.decision.reason);
+  qemu_.kvm_does(k_boots);
+  EXPECT_EQ(booted(AccelWish::kvm).decision.accel, Accel::kvm);
+}
+
+TEST_F(BootTest, AKvmThatIsKilledProvesNothing) {
+  NEEDS_KVM;
+  qemu_.kvm_does("greet;kill 9");
+  qemu_.tcg_does(k_boots);
+  const auto guest = booted(AccelWish::automatic);
+  EXPECT_EQ(guest.decision.accel, Accel::tcg);
+  EXPECT_THAT(guest.decision.reason, HasSubstr("QEMU was killed by signal 9"));
+  EXPECT_FALSE(fs::exists(cache() / "accel.json"));
+}
+
+TEST_F(BootTest, ATcgThatEndsLeavesTheRaceToKvm) {
+  NEEDS_KVM;
+  const auto tcg_is_gone = with_fifo();
+  qemu_.kvm_does("greet;await " + tcg_is_gone + ";console booting;hello;hang");
+  for (const std::string end : {"kill 9", "exit 1", "refuse"}) {
+    fs::remove(cache() / "accel.json");
+    const std::string begins = end == "refuse" ? "" : "greet;";
+    qemu_.tcg_does(begins + "signal " + tcg_is_gone + ";" + end);
+    EXPECT_EQ(booted(AccelWish::automatic).decision.accel, Accel::kvm) << end;
+  }
+}
+
+TEST_F(BootTest, WhereNeitherStartsTheErrorIsSaid) {
+  NEEDS_KVM;
+  qemu_.kvm_does("stderr failed to initialize kvm;exit 1");
+  qemu_.tcg_does("stderr cannot set up guest memory;exit 1");
+  const auto outcome = boot(AccelWish::automatic);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind(), ErrorKind::environment);
+  EXPECT_THAT(outcome.error().to_string(), HasSubstr("cannot set up guest memory"));
+  EXPECT_FALSE(fs::exists(cache() / "accel.json"));
 }
 
 TEST_F(BootTest, AKvmThatBootsWinsAndIsRemembered) {
@@ -153,8 +219,9 @@ TEST_F(BootTest, AnotherKernelIsTriedAnew) {
 
 TEST_F(BootTest, AskingForAKvmThatIsKnownNotToBoot) {
   NEEDS_KVM;
+  limit_ = 1s;
   qemu_.kvm_does(k_hangs);
-  qemu_.tcg_does(k_boots);
+  qemu_.tcg_does(k_works_and_boots);
   booted(AccelWish::automatic);
   const auto outcome = boot(AccelWish::kvm);
   ASSERT_FALSE(outcome);
@@ -173,6 +240,10 @@ TEST_F(BootTest, AskingForAKvmThatHangs) {
   EXPECT_THAT(failure.message, HasSubstr("its console stayed silent"));
   EXPECT_THAT(failure.message, HasSubstr("try --accel tcg"));
   EXPECT_FALSE(failure.host_at_fault);
+  const auto again = boot(AccelWish::kvm);
+  ASSERT_FALSE(again);
+  EXPECT_THAT(again.error().to_string(), HasSubstr("does not boot this kernel, found 20"));
+  EXPECT_EQ(qemu_.starts(), "kvm\n");
 }
 
 TEST_F(BootTest, AskingForAKvmThatQemuCannotUse) {
@@ -220,6 +291,55 @@ TEST_F(BootTest, OneThatStandsStillTwiceIsAFailure) {
   qemu_.tcg_does(k_hangs);
   EXPECT_THAT(failed(AccelWish::tcg).message, HasSubstr("did not reach kobox's agent"));
   EXPECT_EQ(qemu_.starts(), "tcg\ntcg\n");
+}
+
+TEST_F(BootTest, AFullHostDiskIsTheHostsFaultAtOnce) {
+  qemu_.tcg_does(R"(greet;monitor {"event": "BLOCK_IO_ERROR", "data": {"action": "stop"}};hang)");
+  auto with_disk = spec();
+  for (const auto* name : {"image", "overlay"})
+    ASSERT_TRUE(write_file(qemu_.folder() / name, name));
+  with_disk.disk = GuestDisk{
+      .image = qemu_.folder() / "image", .overlay = qemu_.folder() / "overlay", .identity = "disk"};
+  const auto outcome = boot_guest(loop_, with_disk, AccelWish::tcg, cache());
+  ASSERT_TRUE(outcome);
+  const auto& failure = std::get<BootFailure>(*outcome);
+  EXPECT_TRUE(failure.host_at_fault);
+  EXPECT_THAT(failure.message, HasSubstr("no space left on this host"));
+}
+
+// Saved, and gone on with in a second QEMU.
+constexpr const char* k_saves =
+    "answer;answer;take-fd the-state;answer;migration completed;hang";  // stop, …, migrate
+constexpr const char* k_goes_on =
+    "greet;answer;take-fd;answer;migration completed;answer;hang";  // …, migrate-incoming, cont
+
+TEST_F(BootTest, SeveralProcessorsTakeTurnsUntilTheAgentSpeaks) {
+  qemu_.tcg_does(std::string("greet;console booting;hello;") + k_saves + "|" + k_goes_on);
+  auto several = spec();
+  several.cpus = 2;
+  const auto outcome = boot_guest(loop_, several, AccelWish::tcg, cache());
+  ASSERT_TRUE(outcome) << outcome.error().to_string();
+  const auto& guest = *std::get<BootedGuest>(*outcome).guest;
+  EXPECT_EQ(qemu_.accels(), "tcg,thread=single\ntcg,thread=multi\n");
+  EXPECT_TRUE(guest.restored());
+  EXPECT_EQ(guest.console(), "booting\r\n");
+}
+
+TEST_F(BootTest, TheyGoOnTakingTurnsWhereTheMachineCannotBeSaved) {
+  qemu_.tcg_does(
+      "greet;hello;answer;answer;take-fd the-state;error it has a device that cannot;answer;hang");
+  auto several = spec();
+  several.cpus = 2;
+  const auto outcome = boot_guest(loop_, several, AccelWish::tcg, cache());
+  ASSERT_TRUE(outcome) << outcome.error().to_string();
+  EXPECT_EQ(qemu_.accels(), "tcg,thread=single\n");
+  EXPECT_THAT(std::get<BootedGuest>(*outcome).decision.reason, HasSubstr("take turns"));
+}
+
+TEST_F(BootTest, OneProcessorBootsAsItGoesOn) {
+  qemu_.tcg_does(k_boots);
+  EXPECT_FALSE(booted(AccelWish::tcg).guest->restored());
+  EXPECT_EQ(qemu_.accels(), "tcg,thread=multi\n");
 }
 
 TEST_F(BootTest, AKernelThatResetsIsNotTheHostsFault) {

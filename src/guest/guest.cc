@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 
 // For QEMU to read a few hundred kilobytes, and to go on.
 constexpr Duration k_wake_limit = 10s;
+constexpr Duration k_save_limit = 20s;  // to write them
 
 constexpr std::size_t k_max_console = std::size_t{4} << 20;
 
@@ -87,11 +88,13 @@ Result<> Guest::start_machine(MachineSpec machine) {
   machine.disk.clear();
   for (const auto& layer : disk_) machine.disk.push_back(layer.get());
   machine.disk_is_kept = spec_.disk && !spec_.disk->kept_layer.empty();
-  agent_ = std::make_unique<AgentClient>(
-      [this](std::string bytes) { machine_->agent().send(std::move(bytes)); },
-      [this](const std::function<bool()>& predicate, Deadline deadline) {
-        return wait_until(predicate, deadline);
-      });
+  if (memory_) machine.memory_file = MemoryFile{memory_.get(), MemoryFile::Writes::kept};
+  if (!agent_)
+    agent_ = std::make_unique<AgentClient>(
+        [this](std::string bytes) { machine_->agent().send(std::move(bytes)); },
+        [this](const std::function<bool()>& predicate, Deadline deadline) {
+          return wait_until(predicate, deadline);
+        });
   KOBOX_TRY(machine_, Machine::start(
                           loop_, machine,
                           [this](std::string_view text) {
@@ -105,12 +108,10 @@ Result<> Guest::start_machine(MachineSpec machine) {
 Result<std::unique_ptr<Guest>> Guest::start(EventLoop& loop, const GuestSpec& spec, Accel accel) {
   std::unique_ptr<Guest> guest(new Guest(loop, spec, accel));
   KOBOX_CHECK(guest->open_disk({}));
-  auto machine = machine_spec(spec, accel);
   if (spec.kind_of_memory == GuestMemory::saveable) {
     KOBOX_TRY(guest->memory_, make_guest_memory(spec.memory));
-    machine.memory_file = MemoryFile{guest->memory_.get(), MemoryFile::Writes::kept};
   }
-  KOBOX_CHECK(guest->start_machine(machine));
+  KOBOX_CHECK(guest->start_machine(machine_spec(spec, accel)));
   return guest;
 }
 
@@ -130,18 +131,43 @@ Result<std::unique_ptr<Guest>> Guest::fork(EventLoop& loop, const GuestSnapshot&
   if (kind == GuestMemory::saveable) {
     KOBOX_TRY(guest->memory_, make_guest_memory(spec.memory));
     KOBOX_CHECK(copy_sparse(snapshot.memory, guest->memory_));
-    machine.memory_file = MemoryFile{guest->memory_.get(), MemoryFile::Writes::kept};
   }
   KOBOX_CHECK(write_file(guest->console_log_, snapshot.console));
   guest->console_ = snapshot.console;
   KOBOX_CHECK(guest->start_machine(machine));
   guest->agent_->resume(snapshot.standing);
-  KOBOX_TRY(const auto state, reopen(snapshot.state, O_RDONLY));
-  KOBOX_CHECK(load_state(loop, *guest->machine_, state, Deadline::after(k_wake_limit)));
+  KOBOX_CHECK(guest->load(snapshot.state));
   return guest;
 }
 
 Result<> Guest::run() { return resume(*machine_, Deadline::after(k_wake_limit)); }
+
+Result<bool> Guest::change_threads(TcgThreads threads) {
+  KOBOX_TRY(const auto state, make_memory_file("kobox-state"));
+  const auto saved = save_state(loop_, *machine_, state, Deadline::after(k_save_limit));
+  const bool refused = !saved && saved.error().kind() == ErrorKind::tool;
+  if (refused) {
+    KOBOX_CHECK(run());
+    return false;
+  }
+  if (!saved) return std::unexpected(saved.error());
+  loop_.run_ready();  // what the guest had sent before it stopped
+  // The old QEMU goes first: two may not have one disk open for writing.
+  machine_.reset();
+  spec_.tcg_threads = threads;
+  auto machine = machine_spec(spec_, accel_);
+  machine.start_from = StartFrom::saved_state;
+  KOBOX_CHECK(start_machine(std::move(machine)));
+  KOBOX_CHECK(load(state));
+  KOBOX_CHECK(run());
+  return true;
+}
+
+Result<> Guest::load(const Fd& state) {
+  KOBOX_TRY(const auto from_its_start, reopen(state, O_RDONLY));
+  restored_ = true;
+  return load_state(loop_, *machine_, from_its_start, Deadline::after(k_wake_limit));
+}
 
 // A loop's wait, which is made longer by what the machine stands still.
 Result<> Guest::wait_while_it_runs(const std::function<bool()>& predicate, Deadline deadline) {

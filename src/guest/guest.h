@@ -33,7 +33,7 @@ struct GuestSpec {
   Duration boot_limit = std::chrono::seconds(60);
   std::filesystem::path folder;  // private; console.log is written there
   GuestMemory kind_of_memory = GuestMemory::ordinary;
-  TcgThreads tcg_threads = TcgThreads::each_cpu;
+  TcgThreads tcg_threads = TcgThreads::each_cpu;  // boot_guest: once the agent has spoken
   std::optional<Tracing> tracing = {};
   std::vector<std::string> devices = {};  // MachineSpec::devices
   std::optional<GuestDisk> disk = {};
@@ -62,6 +62,13 @@ class Guest {
                                              const ForkSpec& fork);
   // Lets a fork run.
   Result<> run();
+  // Goes on in another QEMU that runs the processors in such threads, with the same memory, disk
+  // and console: QEMU takes the threads only when it starts. For a saveable guest whose agent has
+  // nothing under way; takes about as long as a fork. False: QEMU cannot save this machine, which
+  // goes on as it was. After an error there is no machine any more. Errors: as save_guest and fork.
+  Result<bool> change_threads(TcgThreads threads);
+  // Its devices' state was loaded from a saved one: devices that QEMU does not save have lost it.
+  bool restored() const { return restored_; }
   Guest(const Guest&) = delete;
   Guest& operator=(const Guest&) = delete;
 
@@ -102,6 +109,7 @@ class Guest {
         console_log_(spec_.folder / "console.log") {}
   Result<> start_machine(MachineSpec machine);
   Result<> open_disk(const std::vector<Fd>& frozen);
+  Result<> load(const Fd& state);
   Result<> wait_while_it_runs(const std::function<bool()>& predicate, Deadline deadline);
 
   EventLoop& loop_;
@@ -113,6 +121,7 @@ class Guest {
   std::string console_;
   std::function<bool()> give_up_;
   bool debugged_ = false;
+  bool restored_ = false;
   std::unique_ptr<AgentClient> agent_;
   std::unique_ptr<Machine> machine_;  // last: its sinks use the members above
 };
@@ -142,7 +151,13 @@ Result<std::optional<AccelDecision>> settled_accel(const Kernel& kernel, AccelWi
 
 // Boots to the agent's hello, with the accelerator that the wish, the host and earlier findings
 // allow. When KVM is possible but nothing is known of it, a KVM and a TCG machine boot the same
-// kernel at once and the first to arrive is taken; the finding is remembered in `cache`.
+// kernel at once, and KVM is taken if it arrives before it has used more processor time than TCG
+// needed; what was found is remembered in `cache` (docs/accel.md).
+//
+// Under TCG several processors take turns in one thread until the agent has spoken. With a thread
+// each, QEMU before 8.1 may run a translation of code that another processor has patched meanwhile
+// (it locks a page only after it was translated), and the kernel hangs or dies at a breakpoint of
+// its own patching (text_poke_bp in arch/x86/kernel/alternative.c). Most patching is the boot's.
 // Errors: environment (no QEMU, --accel kvm without a KVM that opens), interrupted.
 Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& spec, AccelWish wish,
                                const std::filesystem::path& cache);

@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // Changes when what is saved, or how, changes.
-constexpr const char* k_format = "kobox template 1";
+constexpr const char* k_format = "kobox template 2";
 constexpr const char* k_making = ".making";
 // For others to finish a boot of theirs.
 constexpr Duration k_lock_limit = 5min;
@@ -109,6 +109,7 @@ class Store {
                                                         const fs::path& cache) const {
     auto spec = spec_;
     spec.kind_of_memory = GuestMemory::saveable;
+    spec.tcg_threads = TcgThreads::one;  // as it boots; forks choose for themselves
     KOBOX_TRY(auto outcome, boot_guest(loop, spec, wish, cache));
     if (auto* failure = std::get_if<BootFailure>(&outcome)) return std::move(*failure);
     auto& booted = std::get<BootedGuest>(outcome);
@@ -118,6 +119,7 @@ class Store {
       return BootFailure{.message = "while the guest was prepared: " + saved.error().message(),
                          .console = booted.guest->console(),
                          .console_log = booted.guest->console_log(),
+                         .host_at_fault = saved.error().kind() == ErrorKind::environment,
                          .agent_spoke = true};
     const auto& snapshot = *saved;
     const auto accel = booted.decision.accel;

@@ -124,7 +124,7 @@ Result<> Session::wake(Duration limit) {
     KOBOX_CHECK(guest_->run());
   }
   KOBOX_CHECK(guest_->agent().configure(settings));
-  if (is_fork_ && !project_.devices.empty()) KOBOX_CHECK(renew_devices());
+  if (guest_->restored() && !project_.devices.empty()) KOBOX_CHECK(renew_devices());
   awake_ = true;
   return {};
 }

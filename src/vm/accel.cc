@@ -62,7 +62,9 @@ std::optional<AccelDecision> AccelMemory::recall() const {
   const auto accel = it->value("accel", json());
   const auto reason = it->value("reason", json());
   if (!reason.is_string() || (accel != "kvm" && accel != "tcg")) return std::nullopt;
-  return AccelDecision{accel == "kvm" ? Accel::kvm : Accel::tcg, reason.get<std::string>()};
+  return AccelDecision{.accel = accel == "kvm" ? Accel::kvm : Accel::tcg,
+                       .reason = reason.get<std::string>(),
+                       .kvm_only_slower = it->value("kvm_only_slower", json()) == true};
 }
 
 void AccelMemory::remember(const AccelDecision& decision) const {
@@ -72,6 +74,7 @@ void AccelMemory::remember(const AccelDecision& decision) const {
   auto memory = load_memory(file_);
   if (memory.size() >= k_max_remembered) memory = json::object();
   memory[key_] = {{"accel", to_string(decision.accel)}, {"reason", decision.reason}};
+  if (decision.kvm_only_slower) memory[key_]["kvm_only_slower"] = true;
   [[maybe_unused]] const auto written =
       write_file(file_, memory.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }

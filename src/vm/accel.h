@@ -25,6 +25,8 @@ Result<AccelWish> parse_accel(std::string_view text);
 struct AccelDecision {
   Accel accel = Accel::tcg;
   std::string reason;  // "/dev/kvm opens but does not boot this kernel (found 2026-01-31)"
+  // KVM was found slower than TCG, which does not say that it cannot boot: --accel kvm may try.
+  bool kvm_only_slower = false;
 };
 
 // Why /dev/kvm cannot even be tried ("there is no /dev/kvm", "no permission to open /dev/kvm …"),

@@ -2,6 +2,7 @@
 #include "vm/machine.h"
 
 #include <csignal>
+#include <ctime>
 
 #include "base/text.h"
 
@@ -171,6 +172,14 @@ Result<std::unique_ptr<Machine>> Machine::start(EventLoop& loop, const MachineSp
     return std::unexpected(ended.error());
   if (!ended) return std::unexpected(negotiated.error());  // it goes on, talking rubbish
   return fail(ErrorKind::environment, "QEMU did not start: {}", m.end_->message);
+}
+
+Duration Machine::cpu_time() const {
+  clockid_t clock = 0;
+  timespec used = {};
+  if (::clock_getcpuclockid(pid(), &clock) != 0 || ::clock_gettime(clock, &used) != 0) return {};
+  return std::chrono::duration_cast<Duration>(std::chrono::seconds(used.tv_sec) +
+                                              std::chrono::nanoseconds(used.tv_nsec));
 }
 
 const std::optional<MachineEnd>& Machine::end() {

@@ -113,6 +113,8 @@ class Machine {
   Channel& agent() { return *agent_; }
   QmpClient& monitor() { return *monitor_; }
   pid_t pid() const { return qemu_->pid(); }
+  // What QEMU and its guest have used of the host's processors so far; 0 once it has ended.
+  Duration cpu_time() const;
   // Set once QEMU has ended and its last console text was taken.
   const std::optional<MachineEnd>& end();
 

@@ -9,16 +9,22 @@
 //   stderr TEXT      written to standard error, with a newline
 //   monitor TEXT     written to the monitor, with a newline
 //   answer [JSON]    QMP: takes a command and answers JSON ({})
+//   error TEXT       QMP: takes a command and refuses it
 //   take-fd TEXT     QMP: takes getfd with its descriptor, writes TEXT into that, answers
 //   migration STATUS QMP: the event MIGRATION
 //   shutdown REASON  QMP: the event SHUTDOWN
 //   disk             adds the file's name that its disk's second layer has to FAKE_QEMU_LOG.disks
 //   hang             waits until it is killed
+//   work MS          uses so much of a processor's time
+//   signal FIFO      lets the other machine go on, which waits with
+//   await FIFO
 //   kill N           sends itself a signal
 //   exit N           ends
 //
-// Each start adds its accelerator as a line to the file FAKE_QEMU_LOG, if that is set; with it, one
-// list after the other can be given for the starts, separated by '|' (the last is for all further).
+// Each start adds its accelerator as a line to the file FAKE_QEMU_LOG, if that is set, and its
+// whole -accel to FAKE_QEMU_LOG.accels; with it, one list after the other can be given for the
+// starts, separated by '|' (the last is for all further).
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,6 +33,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -87,6 +94,14 @@ void answer(const std::string& command, const std::string& value) {
   write_all(k_monitor, reply.dump() + "\r\n");
 }
 
+void refuse(const std::string& command, const std::string& why) {
+  const auto request = Json::parse(command, nullptr, false);
+  if (!request.is_object()) std::exit(90);
+  const Json reply = {{"id", request.value("id", Json())},
+                      {"error", {{"class", "GenericError"}, {"desc", why}}}};
+  write_all(k_monitor, reply.dump() + "\r\n");
+}
+
 void take_fd(const std::string& text) {
   std::array<char, 1024> line;
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;
@@ -106,6 +121,12 @@ void take_fd(const std::string& text) {
   answer({line.data(), static_cast<std::size_t>(got)}, "");
 }
 
+void work(int milliseconds) {
+  const auto end = std::clock() + std::clock_t{milliseconds} * CLOCKS_PER_SEC / 1000;
+  while (std::clock() < end) {
+  }
+}
+
 void tell_disk() {
   constexpr const char* k_second_layer = "/proc/self/fd/8";  // k_disk_fd + 1 (vm/machine.h)
   std::array<char, 4096> name = {};
@@ -122,6 +143,7 @@ void step(const std::string& verb, const std::string& rest) {
   if (verb == "stderr") return write_all(STDERR_FILENO, rest + "\n");
   if (verb == "monitor") return write_all(k_monitor, rest + "\n");
   if (verb == "answer") return answer(read_line(k_monitor), rest);
+  if (verb == "error") return refuse(read_line(k_monitor), rest);
   if (verb == "take-fd") return take_fd(rest);
   if (verb == "migration")
     return write_all(k_monitor,
@@ -133,6 +155,12 @@ void step(const std::string& verb, const std::string& rest) {
   if (verb == "disk") return tell_disk();
   if (verb == "hang")
     while (true) ::pause();
+  if (verb == "signal") return write_all(::open(rest.c_str(), O_RDWR | O_CLOEXEC), "\n");
+  if (verb == "await") {
+    read_line(::open(rest.c_str(), O_RDONLY | O_CLOEXEC));
+    return;
+  }
+  if (verb == "work") return work(std::stoi(rest));
   if (verb == "kill") ::raise(std::stoi(rest));
   if (verb == "exit") ::_exit(std::stoi(rest));
   std::cerr << "fake QEMU: unknown step " << verb << "\n";
@@ -155,11 +183,15 @@ std::string script_of(const std::string& scripts, const char* log) {
 
 int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
-  bool kvm = false;
+  std::string_view accel;
   for (int i = 1; i + 1 < argc; ++i)
-    kvm = kvm || (std::string_view(argv[i]) == "-accel" && std::string_view(argv[i + 1]) == "kvm");
+    if (std::string_view(argv[i]) == "-accel") accel = argv[i + 1];
+  const bool kvm = accel == "kvm";
   const char* log = std::getenv("FAKE_QEMU_LOG");
-  if (log != nullptr) std::ofstream(log, std::ios::app) << (kvm ? "kvm\n" : "tcg\n");
+  if (log != nullptr) {
+    std::ofstream(log, std::ios::app) << (kvm ? "kvm\n" : "tcg\n");
+    std::ofstream(std::string(log) + ".accels", std::ios::app) << accel << "\n";
+  }
   const char* script = std::getenv(kvm ? "FAKE_QEMU_KVM" : "FAKE_QEMU_TCG");
   if (script == nullptr) return 93;
   std::istringstream steps(script_of(script, log));

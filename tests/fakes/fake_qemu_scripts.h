@@ -32,6 +32,8 @@ class FakeQemu {
   void tcg_does(const std::string& steps) { ::setenv("FAKE_QEMU_TCG", steps.c_str(), 1); }
   // The accelerators of all starts so far: "kvm\ntcg\n".
   std::string starts() const { return read_file(log()).value_or(""); }
+  // Their whole -accel: "tcg,thread=multi\n".
+  std::string accels() const { return read_file(log().string() + ".accels").value_or(""); }
   // The file's name of each start's second disk layer, of those that had the step "disk".
   std::string disks() const { return read_file(log().string() + ".disks").value_or(""); }
   // Private, and gone with the fake.
