@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <optional>
 #include <regex>
 
 #include <nlohmann/json.hpp>
@@ -19,6 +20,7 @@ using nlohmann::json;
 
 constexpr std::string_view k_schema = "kobox.kernel/1";
 constexpr std::string_view k_json = "kernel.json";
+constexpr std::string_view k_checked = "checked";
 
 // Every regular file below the folder with its size. Relative names.
 Result<json> sizes_below(const fs::path& folder) {
@@ -67,7 +69,7 @@ Result<fs::path> below(const fs::path& folder, const std::string& name) {
   return folder / clean;
 }
 
-// Throws what nlohmann throws.
+// All but the list of files. Throws what nlohmann throws.
 Result<StoredKernel> from_json(const fs::path& folder, const json& object) {
   if (object.at("schema") != k_schema)
     return fail(ErrorKind::environment, "{} is of another version of kobox", k_json);
@@ -89,7 +91,47 @@ Result<StoredKernel> from_json(const fs::path& folder, const json& object) {
   KOBOX_TRY(kernel.vmlinux, below(folder, object.at("vmlinux")));
   KOBOX_TRY(kernel.headers, below(folder, object.at("headers")));
   KOBOX_TRY(kernel.modules, below(folder, object.at("modules")));
+  return stored;
+}
+
+// Boot of the host, and device, inode, size and change time of what a copy, a restored backup or a
+// second unpacking cannot leave as it was.
+std::string stamp_of(const fs::path& folder, const Kernel& kernel) {
+  std::string stamp(trim(read_file("/proc/sys/kernel/random/boot_id").value_or("")));
+  for (const auto& path :
+       {folder / k_json, kernel.vmlinuz, kernel.vmlinux, kernel.headers, kernel.modules}) {
+    struct stat info = {};
+    if (path.empty()) continue;
+    if (::lstat(path.c_str(), &info) != 0) return "";
+    stamp += fmt::format(" {} {} {} {}.{:09}", info.st_dev, info.st_ino, info.st_size,
+                         info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
+  }
+  return stamp;
+}
+
+// Nothing: it is not known to be whole. Throws what nlohmann throws.
+std::optional<StoredKernel> load_checked(const fs::path& folder) {
+  const auto text = read_file(folder / k_checked, 64 << 10);
+  if (!text) return std::nullopt;
+  const auto object = json::parse(*text);
+  auto stored = from_json(folder, object.at("kernel"));
+  if (!stored || object.at("stamp") != stamp_of(folder, stored->kernel)) return std::nullopt;
+  return std::move(*stored);
+}
+
+// Throws what nlohmann throws.
+Result<StoredKernel> check_kernel(const fs::path& folder) {
+  KOBOX_TRY(const auto text, read_file(folder / k_json, 64 << 20));
+  auto object = json::parse(text);
+  KOBOX_TRY(auto stored, from_json(folder, object));
+  const auto stamp = stamp_of(folder, stored.kernel);
   KOBOX_CHECK(check_sizes(folder, object.at("files")));
+  object.erase("files");
+  const json checked = {{"stamp", stamp}, {"kernel", std::move(object)}};
+  // A cache that cannot be written only costs the next run the same again.
+  if (!stamp.empty()) {
+    [[maybe_unused]] const auto written = write_file(folder / k_checked, text_of(checked) + "\n");
+  }
   return stored;
 }
 
@@ -121,9 +163,13 @@ Result<> save_kernel(const std::filesystem::path& folder, StoredKernel& stored) 
 }
 
 Result<StoredKernel> load_kernel(const std::filesystem::path& folder) {
-  KOBOX_TRY(const auto text, read_file(folder / k_json, 64 << 20));
   try {
-    return from_json(folder, json::parse(text));
+    if (auto stored = load_checked(folder)) return std::move(*stored);
+  } catch (const json::exception&) {
+    // Damaged: everything is checked, and it is written anew.
+  }
+  try {
+    return check_kernel(folder);
   } catch (const json::exception& error) {
     return fail(ErrorKind::environment, "{} is damaged ({})", k_json, error.what());
   }

@@ -45,7 +45,6 @@ TEST_F(KernelFolderTest, ComesBackAlsoFromAnotherPlace) {
 }
 
 TEST_F(KernelFolderTest, DamageIsNamed) {
-  EXPECT_EQ(damage(), "");
   write("k/modules/kernel/a.ko", "mod");
   EXPECT_THAT(damage(), HasSubstr("modules/kernel/a.ko has 3 bytes instead of 6"));
   fs::remove(path() / "k/modules/kernel/a.ko");
@@ -56,6 +55,41 @@ TEST_F(KernelFolderTest, DamageIsNamed) {
   EXPECT_THAT(damage(), HasSubstr("another version"));
   write("k/kernel.json", R"({"schema": "kobox.kernel/1", "release": 5})");
   EXPECT_THAT(damage(), HasSubstr("kernel.json is damaged"));
+}
+
+TEST_F(KernelFolderTest, OnceCheckedItIsBelieved) {
+  EXPECT_EQ(damage(), "");
+  fs::remove(path() / "k/modules/kernel/a.ko");
+  EXPECT_EQ(damage(), "") << "13,000 files were looked at once more";
+  const auto loaded = load_kernel(path() / "k");
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->kernel.identity, stored_.kernel.identity);
+  EXPECT_EQ(loaded->kernel.vmlinux, path() / "k/vmlinux");
+  EXPECT_EQ(loaded->bytes, stored_.bytes);
+}
+
+TEST_F(KernelFolderTest, ACopyIsCheckedAnew) {
+  EXPECT_EQ(damage(), "");
+  fs::remove(path() / "k/modules/kernel/a.ko");
+  fs::rename(path() / "k", path() / "original");
+  fs::copy(path() / "original", path() / "k", fs::copy_options::recursive);
+  EXPECT_THAT(damage(), HasSubstr("modules/kernel/a.ko is missing"));
+}
+
+TEST_F(KernelFolderTest, WhatChangedSinceTheCheckIsNoticed) {
+  for (const auto* name : {"k/vmlinux", "k/vmlinuz", "k/kernel.json", "k/checked"}) {
+    EXPECT_EQ(damage(), "") << name;
+    const auto before = read_file(path() / name).value();
+    write(name, before + " ");
+    if (std::string_view(name) == "k/vmlinux" || std::string_view(name) == "k/vmlinuz") {
+      EXPECT_THAT(damage(), HasSubstr("bytes instead of")) << name;
+    }
+    write(name, before);
+  }
+  write("k/checked", "{\"stamp\": 1");
+  EXPECT_EQ(damage(), "");
+  fs::remove_all(path() / "k/modules");
+  EXPECT_THAT(damage(), HasSubstr("is missing"));
 }
 
 TEST_F(KernelFolderTest, PathsStayInTheFolder) {
