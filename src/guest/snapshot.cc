@@ -2,7 +2,7 @@
 #include "guest/snapshot.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 
 #include "vm/snapshot.h"
@@ -43,29 +43,23 @@ Result<Fd> make_guest_memory(std::uint64_t bytes) {
   return memory;
 }
 
+// By sendfile(2): the target's pages are filled by the kernel. Written through a mapping, or by a
+// buffer, each page of memory would be faulted in or copied once more.
 Result<> copy_sparse(const Fd& from, const Fd& to) {
   struct stat info = {};
   if (::fstat(from.get(), &info) != 0) return fail_errno("cannot read a saved machine's memory");
-  const auto size = static_cast<std::size_t>(info.st_size);
-  void* target = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, to.get(), 0);
-  if (target == MAP_FAILED) return fail_errno("cannot map a guest's memory");
-  Result<> copied;
-  for (off_t begin = 0; begin < info.st_size && copied;) {
+  for (off_t begin = 0; begin < info.st_size;) {
     begin = ::lseek(from.get(), begin, SEEK_DATA);
     if (begin < 0) break;  // ENXIO: only a hole is left
     const auto end = ::lseek(from.get(), begin, SEEK_HOLE);
+    if (::lseek(to.get(), begin, SEEK_SET) < 0) return fail_errno("cannot write a guest's memory");
     while (begin < end) {
-      const auto got = ::pread(from.get(), static_cast<char*>(target) + begin,
-                               static_cast<std::size_t>(end - begin), begin);
-      if (got <= 0) {
-        copied = fail_errno("cannot read a saved machine's memory");
-        break;
-      }
-      begin += got;
+      const auto sent =
+          ::sendfile(to.get(), from.get(), &begin, static_cast<std::size_t>(end - begin));
+      if (sent <= 0) return fail_errno("cannot copy a saved machine's memory");
     }
   }
-  ::munmap(target, size);
-  return copied;
+  return {};
 }
 
 }  // namespace kobox
