@@ -12,6 +12,7 @@ namespace kobox {
 namespace {
 
 std::atomic<bool> g_interrupted = false;
+std::atomic<void (*)()> g_before_forced_end = nullptr;
 
 int event_fd() {
   static const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -19,7 +20,10 @@ int event_fd() {
 }
 
 void on_signal(int number) {
-  if (g_interrupted.load()) ::_exit(128 + number);
+  if (g_interrupted.load()) {
+    if (const auto restore = g_before_forced_end.load()) restore();
+    ::_exit(128 + number);
+  }
   interrupt();
 }
 
@@ -38,6 +42,8 @@ Result<> install_interrupt_handlers() {
   if (::sigaction(SIGPIPE, &action, nullptr) != 0) return fail_errno("cannot ignore SIGPIPE");
   return {};
 }
+
+void before_forced_end(void (*restore)()) { g_before_forced_end = restore; }
 
 void interrupt() {
   g_interrupted = true;

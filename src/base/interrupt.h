@@ -15,6 +15,10 @@ namespace kobox {
 // output is an error of write(2). Call once, before threads start.
 Result<> install_interrupt_handlers();
 
+// What the handler runs before a second signal ends the process, in place of the destructors that
+// then do not run. It must be async-signal-safe. nullptr: nothing.
+void before_forced_end(void (*restore)());
+
 // Sets the flag by hand. Async-signal-safe.
 void interrupt();
 bool interrupted();

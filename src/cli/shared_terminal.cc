@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <utility>
 
@@ -35,13 +34,11 @@ SharedTerminal::SharedTerminal(DebugMachine& machine, Output& output)
     : machine_(machine),
       output_(output),
       loop_(machine.machine().loop()),
-      look_again_(loop_.io()),
-      resized_(loop_.io(), SIGWINCH) {}
+      look_again_(loop_.io()) {}
 
 SharedTerminal::~SharedTerminal() {
   look_again_.cancel();
-  resized_.cancel();
-  loop_.run_ready();  // their handlers know this object
+  loop_.run_ready();  // its handler knows this object
 }
 
 Result<> SharedTerminal::start_gdb(const CommandLine& command) {
@@ -70,12 +67,17 @@ Result<ExitStatus> SharedTerminal::run(const CommandLine& gdb, Deadline deadline
   const char* kind = std::getenv("TERM");
   machine_.start_work(
       {.rows = size.rows, .columns = size.columns, .kind = kind != nullptr ? kind : "linux"},
-      [this](std::string_view text) { output_.write(text); });
+      [&output = output_](std::string_view text) { output.write(text); });
   KOBOX_CHECK(start_gdb(gdb));
   const ReadableOnce end(loop_, gdb_->pidfd(), [this] { ended_ = true; });
-  keys_ = std::make_unique<Channel>(loop_, Fd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)),
+  KOBOX_TRY(auto keys, RawTerminal::keys());
+  keys_ = std::make_unique<Channel>(loop_, std::move(keys),
                                     [this](std::string_view bytes) { take_keys(bytes); });
-  watch_size();
+  const ResizeWatch resized(loop_, [this](RawTerminal::Size) {
+    const auto now = window();
+    ::ioctl(gdb_master_.get(), TIOCSWINSZ, &now);
+    machine_.resize(now.ws_row, now.ws_col);
+  });
   const auto waited =
       loop_.wait_until([this] { return ended_ || left_ || keys_->ended(); }, deadline);
   loop_.run_ready();  // what was printed last
@@ -110,16 +112,6 @@ void SharedTerminal::route() {
       if (!error) route();
     });
   }
-}
-
-void SharedTerminal::watch_size() {
-  resized_.async_wait([this](const asio::error_code& error, int) {
-    if (error) return;
-    const auto size = window();
-    ::ioctl(gdb_master_.get(), TIOCSWINSZ, &size);
-    machine_.resize(size.ws_row, size.ws_col);
-    watch_size();
-  });
 }
 
 }  // namespace kobox

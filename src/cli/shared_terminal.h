@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 
-#include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
 
 #include "base/child.h"
@@ -35,7 +34,6 @@ class SharedTerminal {
   void take_keys(std::string_view bytes);
   // Gives the keys that wait to whom they belong, or looks again soon.
   void route();
-  void watch_size();
 
   DebugMachine& machine_;
   Output& output_;
@@ -48,7 +46,6 @@ class SharedTerminal {
   bool left_ = false;
   bool ended_ = false;
   asio::steady_timer look_again_;
-  asio::signal_set resized_;
 };
 
 }  // namespace kobox

@@ -4,11 +4,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <csignal>
 #include <cstdlib>
 #include <memory>
-
-#include <asio/signal_set.hpp>
 
 #include "base/files.h"
 #include "base/interrupt.h"
@@ -75,27 +72,20 @@ Result<int> interact(ShellMachine& shell, const ShellArguments& arguments, Outpu
                                              .term = term != nullptr ? term : "linux"},
                                             [&](std::string_view text) { output.write(text); });
   bool left = false;
-  Fd input(::dup(STDIN_FILENO));
+  KOBOX_TRY(auto input, RawTerminal::keys());
   Channel keys(shell.loop(), std::move(input), [&](std::string_view bytes) {
     const auto leave = bytes.find(k_leave);
     left = left || leave != std::string_view::npos;
     agent.send_input(terminal, bytes.substr(0, leave));
   });
-  asio::signal_set resized(shell.loop().io(), SIGWINCH);
-  std::function<void(const asio::error_code&, int)> on_resize = [&](const auto& error, int) {
-    if (error) return;
-    const auto now = RawTerminal::size();
-    agent.resize(terminal, now.rows, now.columns);
-    resized.async_wait(on_resize);
-  };
-  resized.async_wait(on_resize);
+  const ResizeWatch resized(
+      shell.loop(), [&](RawTerminal::Size now) { agent.resize(terminal, now.rows, now.columns); });
 
   const auto over = [&] {
     return left || keys.ended() || agent.terminal_end(terminal) || agent.broken() ||
            shell.machine().end() || shell.guest().out_of_disk();
   };
   auto waited = shell.loop().wait_until(over, Deadline::never());
-  resized.cancel();
   if (!waited) return std::unexpected(waited.error());
   if (const auto end = agent.terminal_end(terminal)) return static_cast<int>(end->number("status"));
   if (left || keys.ended()) return k_exit_passed;

@@ -2,26 +2,53 @@
 #include "cli/terminal.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
+#include "base/interrupt.h"
 #include "base/text.h"
 
 namespace kobox {
 namespace {
 
-void write_error(std::string_view text) {
-  while (!text.empty()) {
-    const auto wrote = ::write(STDERR_FILENO, text.data(), text.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) return;
-    text.remove_prefix(static_cast<std::size_t>(wrote));
+constexpr int k_last_write_ms = 1000;
+
+// Waits until a non-blocking descriptor takes more. False if kobox was interrupted and it does not
+// within a second.
+bool wait_writable(int fd) {
+  while (true) {
+    const bool last = interrupted();
+    std::array<pollfd, 2> waits = {pollfd{fd, POLLOUT, 0},
+                                   pollfd{last ? -1 : interrupt_fd(), POLLIN, 0}};
+    const int ready = ::poll(waits.data(), waits.size(), last ? k_last_write_ms : -1);
+    if (waits[0].revents != 0) return true;
+    if (ready == 0 || (ready < 0 && errno != EINTR)) return false;
   }
 }
+
+// All of it; 0, or an errno. The descriptor may be non-blocking: by our choice, or because whoever
+// started kobox made it so.
+int write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const auto wrote = ::write(fd, text.data(), text.size());
+    if (wrote >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(wrote));
+    } else if (errno == EAGAIN) {
+      if (!wait_writable(fd)) return EAGAIN;
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
+}
+
+void write_error(std::string_view text) { write_all(STDERR_FILENO, text); }
 
 std::size_t terminal_width() {
   winsize size = {};
@@ -45,6 +72,14 @@ std::string bar(std::uint64_t done, std::uint64_t total) {
 
 }  // namespace
 
+Fd open_terminal_again(int fd, int access) {
+  unsigned number = 0;
+  // To open a pseudoterminal's master again would make another one.
+  if (::isatty(fd) != 1 || ::ioctl(fd, TIOCGPTN, &number) == 0) return {};
+  const auto path = fmt::format("/proc/self/fd/{}", fd);
+  return Fd(::open(path.c_str(), access | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+}
+
 Output Output::open_standard() {
   Output output;
   for (const int fd : {0, 1, 2}) {
@@ -53,20 +88,13 @@ Output Output::open_standard() {
     [[maybe_unused]] const int opened = ::open("/dev/null", O_RDWR);
   }
   output.terminal_ = ::isatty(STDOUT_FILENO) == 1;
+  output.own_terminal_ = open_terminal_again(STDOUT_FILENO, O_WRONLY);
   return output;
 }
 
 void Output::write(std::string_view text) {
   if (closed_ && !text.empty()) error_ = EBADF;
-  while (!text.empty() && error_ == 0) {
-    const auto wrote = ::write(STDOUT_FILENO, text.data(), text.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) {
-      error_ = errno;
-      return;
-    }
-    text.remove_prefix(static_cast<std::size_t>(wrote));
-  }
+  if (error_ == 0) error_ = write_all(own_terminal_ ? own_terminal_.get() : STDOUT_FILENO, text);
 }
 
 Result<> Output::check() const {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/progress.h"
 #include "base/result.h"
 
@@ -16,11 +17,18 @@ namespace kobox {
 enum class ColorWish { automatic, always, never };
 enum class Loudness { quiet, normal, verbose };
 
+// An open file description of kobox's own of the terminal that `fd` is, non-blocking; empty if it
+// is no terminal or may not be opened. Descriptors 0, 1 and 2 mostly share one description with
+// each other and with the shell that kobox returns to: O_NONBLOCK on it is O_NONBLOCK for them all.
+Fd open_terminal_again(int fd, int access);
+
 // Results. Every failure to write is remembered: a result that nobody could read is an error.
 class Output {
  public:
   // Call before anything opens a descriptor: one of 0, 1, 2 that is closed would be reused.
   static Output open_standard();
+  // Blocks until all of it is written, however slow the reader is. After an interrupt it waits a
+  // second at most for a reader that takes nothing, and the rest is lost.
   void write(std::string_view text);
   // ErrorKind::environment if anything could not be written.
   Result<> check() const;
@@ -28,6 +36,7 @@ class Output {
 
  private:
   bool terminal_ = false;
+  Fd own_terminal_;      // written instead of standard output where that is a terminal
   bool closed_ = false;  // from the start: an error only if something is to be written
   int error_ = 0;
 };

@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <optional>
+#include <thread>
 
 #include "base/fd.h"
 #include "base/files.h"
@@ -191,6 +192,25 @@ TEST(OutputTest, AFullDiskIsAnError) {
   }
   ASSERT_FALSE(output->check());
   EXPECT_THAT(output->check().error().to_string(), HasSubstr("No space left"));
+}
+
+TEST(OutputTest, APipeThatSomebodyMadeNonBlockingTakesEverything) {
+  auto pipe = make_pipe().value();
+  ASSERT_EQ(::fcntl(pipe.second.get(), F_SETFL, O_NONBLOCK), 0);
+  const std::string burst(std::size_t{1} << 20, 'x');
+  std::string seen;
+  std::thread reader([&] {
+    for (std::string piece; !(piece = drained(pipe.first)).empty();) seen += piece;
+  });
+  {
+    const Redirected there(1, pipe.second.get());
+    auto output = Output::open_standard();
+    output.write(burst);
+    EXPECT_TRUE(output.check());
+  }
+  pipe.second.reset();
+  reader.join();
+  EXPECT_EQ(seen, burst);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <optional>
@@ -157,6 +158,22 @@ TEST_F(TerminalTest, TheWindowsSizeIsTheGuests) {
   EXPECT_TRUE(arrived) << terminal_->seen();
   terminal_->type("exit\r");
   expect_end(0);
+}
+
+TEST_F(TerminalTest, ABurstOfOutputArrivesWhole) {
+  // More than a terminal holds by far, and this side reads in small pieces.
+  terminal_->type("head -c 1000000 /dev/zero | tr '\\0' '@'; echo; echo the 'end'\r");
+  ASSERT_TRUE(terminal_->sees("the end", 120s)) << terminal_->seen().substr(0, 2000);
+  EXPECT_EQ(std::ranges::count(terminal_->seen(), '@'), 1000000 + 1) << "one was typed";
+  terminal_->type("exit\r");
+  expect_end(0);
+}
+
+TEST_F(TerminalTest, KilledAmidABurstItGivesTheTerminalBack) {
+  terminal_->type("yes\r");
+  ASSERT_TRUE(terminal_->sees("y\r\ny\r\n")) << terminal_->seen();
+  terminal_->signal(SIGTERM);
+  expect_end(130);
 }
 
 TEST_F(TerminalTest, CtrlBracketLeavesAndTheTerminalIsAsItWas) {

@@ -65,6 +65,7 @@ class Terminal {
     const winsize size = {.ws_row = rows, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
     EXPECT_EQ(::ioctl(master_, TIOCSWINSZ, &size), 0);
   }
+  void signal(int number) const { ::kill(pid_, number); }
   bool is_raw() const { return (settings().c_lflag & ICANON) == 0; }
   bool has_its_settings_back() const {
     const auto now = settings();
