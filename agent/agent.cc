@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/klog.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -93,8 +94,17 @@ Json drain_file(const Json& request) {
   }
   const int error = got < 0 && errno != EAGAIN ? errno : 0;
   ::close(fd);
-  if (error != 0) return failure(error);
-  return {{"end", got <= 0}, {"data", Json::binary(std::move(data))}};
+  if (error != 0 && data.empty()) return failure(error);  // else what was taken would be lost
+  return {{"end", got <= 0 && error == 0}, {"data", Json::binary(std::move(data))}};
+}
+
+// How many records the kernel's log can hold: there is a descriptor for each 32 bytes of its text
+// (PRB_AVGBITS in kernel/printk/printk.c).
+std::size_t log_capacity() {
+  constexpr int k_size_of_buffer = 10;  // SYSLOG_ACTION_SIZE_BUFFER, syslog(2)
+  constexpr int k_usual = 1 << 17;
+  const int size = ::klogctl(k_size_of_buffer, nullptr, 0);
+  return static_cast<std::size_t>(size > 0 ? size : k_usual) / 32;
 }
 
 Json rename_file(const Json& request) {
@@ -143,6 +153,7 @@ Agent::Agent(int port)
   ::sigemptyset(&children);
   ::sigaddset(&children, SIGCHLD);
   signals_ = ::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+  log_capacity_ = log_capacity();
 }
 
 void Agent::serve() {
@@ -165,18 +176,20 @@ void Agent::wait_and_dispatch() {
   if (!port_.congested()) {
     waits.push_back({kmsg_, POLLIN, 0});
     for (auto& job : jobs_)
-      for (const int fd : {job.out().fd, job.err().fd})
-        if (fd >= 0) waits.push_back({fd, POLLIN, 0});
+      for (const auto* stream : {&job.out(), &job.err()})
+        if (stream->fd) waits.push_back({stream->fd.get(), POLLIN, 0});
   }
   ::poll(waits.data(), waits.size(), poll_timeout());
 
   port_.flush();
   if (!port_.congested()) {
-    send_kernel_log();
+    send_kernel_log(log_capacity_);
     for (auto& job : jobs_) job.read_streams(port_);
   }
-  check_limits();
+  // What has ended is no longer late, though its limit may have passed while nothing ran here: the
+  // guest's clock goes on while its machine is stopped.
   reap();
+  check_limits();
   port_.receive([this](const Json& request) { handle(request); });
 }
 
@@ -248,25 +261,33 @@ void Agent::start_job(const Json& request, Job::Kind kind) {
 }
 
 void Agent::reply(std::uint64_t id, Json members) {
-  send_kernel_log();  // what was logged before the reply is seen before it
+  // What was logged before the reply is seen before it. That is no more than the log holds, which
+  // is the bound: others may log without end.
+  for (auto left = log_capacity_; left > 0;) {
+    const auto sent = send_kernel_log(left);
+    if (sent == 0) break;
+    left -= sent;
+  }
   members["id"] = id;
   if (!members.contains("ok")) members["ok"] = true;
   port_.send(members);
 }
 
-void Agent::send_kernel_log() {
-  // Documentation/ABI/testing/dev-kmsg: one record a read; EPIPE when records were overwritten.
+std::size_t Agent::send_kernel_log(std::size_t most) {
+  // Documentation/ABI/testing/dev-kmsg: one record a read; EPIPE when records were overwritten,
+  // which the next one's sequence number tells the host.
   std::array<char, 8192> record;
   Json records = Json::array();
-  std::size_t size = 0;
-  while (size < wire::k_chunk) {
+  for (std::size_t size = 0, reads = 0; size < wire::k_chunk && reads < most; ++reads) {
     const auto got = ::read(kmsg_, record.data(), record.size());
     if (got < 0 && (errno == EPIPE || errno == EINTR)) continue;
     if (got <= 0) break;
     records.push_back(Json::binary({record.data(), record.data() + got}));
     size += static_cast<std::size_t>(got);
   }
-  if (!records.empty()) port_.send({{"event", "kmsg"}, {"records", std::move(records)}});
+  const auto sent = records.size();
+  if (sent > 0) port_.send({{"event", "kmsg"}, {"records", std::move(records)}});
+  return sent;
 }
 
 void Agent::reap() {

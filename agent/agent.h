@@ -24,7 +24,8 @@ class Agent {
   Json answer(const std::string& operation, const Json& request);
   void start_job(const Json& request, Job::Kind kind);
   void reply(std::uint64_t id, Json members);
-  void send_kernel_log();
+  // Sends what there is, in one message of at most that many records. How many it sent.
+  std::size_t send_kernel_log(std::size_t most);
   void reap();
   void check_limits();
   int poll_timeout() const;
@@ -32,6 +33,7 @@ class Agent {
   Port port_;
   int kmsg_;
   int signals_;
+  std::size_t log_capacity_ = 0;  // records
   std::list<Job> jobs_;
   std::vector<std::string> marked_;  // the inventory that was marked
 };

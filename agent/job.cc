@@ -19,40 +19,54 @@ namespace {
 
 constexpr auto k_kill_grace = std::chrono::seconds(1);
 
-struct Ends {
-  int ours = -1;
-  int childs = -1;
-};
+// What is read of a stream at a turn of the agent's loop, and fits in one message of output.
+constexpr std::size_t k_bite = wire::k_chunk;
 
-Ends open_pipe() {
+// 0, or an errno.
+int open_pipe(Fd& ours, Fd& childs) {
   int raw[2];
-  if (::pipe2(raw, O_CLOEXEC) != 0) return {};
-  ::fcntl(raw[0], F_SETFL, O_NONBLOCK);
-  return {raw[0], raw[1]};
+  if (::pipe2(raw, O_CLOEXEC) != 0) return errno;
+  ours = Fd(raw[0]);
+  childs = Fd(raw[1]);
+  return ::fcntl(raw[0], F_SETFL, O_NONBLOCK) == 0 ? 0 : errno;
 }
 
-Ends open_terminal(unsigned rows, unsigned columns) {
-  const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-  if (master < 0) return {};
-  ::grantpt(master);
-  ::unlockpt(master);
+void set_size(int terminal, unsigned rows, unsigned columns) {
   winsize size = {};
   size.ws_row = static_cast<unsigned short>(rows);
   size.ws_col = static_cast<unsigned short>(columns);
-  ::ioctl(master, TIOCSWINSZ, &size);
-  const char* name = ::ptsname(master);
-  return {master, name != nullptr ? ::open(name, O_RDWR | O_NOCTTY | O_CLOEXEC) : -1};
+  ::ioctl(terminal, TIOCSWINSZ, &size);
 }
 
-[[noreturn]] void exec_in_child(const Job::Start& start, int in, int out, int err) {
+// 0, or an errno.
+int open_terminal(Fd& master, Fd& childs) {
+  master = Fd(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
+  if (!master || ::grantpt(master.get()) != 0 || ::unlockpt(master.get()) != 0) return errno;
+  const char* name = ::ptsname(master.get());
+  if (name == nullptr) return errno;
+  childs = Fd(::open(name, O_RDWR | O_NOCTTY | O_CLOEXEC));
+  return childs ? 0 : errno;
+}
+
+// Makes these the child's 0, 1 and 2. They may have such numbers themselves, where PID 1 was
+// started without a console: so they all move out of the way first. (dup2(2) of a descriptor to
+// itself would also leave it close-on-exec.)
+bool become_standard(std::array<int, 3> sources) {
+  for (auto& source : sources)
+    if ((source = ::fcntl(source, F_DUPFD_CLOEXEC, 3)) < 0) return false;
+  for (int target = 0; target < 3; ++target)
+    if (::dup2(sources[static_cast<std::size_t>(target)], target) < 0) return false;
+  return true;
+}
+
+[[noreturn]] void exec_in_child(const Job::Start& start, std::array<int, 3> standard) {
   ::setsid();
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (start.kind == Job::Kind::call) ::_exit(start.call());
-  ::dup2(in, 0);
-  ::dup2(out, 1);
-  ::dup2(err, 2);
+  // An exit status has 8 bits, which are no success where the errno has more.
+  if (start.kind == Job::Kind::call) ::_exit(std::min(start.call(), 255));
+  if (!become_standard(standard)) ::_exit(127);
   if (start.kind == Job::Kind::terminal) {
     ::ioctl(0, TIOCSCTTY, 0);
     ::setenv("TERM", start.term.c_str(), 1);
@@ -65,61 +79,51 @@ Ends open_terminal(unsigned rows, unsigned columns) {
 
 }  // namespace
 
-void Captured::drain(std::size_t max) {
+void Captured::drain(std::size_t max, std::size_t bite) {
   std::array<char, 65536> buffer;
-  while (fd >= 0) {
-    const auto got = ::read(fd, buffer.data(), buffer.size());
+  while (fd && bite > 0) {
+    const auto got = ::read(fd.get(), buffer.data(), std::min(buffer.size(), bite));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return;
-    if (got <= 0) {  // end; EIO is how a terminal says that its other side is closed
-      ::close(std::exchange(fd, -1));
-      return;
-    }
+    if (got <= 0) return fd.reset();  // end; EIO: a terminal's other side is closed
     const auto size = static_cast<std::size_t>(got);
     const auto kept = std::min(size, max - std::min(max, text.size()));
     text.append(buffer.data(), kept);
     dropped += size - kept;
+    bite -= size;
   }
 }
 
-int Job::start(const Start& start, std::optional<Job>& job) {
-  const bool terminal = start.kind == Kind::terminal;
-  const int devnull = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  const bool captured = start.kind == Kind::captured;
-  Ends out = terminal ? open_terminal(start.rows, start.columns) : captured ? open_pipe() : Ends{};
-  Ends err = captured ? open_pipe() : Ends{};
-  if ((terminal || captured) && out.childs < 0) return errno;
-  if (captured && err.childs < 0) return errno;
+int Job::open_streams(ChildEnds& ends) {
+  if (start_.kind == Kind::call) return 0;
+  if (start_.kind == Kind::terminal) {
+    if (const int error = open_terminal(out_.fd, ends.out); error != 0) return error;
+    set_size(out_.fd.get(), start_.rows, start_.columns);
+    return 0;
+  }
+  ends.in = Fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!ends.in) return errno;
+  if (const int error = open_pipe(out_.fd, ends.out); error != 0) return error;
+  return open_pipe(err_.fd, ends.err);
+}
 
+int Job::start(const Start& start, std::optional<Job>& job) {
   Job made(start);
-  made.out_.fd = out.ours;
-  made.err_.fd = err.ours;
+  ChildEnds ends;
+  if (const int error = made.open_streams(ends); error != 0) return error;
+  const int out = ends.out.get();
+  const bool terminal = start.kind == Kind::terminal;
   made.pid_ = ::fork();
-  if (made.pid_ < 0) return errno;
   if (made.pid_ == 0)
-    exec_in_child(start, terminal ? out.childs : devnull, out.childs,
-                  terminal ? out.childs : err.childs);
-  for (const int fd : {devnull, out.childs, err.childs})
-    if (fd >= 0) ::close(fd);
+    exec_in_child(start, {terminal ? out : ends.in.get(), out, terminal ? out : ends.err.get()});
+  if (made.pid_ < 0) {
+    const int error = errno;  // before anything is closed
+    return error;
+  }
   if (start.timeout_ms > 0)
     made.limit_ = Clock::now() + std::chrono::milliseconds(start.timeout_ms);
   job.emplace(std::move(made));
   return 0;
-}
-
-Job::Job(Job&& other) noexcept
-    : start_(std::move(other.start_)),
-      pid_(std::exchange(other.pid_, -1)),
-      out_(std::exchange(other.out_, {})),
-      err_(std::exchange(other.err_, {})),
-      limit_(other.limit_),
-      timed_out_(other.timed_out_),
-      stuck_(other.stuck_),
-      status_(other.status_) {}
-
-Job::~Job() {
-  if (out_.fd >= 0) ::close(out_.fd);
-  if (err_.fd >= 0) ::close(err_.fd);
 }
 
 bool Job::on_limit() {
@@ -137,11 +141,11 @@ void Job::on_end(int status) { status_ = status; }
 
 void Job::read_streams(Port& port) {
   if (start_.kind != Kind::terminal) {
-    out_.drain(start_.max_output);
-    err_.drain(start_.max_output);
+    out_.drain(start_.max_output, k_bite);
+    err_.drain(start_.max_output, k_bite);
     return;
   }
-  out_.drain(wire::k_chunk);
+  out_.drain(k_bite, k_bite);
   if (out_.text.empty()) return;
   const auto data = std::exchange(out_.text, "");
   port.send(
@@ -150,19 +154,19 @@ void Job::read_streams(Port& port) {
 
 void Job::input(const std::string& bytes) const {
   // What a full terminal does not take is lost, as on a real one.
-  [[maybe_unused]] const auto wrote = ::write(out_.fd, bytes.data(), bytes.size());
+  [[maybe_unused]] const auto wrote = ::write(out_.fd.get(), bytes.data(), bytes.size());
 }
 
-void Job::resize(unsigned rows, unsigned columns) const {
-  winsize size = {};
-  size.ws_row = static_cast<unsigned short>(rows);
-  size.ws_col = static_cast<unsigned short>(columns);
-  ::ioctl(out_.fd, TIOCSWINSZ, &size);
-}
+void Job::resize(unsigned rows, unsigned columns) const { set_size(out_.fd.get(), rows, columns); }
 
 Json Job::finish(Port& port) {
-  read_streams(port);
   ::kill(-pid_, SIGKILL);  // what the command left running
+  // What the command has written is in the pipes, and they hold no more than this. Who left the
+  // group may go on writing, and is not waited for. (A terminal holds less than a bite.)
+  read_streams(port);
+  for (auto* stream : {&out_, &err_})
+    if (const int held = ::fcntl(stream->fd.get(), F_GETPIPE_SZ); held > 0)
+      stream->drain(start_.max_output, static_cast<std::size_t>(held));
   const auto binary = [](const std::string& text) {
     return Json::binary({text.begin(), text.end()});
   };

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "fd.h"
 #include "port.h"
 
 namespace kobox::agent {
@@ -18,12 +19,13 @@ using Clock = std::chrono::steady_clock;
 
 // A stream of the child's, of which the first max bytes are kept and all the rest counted.
 struct Captured {
-  int fd = -1;
+  Fd fd;
   std::string text;
   std::uint64_t dropped = 0;
 
-  // Reads what is there now. Closes at the end.
-  void drain(std::size_t max);
+  // Reads what is there now, but no more than `bite` bytes: on another processor somebody may write
+  // as fast as this reads. Closes at the end.
+  void drain(std::size_t max, std::size_t bite);
 };
 
 class Job {
@@ -46,11 +48,6 @@ class Job {
   // 0 and a running job, or an errno.
   static int start(const Start& start, std::optional<Job>& job);
 
-  Job(Job&& other) noexcept;
-  Job& operator=(Job&&) = delete;
-  Job(const Job&) = delete;
-  ~Job();
-
   std::uint64_t id() const { return start_.id; }
   pid_t pid() const { return pid_; }
   Kind kind() const { return start_.kind; }
@@ -63,20 +60,25 @@ class Job {
   bool on_limit();
   // Its process ended with this waitpid(2) status.
   void on_end(int status);
-  // The streams have something to read.
+  // The streams have something to read, of which a bounded part is taken.
   void read_streams(Port& port);
   void input(const std::string& bytes) const;
   void resize(unsigned rows, unsigned columns) const;
-  // The reply's members. Takes what is left in the pipes and kills what is left of the group.
+  // The reply's members. Kills what is left of the group and takes what the pipes still hold.
   Json finish(Port& port);
 
  private:
   explicit Job(Start start) : start_(std::move(start)) {}
+  // Opens both ends of the streams; the child's are returned for a moment. 0, or an errno.
+  struct ChildEnds {
+    Fd in, out, err;
+  };
+  int open_streams(ChildEnds& ends);
 
   Start start_;
   pid_t pid_ = -1;
-  Captured out_;  // with a terminal: its master
-  Captured err_;
+  Captured out_ = {};  // with a terminal: its master
+  Captured err_ = {};
   std::optional<Clock::time_point> limit_;
   bool timed_out_ = false;
   bool stuck_ = false;
