@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include "base/interrupt.h"
+#include "base/sliced_wait.h"
 #include "base/text.h"
 
 extern char** environ;
@@ -23,6 +24,8 @@ namespace kobox {
 namespace {
 
 constexpr Duration k_check = std::chrono::seconds(1);
+// From closing its streams to being gone.
+constexpr Duration k_ending = std::chrono::seconds(1);
 
 // Everything the forked child needs, made before the fork: after it, in a process that may have
 // other threads, only async-signal-safe calls are allowed.
@@ -66,7 +69,7 @@ Result<Plan> make_plan(const CommandLine& command, const ChildFds& fds) {
 
 // Runs in the child. Never returns: execs, or writes errno to the report pipe.
 [[noreturn]] void exec_in_child(Plan& plan, pid_t parent, int report) {
-  const auto give_up = [report] {
+  const auto give_up = [&report] {
     const int error = errno;
     [[maybe_unused]] const auto written = ::write(report, &error, sizeof error);
     ::_exit(127);
@@ -85,10 +88,15 @@ Result<Plan> make_plan(const CommandLine& command, const ChildFds& fds) {
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 
-  // Sources move out of the way of all targets first, so that no dup2 closes a later source.
+  // Sources and the report move out of the way of all targets first, so that no dup2 closes one.
+  int free = 0;
+  for (const auto& [source, target] : plan.fds) free = std::max(free, target + 1);
+  const int moved_report = ::fcntl(report, F_DUPFD_CLOEXEC, free);
+  if (moved_report < 0) give_up();
+  report = moved_report;
   const int devnull = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   for (auto& [source, target] : plan.fds) {
-    source = ::fcntl(source >= 0 ? source : devnull, F_DUPFD_CLOEXEC, 200);
+    source = ::fcntl(source >= 0 ? source : devnull, F_DUPFD_CLOEXEC, free);
     if (source < 0) give_up();
   }
   for (const auto& [source, target] : plan.fds)
@@ -125,25 +133,32 @@ bool drain(Capture& capture, std::size_t max, bool& truncated) {
   return true;
 }
 
-// Reads every stream to its end; interrupt, deadline and what the check finds are errors.
+// Reads every stream to its end; interrupt, deadline and what the check finds are errors. What was
+// written before the deadline is taken, however late this process comes to it.
 Result<> drain_all(std::vector<Capture>& captures, const RunLimits& limits, bool& truncated,
                    const std::string& program) {
+  // A megabyte of each stream: the most that a pipe holds, unless root made it larger.
+  constexpr int k_late_rounds = 16;
   const auto soon = [&] { return limits.check ? Deadline::after(k_check) : Deadline::never(); };
   auto next_check = soon();
   const bool heeds = limits.on_interrupt == OnInterrupt::give_up;
+  SlicedWait slices(limits.deadline);
+  int late_rounds = 0;
   while (!captures.empty()) {
     std::vector<pollfd> waits = {{heeds ? interrupt_fd() : -1, POLLIN, 0}};
     for (const auto& capture : captures) waits.push_back({capture.fd.get(), POLLIN, 0});
     const int ready =
-        ::poll(waits.data(), waits.size(), limits.deadline.sooner(next_check).poll_timeout());
+        ::poll(waits.data(), waits.size(), slices.next().sooner(next_check).poll_timeout());
     if (ready < 0 && errno != EINTR) return fail_errno("cannot wait for '{}'", program);
     if (heeds && interrupted()) return fail_interrupted();
-    if (limits.deadline.passed())
+    const bool late = slices.passed();
+    if (late && (ready == 0 || ++late_rounds > k_late_rounds))
       return fail(ErrorKind::timeout, "'{}' did not end in its time", program);
     if (next_check.passed()) {
       KOBOX_CHECK(limits.check());
       next_check = soon();
     }
+    if (ready <= 0) continue;
     for (std::size_t i = captures.size(); i-- > 0;) {
       if (waits[i + 1].revents != 0 && !drain(captures[i], limits.max_output, truncated))
         captures.erase(captures.begin() + static_cast<std::ptrdiff_t>(i));
@@ -225,16 +240,16 @@ void Child::signal_group(int number) const {
 
 Result<ExitStatus> Child::wait(Deadline deadline, OnInterrupt on_interrupt) {
   const bool heeds = on_interrupt == OnInterrupt::give_up;
+  SlicedWait slices(deadline);
   while (true) {
+    const bool late = slices.passed();  // before the look: the child may have ended in time
     if (auto status = poll()) return *status;
+    if (heeds && interrupted()) return fail_interrupted();
+    if (late) return fail(ErrorKind::timeout, "process {} did not end in its time", pid_);
     std::array<pollfd, 2> waits = {pollfd{pidfd_.get(), POLLIN, 0},
                                    pollfd{heeds ? interrupt_fd() : -1, POLLIN, 0}};
-    const int ready = ::poll(waits.data(), waits.size(), deadline.poll_timeout());
+    const int ready = ::poll(waits.data(), waits.size(), slices.next().poll_timeout());
     if (ready < 0 && errno != EINTR) return fail_errno("cannot wait for process {}", pid_);
-    if (waits[0].revents != 0) continue;
-    if (heeds && interrupted()) return fail_interrupted();
-    if (deadline.passed())
-      return fail(ErrorKind::timeout, "process {} did not end in its time", pid_);
   }
 }
 
@@ -264,7 +279,9 @@ Result<CommandResult> run_command(const CommandLine& command, const RunLimits& l
   out.second.reset();
   error_end.reset();
   KOBOX_CHECK(drain_all(captures, limits, result.truncated, command.argv[0]));
-  KOBOX_TRY(result.status, child.wait(limits.deadline, limits.on_interrupt));
+  // Its streams have ended in time; so a process that just ends has the moment that it needs.
+  const auto end = limits.deadline.passed() ? Deadline::after(k_ending) : limits.deadline;
+  KOBOX_TRY(result.status, child.wait(end, limits.on_interrupt));
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/wait.h>
 
 #include <csignal>
@@ -97,6 +98,25 @@ TEST(RunCommand, EndsTheWholeGroupAtTheDeadline) {
   EXPECT_FALSE(is_alive(grandchild));
 }
 
+TEST(RunCommand, WhatWasWrittenBeforeTheDeadlineIsTakenAfterIt) {
+  // The sink is as late as a process that was stopped: the rest lies in the pipe meanwhile.
+  const auto deadline = Deadline::after(1s);
+  auto done = run_command({.argv = {"sh", "-c", "echo first; echo second; exit 3"}},
+                          {.deadline = deadline}, Streams::separate, [&](std::string_view) {
+                            while (!deadline.passed()) ::poll(nullptr, 0, deadline.poll_timeout());
+                          });
+  ASSERT_TRUE(done) << done.error().to_string();
+  EXPECT_EQ(done->output, "first\nsecond\n");
+  EXPECT_EQ(done->status.code, 3);
+}
+
+TEST(RunCommand, AWriterWithoutEndDoesNotOutliveItsDeadline) {
+  const auto done = run_command({.argv = {"cat", "/dev/zero"}},
+                                {.deadline = Deadline::after(50ms), .max_output = 1000});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind(), ErrorKind::timeout);
+}
+
 TEST(RunCommand, StopsOnInterrupt) {
   interrupt();
   auto done = run_command({.argv = {"sleep", "100"}}, {.deadline = soon()});
@@ -125,6 +145,23 @@ TEST(Child, GetsOnlyTheDescriptorsItIsGiven) {
   auto status = child->wait(soon());
   ASSERT_TRUE(status);
   EXPECT_TRUE(status->success());
+}
+
+TEST(Child, TellsOfAFailureWhateverNumbersItsDescriptorsGet) {
+  auto folder = TempDir::make(fs::temp_directory_path(), "kobox-child-test");
+  ASSERT_TRUE(folder);
+  const auto script = folder->path() / "script";
+  ASSERT_TRUE(write_file(script, "#!/no/such/interpreter\n"));
+  ::chmod(script.c_str(), 0755);
+  // The pipe by which the child tells gets the next free numbers, which the child's own are too.
+  auto pair = make_socket_pair();
+  ASSERT_TRUE(pair);
+  for (int number = 3; number < 20; ++number) {
+    const auto child =
+        Child::spawn({.argv = {script.string()}}, {.others = {{pair->second.get(), number}}});
+    ASSERT_FALSE(child) << number;
+    EXPECT_THAT(child.error().to_string(), HasSubstr("No such file")) << number;
+  }
 }
 
 TEST(Child, WaitTimesOutAndTheChildGoesOn) {

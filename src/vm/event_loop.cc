@@ -11,6 +11,7 @@
 #include <asio/write.hpp>
 
 #include "base/interrupt.h"
+#include "base/sliced_wait.h"
 
 namespace kobox {
 
@@ -32,21 +33,28 @@ Result<> EventLoop::wait_though_interrupted(const std::function<bool()>& predica
 
 Result<> EventLoop::wait(const std::function<bool()>& predicate, Deadline deadline,
                          const std::function<bool()>& ended) {
+  SlicedWait slices(deadline);
   while (true) {
     if (predicate()) return {};
     if (ended()) return fail_interrupted();
-    if (deadline.passed()) return fail(ErrorKind::timeout, "it did not happen in its time");
+    if (slices.passed()) break;
     if (io_.stopped()) io_.restart();
     // Bounded, so that an interrupt that came before its handler was armed is still seen.
-    const auto slice = Deadline::after(std::chrono::milliseconds(500)).sooner(deadline);
-    io_.run_one_until(slice.time());
+    io_.run_one_until(slices.next().time());
   }
+  // It may have arrived in time, and only this process came too late to take it.
+  run_ready();
+  if (predicate()) return {};
+  return fail(ErrorKind::timeout, "it did not happen in its time");
 }
 
 void EventLoop::run_ready() {
-  do {
+  // What a pipe or a socket holds is read in a few turns. Who sends without end must not hold this.
+  constexpr int k_most = 1000;
+  for (int turns = 0; turns < k_most; ++turns) {
     if (io_.stopped()) io_.restart();
-  } while (io_.poll() > 0);
+    if (io_.poll_one() == 0) return;
+  }
 }
 
 struct Channel::State {

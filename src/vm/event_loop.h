@@ -30,13 +30,16 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  // Runs handlers until the predicate holds. Errors: timeout, interrupted.
+  // Runs handlers until the predicate holds. Errors: timeout, interrupted. What has arrived when
+  // the deadline passes is still taken, and time in which kobox did not run (base/sliced_wait.h)
+  // does not count.
   Result<> wait_until(const std::function<bool()>& predicate, Deadline deadline);
   // The same where an interrupt has come and something must still be brought to its end. Error:
   // timeout. (A second interrupt ends the process.)
   Result<> wait_though_interrupted(const std::function<bool()>& predicate, Deadline deadline);
 
-  // Takes everything that has already arrived, and waits for nothing.
+  // Takes what has already arrived, and waits for nothing. Of a peer that sends without end, a
+  // bounded part.
   void run_ready();
 
   asio::io_context& io() { return io_; }

@@ -7,6 +7,8 @@
 #include <csignal>
 #include <optional>
 
+#include <asio/post.hpp>
+
 #include "base/interrupt.h"
 
 namespace kobox {
@@ -87,6 +89,24 @@ TEST_F(EventLoopTest, ChannelsCarryMoreThanAPipeHoldsInBothDirections) {
   EXPECT_EQ(at_first, other);
   EXPECT_EQ(at_second, large + "end");
   wait_for([&] { return first.unsent() == 0 && second.unsent() == 0; });
+}
+
+TEST_F(EventLoopTest, WhatHasArrivedIsTakenThoughTheDeadlineHasPassed) {
+  auto ends = pair();
+  std::string got;
+  Channel channel(loop_, std::move(ends.first), [&](std::string_view bytes) { got += bytes; });
+  ASSERT_EQ(::write(ends.second.get(), "answer", 6), 6);
+  const auto waited = loop_.wait_until([&] { return got == "answer"; }, Deadline::after(-1h));
+  EXPECT_TRUE(waited) << waited.error().to_string();
+}
+
+TEST_F(EventLoopTest, APeerThatSendsWithoutEndHoldsNobodyUp) {
+  std::function<void()> again = [&] { asio::post(loop_.io(), again); };
+  again();
+  loop_.run_ready();
+  const auto waited = loop_.wait_until(never, Deadline::after(0ms));
+  ASSERT_FALSE(waited);
+  EXPECT_EQ(waited.error().kind(), ErrorKind::timeout);
 }
 
 TEST_F(EventLoopTest, UnsentGrowsWhileThePeerDoesNotRead) {
