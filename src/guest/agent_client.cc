@@ -24,6 +24,11 @@ std::unexpected<Error> refused(std::string_view operation, const AgentReply& rep
   return fail(ErrorKind::tool, "the guest's agent refuses '{}': {}", operation, reply.error);
 }
 
+std::unexpected<Error> too_slow(std::string_view path) {
+  return fail(ErrorKind::timeout, "{} did not come out of the guest within {}", path,
+              format_duration(k_file_limit));
+}
+
 json bytes_of(std::string_view data) { return json::binary({data.begin(), data.end()}); }
 
 }  // namespace
@@ -80,6 +85,7 @@ AgentClient::Standing AgentClient::standing() const {
   return {.hello = *hello_,
           .unread = std::string(reader_.pending()),
           .records = {log_.records.begin(), log_.records.end()},
+          .dropped = log_.dropped,
           .settings = settings_};
 }
 
@@ -87,6 +93,7 @@ void AgentClient::resume(const Standing& standing) {
   hello_ = standing.hello;
   reader_.feed(standing.unread);
   settings_ = standing.settings;
+  log_.dropped = standing.dropped;
   for (const auto& record : standing.records) add_record(record);
 }
 
@@ -162,9 +169,7 @@ Result<std::string> AgentClient::get(std::string_view path, std::size_t max) {
   std::string bytes;
   const auto deadline = Deadline::after(k_file_limit);
   while (bytes.size() < max) {
-    if (deadline.passed())
-      return fail(ErrorKind::timeout, "{} did not come out of the guest within {}", path,
-                  format_duration(k_file_limit));
+    if (deadline.passed()) return too_slow(path);
     KOBOX_TRY(const auto reply, ask("get",
                                     {{"path", path},
                                      {"offset", bytes.size()},
@@ -181,13 +186,16 @@ Result<std::string> AgentClient::get(std::string_view path, std::size_t max) {
 
 Result<std::string> AgentClient::drain(std::string_view path, std::size_t max) {
   std::string bytes;
+  const auto deadline = Deadline::after(k_file_limit);
   while (bytes.size() < max) {
+    if (deadline.passed()) return too_slow(path);
     KOBOX_TRY(const auto reply,
               ask("drain", {{"path", path}, {"max", wire::k_chunk}}, k_answer_limit));
     if (!reply.ok)
       return fail(ErrorKind::tool, "cannot read {} in the guest: {}", path, reply.error);
-    bytes += reply.text("data");
-    if (reply.flag("end")) break;
+    const auto data = reply.text("data");
+    bytes += data;  // all of it, for the guest no longer has it
+    if (data.empty() || reply.flag("end")) break;
   }
   return bytes;
 }

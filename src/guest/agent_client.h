@@ -59,7 +59,8 @@ class AgentClient {
   // ErrorKind::tool with the guest's errno text if it cannot be read; at most max bytes.
   Result<std::string> get(std::string_view path, std::size_t max);
 
-  // What a file that gives each byte once has to give now, without waiting for more. As get().
+  // What a file that gives each byte once has to give now, without waiting for more. As get(), but
+  // what the last answer brings beyond max is not thrown away. An answer without data is the end.
   Result<std::string> drain(std::string_view path, std::size_t max);
 
   struct KernelAnswer {
@@ -110,6 +111,7 @@ class AgentClient {
     AgentHello hello;
     std::string unread;                // the beginning of a frame whose rest is still to come
     std::vector<std::string> records;  // the kernel's log
+    std::size_t dropped = 0;           // KernelLog::dropped
     Settings settings = {};            // the last that were configured; no epoch, no seed
   };
   Standing standing() const;

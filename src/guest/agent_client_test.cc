@@ -252,6 +252,16 @@ TEST_F(AgentClientTest, GetTakesNoMoreThanItsLimit) {
   EXPECT_EQ(client_.get("/f", 10).value(), "") << "no data and no end is an end";
 }
 
+TEST_F(AgentClientTest, ADrainEndsWithAnAnswerThatBringsNothing) {
+  expect("drain", {{"data", binary("one")}});
+  expect("drain", {{"data", binary("")}});
+  EXPECT_EQ(client_.drain("/f", 10).value(), "one");
+  expect("drain", {{"data", binary("0123456789ab")}, {"end", false}});
+  EXPECT_EQ(client_.drain("/f", 10).value(), "0123456789ab") << "the guest has given it away";
+  expect("drain", {{"data", binary("x")}, {"end", true}});
+  EXPECT_EQ(client_.drain("/f", 10).value(), "x");
+}
+
 TEST_F(AgentClientTest, RepliesOutOfOrder) {
   const auto terminal = client_.open_terminal({.command = "sh"}, [](std::string_view) {});
   Json first;
@@ -314,6 +324,13 @@ TEST_F(AgentClientTest, OlderRecordsGoWhenTheLogIsFull) {
   EXPECT_EQ(log.dropped, 4U);
   EXPECT_TRUE(log.records.front().starts_with("4r"));  // 16 with what keeping each costs
   EXPECT_TRUE(log.records.back().starts_with("19r"));
+
+  // A fork's marks are those of the machine that was saved.
+  hello();
+  AgentClient fork([](const std::string&) {}, {});
+  fork.resume(client_.standing());
+  EXPECT_EQ(fork.kernel_log().dropped, 4U);
+  EXPECT_EQ(fork.kernel_log().end(), 20U);
 }
 
 TEST_F(AgentClientTest, TerminalsTakeTheirOwnOutput) {
