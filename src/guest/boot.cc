@@ -42,9 +42,9 @@ BootFailure describe_failure(Guest& guest, const GuestSpec& spec) {
     failure.message = broken->message();
   } else {
     failure.message = timeout_message(guest, spec);
-    failure.silent = !kernel_has_spoken(guest.console());
+    failure.silent = !kernel_has_spoken(guest.console().text());
   }
-  failure.console = guest.console();
+  failure.console = guest.console().text();
   return failure;
 }
 

@@ -75,7 +75,7 @@ TEST_F(BootTest, UnderTcgWhenAskedFor) {
   EXPECT_EQ(guest.guest->accel(), Accel::tcg);
   EXPECT_THAT(guest.decision.reason, HasSubstr("--accel tcg"));
   EXPECT_EQ(guest.guest->agent().release(), "6.1.0-fake");
-  EXPECT_EQ(guest.guest->console(), "booting\r\n");
+  EXPECT_EQ(guest.guest->console().text(), "booting\r\n");
   EXPECT_EQ(guest.guest->console_log(), qemu_.folder() / "console.log");
 }
 
@@ -282,7 +282,7 @@ TEST_F(BootTest, OneThatStandsStillWithoutAWordIsBegunAnew) {
   ASSERT_TRUE(guest.guest);
   EXPECT_THAT(guest.decision.reason, HasSubstr("asked for with --accel tcg; a first boot stood "
                                                "still: the kernel did not reach"));
-  EXPECT_EQ(guest.guest->console(), "booting\r\n");
+  EXPECT_EQ(guest.guest->console().text(), "booting\r\n");
   EXPECT_EQ(qemu_.starts(), "tcg\ntcg\n");
 }
 

@@ -18,8 +18,6 @@ using namespace std::chrono_literals;
 constexpr Duration k_wake_limit = 10s;
 constexpr Duration k_save_limit = 20s;  // to write them
 
-constexpr std::size_t k_max_console = std::size_t{4} << 20;
-
 // Sources: Documentation/admin-guide/kernel-parameters.txt.
 std::string kernel_command_line(const Arch& arch, Accel accel, bool disk) {
   std::string line = fmt::format("console={} ", arch.console);
@@ -96,11 +94,7 @@ Result<> Guest::start_machine(MachineSpec machine) {
           return wait_until(predicate, deadline);
         });
   KOBOX_TRY(machine_, Machine::start(
-                          loop_, machine,
-                          [this](std::string_view text) {
-                            console_ += text.substr(
-                                0, k_max_console - std::min(k_max_console, console_.size()));
-                          },
+                          loop_, machine, [this](std::string_view text) { console_.append(text); },
                           [this](std::string_view bytes) { agent_->take(bytes); }));
   return {};
 }
@@ -132,7 +126,7 @@ Result<std::unique_ptr<Guest>> Guest::fork(EventLoop& loop, const GuestSnapshot&
     KOBOX_TRY(guest->memory_, make_guest_memory(spec.memory));
     KOBOX_CHECK(copy_sparse(snapshot.memory, guest->memory_));
   }
-  KOBOX_CHECK(write_file(guest->console_log_, snapshot.console));
+  KOBOX_CHECK(write_file(guest->console_log_, snapshot.console.text()));
   guest->console_ = snapshot.console;
   KOBOX_CHECK(guest->start_machine(machine));
   guest->agent_->resume(snapshot.standing);

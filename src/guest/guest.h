@@ -13,6 +13,7 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "guest/agent_client.h"
+#include "guest/console_text.h"
 #include "image/guest_disk.h"
 #include "kernel/kernel.h"
 #include "vm/machine.h"
@@ -77,8 +78,8 @@ class Guest {
   EventLoop& loop() { return loop_; }
   Accel accel() const { return accel_; }
   const std::filesystem::path& console_log() const { return console_log_; }
-  // What the serial console printed: all of it, up to 4 MiB, then only its first part.
-  const std::string& console() const { return console_; }
+  // What the serial console printed.
+  const ConsoleText& console() const { return console_; }
   // What it was started from; of a saveable one the file of its memory too.
   const GuestSpec& spec() const { return spec_; }
   const Fd& memory() const { return memory_; }
@@ -118,7 +119,7 @@ class Guest {
   std::filesystem::path console_log_;
   Fd memory_;
   std::vector<Fd> disk_;
-  std::string console_;
+  ConsoleText console_;
   std::function<bool()> give_up_;
   bool debugged_ = false;
   bool restored_ = false;
@@ -129,7 +130,7 @@ class Guest {
 // Why a machine did not get to its agent; not an Error, for it may be the kernel's own doing.
 struct BootFailure {
   std::string message;
-  std::string console;  // all of it, as Guest::console
+  std::string console;  // as Guest::console
   std::filesystem::path console_log;
   bool host_at_fault = false;  // QEMU itself failed or was killed
   bool agent_spoke = false;    // it did get there, but was of no use

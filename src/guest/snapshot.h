@@ -18,7 +18,7 @@ struct GuestSnapshot {
   Fd memory;  // the guest's, byte for byte
   Fd state;   // QEMU's migration stream of everything else
   AgentClient::Standing standing;
-  std::string console;  // what it had printed
+  ConsoleText console;  // what it had printed
   // What its disk had more than the image, in layers that nobody writes to any more.
   std::vector<Fd> disk = {};
 };

@@ -117,7 +117,7 @@ class Store {
     if (!saved && is_interrupt(saved.error())) return std::unexpected(saved.error());
     if (!saved)
       return BootFailure{.message = "while the guest was prepared: " + saved.error().message(),
-                         .console = booted.guest->console(),
+                         .console = booted.guest->console().text(),
                          .console_log = booted.guest->console_log(),
                          .host_at_fault = saved.error().kind() == ErrorKind::environment,
                          .agent_spoke = true};

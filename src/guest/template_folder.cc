@@ -154,7 +154,7 @@ Result<> write_template_folder(const fs::path& folder, const std::string& key,
                    {"key", key},
                    {"release", snapshot.standing.hello.release},
                    {"unread", binary(snapshot.standing.unread)},
-                   {"console", binary(snapshot.console)},
+                   {"console", binary(snapshot.console.text())},
                    {"watchdog_s", snapshot.standing.settings.watchdog_s},
                    {"hung_task_s", snapshot.standing.settings.hung_task_s},
                    {"console_level", snapshot.standing.settings.console_level}};
@@ -209,7 +209,7 @@ Result<GuestSnapshot> read_template_folder(const fs::path& folder, const std::st
   standing.settings.watchdog_s = number_at(manifest, "watchdog_s");
   standing.settings.hung_task_s = number_at(manifest, "hung_task_s");
   standing.settings.console_level = number_at(manifest, "console_level");
-  snapshot.console = text_at(manifest, "console");
+  snapshot.console.append(text_at(manifest, "console"));
   return snapshot;
 }
 

@@ -27,7 +27,7 @@ class TemplateFolderTest : public ::testing::Test {
                           .unread = std::string("\x05\x00\xFF", 3),
                           .records = {},
                           .settings = {.watchdog_s = 3, .hung_task_s = 4, .console_level = 8}};
-    snapshot_.console = "\x1b[31mnot text \xFF";
+    snapshot_.console.append("\x1b[31mnot text \xFF");
     const auto written = write_template_folder(folder_.path(), "key", snapshot_);
     ASSERT_TRUE(written) << written.error().to_string();
   }
@@ -66,7 +66,7 @@ TEST_F(TemplateFolderTest, GivesBackWhatWasSaved) {
   EXPECT_EQ(again->standing.hello.release, "6.1.0-test");
   EXPECT_EQ(again->standing.unread, snapshot_.standing.unread);
   EXPECT_EQ(again->standing.settings.hung_task_s, 4);
-  EXPECT_EQ(again->console, snapshot_.console);
+  EXPECT_EQ(again->console.text(), snapshot_.console.text());
 }
 
 TEST_F(TemplateFolderTest, EmptyPagesTakeNoRoom) {

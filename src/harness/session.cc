@@ -86,7 +86,7 @@ Result<std::variant<std::unique_ptr<Session>, Failure>> Session::boot(EventLoop&
   if (settled) return session;
   if (settled.error().kind() == ErrorKind::interrupted) return std::unexpected(settled.error());
   return to_failure({.message = settled.error().message(),
-                     .console = session->guest_->console(),
+                     .console = session->guest_->console().text(),
                      .console_log = session->guest_->console_log(),
                      .host_at_fault = settled.error().kind() == ErrorKind::environment});
 }

@@ -323,7 +323,7 @@ Result<> Session::unload_and_compare(Trial& trial) {
 }
 
 bool Session::report_was_seen(Trial& trial) {
-  trial.console.feed(std::string_view(guest_->console()).substr(trial.console_read));
+  trial.console.feed(guest_->console().since(trial.console_read));
   trial.console_read = guest_->console().size();
   if (!trial.patience && !trial.console.reports().empty())
     trial.patience = Deadline::after(k_after_report);
