@@ -23,6 +23,7 @@ std::string kernel_command_line(const Arch& arch, Accel accel, bool disk) {
   std::string line = fmt::format("console={} ", arch.console);
   line +=
       "quiet "
+      "log_buf_len=1M "   // 4.6 MB with its descriptors: few outrun the agent then
       "panic=-1 "         // reset at once; QEMU's -no-reboot makes that the machine's end
       "nokaslr "          // modules and kernel where their symbols say
       "mitigations=off "  // the guest is thrown away; translation and boot are faster

@@ -53,26 +53,44 @@ std::optional<Failure> judge_stream(const char* name, const std::optional<TextMa
   return failure;
 }
 
-std::optional<Failure> judge_log(const TestSpec& test, std::span<const std::string> log) {
+// What is to be said of a line that was looked for and not found where not all was seen.
+std::string doubt(const LogPart& log) {
+  return log.lost == 0
+             ? ""
+             : fmt::format("; but {}, and it may have been among them", describe_lost(log.lost));
+}
+
+// The expected lines, in their order.
+std::optional<Failure> judge_expected(const TestSpec& test, const LogPart& log) {
+  const auto& lines = log.lines;
   std::size_t at = 0;
   for (const auto& expected : test.kernel_log) {
     const auto start = at;
-    while (at < log.size() && !matches(expected, log[at])) ++at;
-    if (at == log.size()) {
+    while (at < lines.size() && !matches(expected, lines[at])) ++at;
+    if (at == lines.size()) {
       bool elsewhere = false;
-      for (std::size_t i = 0; i < start; ++i) elsewhere = elsewhere || matches(expected, log[i]);
-      return assertion(fmt::format("the kernel log has no line with {}{}", describe(expected),
-                                   elsewhere ? " after the ones expected before it" : ""));
+      for (std::size_t i = 0; i < start; ++i) elsewhere = elsewhere || matches(expected, lines[i]);
+      return assertion(fmt::format("the kernel log has no line with {}{}{}", describe(expected),
+                                   elsewhere ? " after the ones expected before it" : "",
+                                   doubt(log)));
     }
     ++at;
   }
+  return std::nullopt;
+}
+
+std::optional<Failure> judge_forbidden(const TestSpec& test, const LogPart& log) {
   for (const auto& forbidden : test.no_kernel_log)
-    for (const auto& line : log)
+    for (const auto& line : log.lines)
       if (matches(forbidden, line))
         return assertion(
             fmt::format("the kernel log has a line with {}, which must not be there: {}",
                         describe(forbidden), in_quotes(line)));
-  return std::nullopt;
+  if (log.lost == 0 || test.no_kernel_log.empty()) return std::nullopt;
+  return assertion(fmt::format(
+      "the kernel log has a gap of {} record{}, lost before they were read: a line with {} may have "
+      "been among them",
+      log.lost, log.lost == 1 ? "" : "s", describe(test.no_kernel_log.front())));
 }
 
 }  // namespace
@@ -103,7 +121,7 @@ std::string describe(const TextMatcher& matcher) {
 }
 
 std::optional<Failure> judge(const TestSpec& test, const AgentClient::RunReply& reply,
-                             std::span<const std::string> kernel_log, Duration limit) {
+                             const LogPart& log, Duration limit) {
   if (reply.timed_out) {
     return Failure{
         .kind = FailureKind::hang,
@@ -119,7 +137,8 @@ std::optional<Failure> judge(const TestSpec& test, const AgentClient::RunReply& 
   if (auto failure = judge_stream("standard error", test.standard_error, reply.standard_error,
                                   reply.dropped_error))
     return failure;
-  return judge_log(test, kernel_log);
+  if (auto failure = judge_expected(test, log)) return failure;
+  return judge_forbidden(test, log);
 }
 
 }  // namespace kobox

@@ -3,21 +3,22 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "guest/agent_client.h"
+#include "harness/log_part.h"
 #include "project/project.h"
 #include "verdict/verdict.h"
 
 namespace kobox {
 
-// kernel_log: the text of each line in the test's part of the log, in order.
+// Where records of the log were lost, a line that must not be there may have been among them: that
+// it was not found is no pass, but a failure that says so.
 // The first expectation that is not met, as FailureKind::assertion; a command that was stopped at
 // its time limit is a FailureKind::hang.
 std::optional<Failure> judge(const TestSpec& test, const AgentClient::RunReply& reply,
-                             std::span<const std::string> kernel_log, Duration limit);
+                             const LogPart& log, Duration limit);
 
 bool matches(const TextMatcher& matcher, std::string_view text);
 // "exactly \"x\"", "text that contains \"x\"", "a match of /x/"

@@ -18,8 +18,9 @@ TextMatcher contains(std::string text) { return {Kind::contains, std::move(text)
 TextMatcher pattern(std::string text) { return {Kind::matches, std::move(text)}; }
 
 // The message of the failure, "" if there is none.
-std::string said(const TestSpec& test, const Reply& reply, const Log& log = {}) {
-  const auto failure = judge(test, reply, log, 10s);
+std::string said(const TestSpec& test, const Reply& reply, const Log& log = {},
+                 std::uint64_t lost = 0) {
+  const auto failure = judge(test, reply, {.lines = log, .lost = lost}, 10s);
   if (!failure) return "";
   EXPECT_EQ(failure->kind, FailureKind::assertion);
   EXPECT_FALSE(failure->message.empty());
@@ -151,6 +152,24 @@ TEST(Judge, ForbiddenLogLines) {
             "the kernel log has a line with \"Failed\" in it, which must not be there: "
             "\"Failed to x\"");
   EXPECT_THAT(said(test, {}, {"err: 5"}), HasSubstr("a match of /err(or)?:/"));
+}
+
+TEST(Judge, AGapInTheLogIsNoPassWhereALineMustNotBeThere) {
+  const TestSpec test{.no_kernel_log = {contains("Failed"), contains("bad")}};
+  EXPECT_EQ(
+      said(test, {}, {"all fine"}, 7),
+      "the kernel log has a gap of 7 records, lost before they were read: a line with \"Failed\" in "
+      "it may have been among them");
+  EXPECT_THAT(said(test, {}, {"bad"}, 7), HasSubstr("which must not be there"));
+  EXPECT_EQ(said({}, {}, {"all fine"}, 7), "") << "nothing is looked for";
+}
+
+TEST(Judge, AnExpectedLineIsFoundBesideAGapOrMayHaveBeenInIt) {
+  const TestSpec test{.kernel_log = {contains("opened"), contains("closed")}};
+  EXPECT_EQ(said(test, {}, {"opened", "closed"}, 7), "");
+  EXPECT_EQ(said(test, {}, {"opened"}, 1),
+            "the kernel log has no line with \"closed\" in it; but 1 record of the kernel log was "
+            "lost, and it may have been among them");
 }
 
 TEST(Matchers, AnEmptyTextIsInEverything) {

@@ -126,6 +126,7 @@ class Session {
   Result<> await_last_words(const Trial& trial);
   // What the kernel itself reported in its log from a record on.
   std::optional<KernelReport> most_telling_in_log(std::size_t from) const;
+  std::string log_gap(const Trial& trial) const;
   std::optional<Failure> kernel_failure(Trial& trial, bool machine_is_gone);
   Failure machine_failure(const Error& error, Stage stage);
   Result<> store_programs();

@@ -9,8 +9,8 @@
 #include "guest/guest_files.h"
 #include "harness/breakpoint_watch.h"
 #include "harness/judge.h"
+#include "harness/log_part.h"
 #include "harness/session.h"
-#include "verdict/kernel_log.h"
 
 namespace kobox {
 namespace {
@@ -35,17 +35,6 @@ constexpr const char* k_guest_files = "/kobox/files";  // TestSpec::files
 
 bool is_interrupt(const Error& error) {
   return error.kind() == ErrorKind::interrupted || error.kind() == ErrorKind::internal;
-}
-
-// What the kernel itself logged from a record on; what user space wrote into /dev/kmsg is left out.
-std::vector<std::string> kernel_lines(const AgentClient::KernelLog& log, std::size_t from) {
-  std::vector<std::string> lines;
-  for (auto i = from; i < log.end(); ++i) {
-    if (i < log.dropped) continue;
-    auto line = parse_kmsg_record(log.records[i - log.dropped]);
-    if (line && line->facility == 0) lines.push_back(std::move(line->text));
-  }
-  return lines;
 }
 
 Failure leak(const std::vector<std::string>& left) {
@@ -90,13 +79,13 @@ Result<Session::Outcome> Session::run(const TestSpec& test,
   guest_->give_up_when({});
   KOBOX_CHECK(take_trouble(attempted, trial));
   if (trial.reply) {
-    const auto lines = kernel_lines(guest_->agent().kernel_log(), trial.log_mark);
-    if (auto failure = judge(test, *trial.reply, lines, trial.limit))
+    const auto log = log_part(guest_->agent().kernel_log(), trial.log_mark);
+    if (auto failure = judge(test, *trial.reply, log, trial.limit))
       trial.findings.push_back(*failure);
   }
   auto outcome = conclude(trial);
   outcome.result.name = test.name;
-  outcome.result.note = trial.note;
+  outcome.result.note = trial.note + log_gap(trial);
   outcome.result.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   return outcome;
@@ -134,7 +123,7 @@ Session::Outcome Session::conclude(Trial& trial) {
   if (worst->kind == FailureKind::lost && guest_->machine().end() &&
       guest_->machine().end()->cause == MachineEnd::Cause::killed)
     outcome.result.verdict = Verdict::error;
-  if (worst->log.empty()) worst->log = kernel_lines(guest_->agent().kernel_log(), trial.log_mark);
+  if (worst->log.empty()) worst->log = log_part(guest_->agent().kernel_log(), trial.log_mark).lines;
   if (worst->log.size() > k_max_failure_log)
     worst->log.erase(worst->log.begin(),
                      worst->log.end() - static_cast<std::ptrdiff_t>(k_max_failure_log));
@@ -247,6 +236,16 @@ bool Session::attach_debugger(Trial& trial) {
   return false;
 }
 
+// For the result's note, where not all of the test's part of the kernel's log was seen.
+std::string Session::log_gap(const Trial& trial) const {
+  const auto lost = log_part(guest_->agent().kernel_log(), trial.log_mark).lost;
+  if (lost == 0) return "";
+  return fmt::format(
+      "{}{} before they were read; for what the kernel reported meanwhile there is "
+      "only the console",
+      trial.note.empty() ? "" : "; ", describe_lost(lost));
+}
+
 // What the breakpoints saw. A debugger that broke is the one thing to tell of: the machine may have
 // stood still for ever.
 Result<> Session::end_debugger(const Result<>& attempted, Trial& trial) {
@@ -263,7 +262,7 @@ Result<> Session::end_debugger(const Result<>& attempted, Trial& trial) {
 Result<> Session::load_for_test(Trial& trial) {
   KOBOX_TRY(const auto answer, load());
   if (answer.done()) return {};
-  const auto said = kernel_lines(guest_->agent().kernel_log(), trial.log_mark);
+  const auto said = log_part(guest_->agent().kernel_log(), trial.log_mark).lines;
   const auto reason = std::ranges::find_if(said, [&](const std::string& line) {
     return line.starts_with(prepared_.module->name + ":");
   });
@@ -356,7 +355,8 @@ Result<> Session::await_last_words(const Trial& trial) {
 
 std::optional<KernelReport> Session::most_telling_in_log(std::size_t from) const {
   ReportReader reader;
-  for (const auto& line : kernel_lines(guest_->agent().kernel_log(), from)) reader.feed_line(line);
+  for (const auto& line : log_part(guest_->agent().kernel_log(), from).lines)
+    reader.feed_line(line);
   const bool complete = reader.most_telling() != nullptr && reader.most_telling()->complete;
   reader.finish();
   if (reader.most_telling() == nullptr) return std::nullopt;
@@ -369,11 +369,14 @@ std::optional<Failure> Session::kernel_failure(Trial& trial, bool machine_is_gon
   const auto in_log = most_telling_in_log(trial.log_mark);
   const KernelReport* report = in_log ? &*in_log : nullptr;
   const KernelReport* seen = nullptr;
-  if (machine_is_gone) {
-    // The agent could not pass on the last of the log; the console has it.
+  const bool gap = log_part(guest_->agent().kernel_log(), trial.log_mark).lost > 0;
+  ReportReader console;
+  if (machine_is_gone || gap) {
+    // What the agent could not pass on of the log the console has.
     report_was_seen(trial);
-    trial.console.finish();
-    seen = trial.console.most_telling();
+    console = trial.console;
+    console.finish();
+    seen = console.most_telling();
   }
   if (seen != nullptr && (report == nullptr || !more_telling(report->kind, seen->kind)))
     report = seen;
