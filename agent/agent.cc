@@ -179,26 +179,35 @@ void Agent::wait_and_dispatch() {
       for (const auto* stream : {&job.out(), &job.err()})
         if (stream->fd) waits.push_back({stream->fd.get(), POLLIN, 0});
   }
-  ::poll(waits.data(), waits.size(), poll_timeout());
+  const int timeout = poll_timeout();
+  const auto woken_by = Clock::now() + std::chrono::milliseconds(timeout);
+  ::poll(waits.data(), waits.size(), timeout);
+  if (timeout >= 0) forgive(Clock::now() - woken_by);
 
   port_.flush();
   if (!port_.congested()) {
     send_kernel_log(log_capacity_);
     for (auto& job : jobs_) job.read_streams(port_);
   }
-  // What has ended is no longer late, though its limit may have passed while nothing ran here: the
-  // guest's clock goes on while its machine is stopped.
-  reap();
+  reap();  // first: what has ended is no longer late
   check_limits();
   port_.receive([this](const Json& request) { handle(request); });
 }
 
+// The guest's clock goes on while its QEMU is stopped (SIGSTOP), and then all limits seem to have
+// passed at once. A poll that comes back far too late tells of it.
+void Agent::forgive(Clock::duration late) {
+  if (late < std::chrono::seconds(1)) return;  // a busy host
+  for (auto& job : jobs_) job.extend_limit(late);
+}
+
 int Agent::poll_timeout() const {
+  constexpr std::int64_t k_slice = 1000;  // so that it is seen by how much a poll is late
   int timeout = -1;
   for (const auto& job : jobs_) {
     if (!job.limit()) continue;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*job.limit() - Clock::now());
-    const int wait = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1 << 30));
+    const int wait = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, k_slice));
     timeout = timeout < 0 ? wait : std::min(timeout, wait);
   }
   return timeout;

@@ -28,6 +28,9 @@ class Agent {
   std::size_t send_kernel_log(std::size_t most);
   void reap();
   void check_limits();
+  // By so much a wait ended too late.
+  void forgive(Clock::duration late);
+  // Until a limit passes, at most a second; -1 without limits.
   int poll_timeout() const;
 
   Port port_;

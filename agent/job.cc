@@ -126,6 +126,10 @@ int Job::start(const Start& start, std::optional<Job>& job) {
   return 0;
 }
 
+void Job::extend_limit(Clock::duration more) {
+  if (limit_) *limit_ += more;
+}
+
 bool Job::on_limit() {
   ::kill(-pid_, SIGKILL);
   if (timed_out_) {

@@ -55,6 +55,8 @@ class Job {
   Captured& out() { return out_; }
   Captured& err() { return err_; }
 
+  // Moves the limit, if there is one.
+  void extend_limit(Clock::duration more);
   // The time limit has passed: kills the group. Called again a second later if the process is
   // still there (stuck in the kernel): then it is given up. True if it must be answered now.
   bool on_limit();

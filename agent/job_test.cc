@@ -75,6 +75,19 @@ TEST_F(JobTest, WritersWithoutEndHoldNobodyUp) {
   ::kill(-std::stoi(text(reply["stdout"])), SIGKILL);
 }
 
+TEST_F(JobTest, ALimitIsExtendedOnlyWhereThereIsOne) {
+  std::optional<Job> job;
+  ASSERT_EQ(Job::start({.command = "true", .timeout_ms = 1000}, job), 0);
+  const auto limit = job->limit().value();
+  job->extend_limit(std::chrono::hours(1));
+  EXPECT_EQ(job->limit(), limit + std::chrono::hours(1));
+  end_of(*job);
+  auto endless = start(Job::Kind::captured, "true");
+  endless.extend_limit(std::chrono::hours(1));
+  EXPECT_FALSE(endless.limit());
+  end_of(endless);
+}
+
 TEST_F(JobTest, WhatThePipesHoldAtTheEndIsInTheReply) {
   auto job = start(Job::Kind::captured, "head -c 60000 /dev/zero; echo said >&2; exit 3");
   const auto reply = end_of(job);

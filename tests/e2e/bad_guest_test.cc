@@ -133,6 +133,22 @@ TEST_F(BadGuestTest, QemuKilledFromOutsideIsNotTheModulesFault) {
   EXPECT_THAT(machines(), IsEmpty());
 }
 
+// As a host that stands still: by the guest's clock and by kobox's the limit has long passed.
+TEST_F(BadGuestTest, StoppedForLongerThanItsLimitIsNoHang) {
+  auto running = start(test_arguments(project(fmt::format(
+      "[[test]]\nname = \"a\"\nrun = \"\"\"{}; sleep 1\"\"\"\ntimeout = \"2s\"\n", k_say_begun))));
+  wait_until_begun(running);
+  const auto stopped = machines();
+  ASSERT_FALSE(stopped.empty());
+  ::kill(running.pid(), SIGSTOP);
+  for (const auto machine : stopped) ::kill(machine, SIGSTOP);
+  holds_within(9s, [] { return false; });
+  for (const auto machine : stopped) ::kill(machine, SIGCONT);
+  ::kill(running.pid(), SIGCONT);
+  const auto done = running.wait(60s);
+  EXPECT_EQ(done.code(), 0) << done;
+}
+
 TEST_F(BadGuestTest, TooLittleMemoryIsSaidOrEnough) {
   const auto done = test(project("[limits]\nmemory = \"64M\"\nboot = \"20s\"\n", k_next));
   const auto failure = failure_of(done.report());
