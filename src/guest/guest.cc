@@ -18,6 +18,10 @@ using namespace std::chrono_literals;
 constexpr Duration k_wake_limit = 10s;
 constexpr Duration k_save_limit = 20s;  // to write them
 
+// Between QEMU's hanging up and its end.
+constexpr Duration k_end_limit = 2s;
+
+
 // Sources: Documentation/admin-guide/kernel-parameters.txt.
 std::string kernel_command_line(const Arch& arch, Accel accel, bool disk) {
   std::string line = fmt::format("console={} ", arch.console);
@@ -215,6 +219,18 @@ Result<> Guest::watch_for(Duration duration) {
   if (!waited && waited.error().kind() != ErrorKind::timeout)
     return std::unexpected(waited.error());
   return {};
+}
+
+bool host_at_fault(Guest& guest, const Error& error) {
+  if (error.kind() == ErrorKind::environment || error.kind() == ErrorKind::usage) return true;
+  auto& machine = guest.machine();
+  if (machine.monitor().ended()) {
+    [[maybe_unused]] const auto waited = guest.loop().wait_until(
+        [&] { return machine.end().has_value(); }, Deadline::after(k_end_limit));
+  }
+  if (!machine.end()) return false;
+  const auto cause = machine.end()->cause;
+  return cause == MachineEnd::Cause::killed || cause == MachineEnd::Cause::failed;
 }
 
 }  // namespace kobox

@@ -119,7 +119,7 @@ class Store {
       return BootFailure{.message = "while the guest was prepared: " + saved.error().message(),
                          .console = booted.guest->console().text(),
                          .console_log = booted.guest->console_log(),
-                         .host_at_fault = saved.error().kind() == ErrorKind::environment,
+                         .host_at_fault = host_at_fault(*booted.guest, saved.error()),
                          .agent_spoke = true};
     const auto& snapshot = *saved;
     const auto accel = booted.decision.accel;

@@ -174,8 +174,7 @@ class KernelRun {
   Result<> one_test(std::size_t i) {
     const auto& test = tests_[i];
     if (const auto reason = skip_reason(test); !reason.empty()) {
-      file(i, {.result = {.name = test.name, .verdict = Verdict::skip, .skip_reason = reason},
-               .stage = Session::Stage::testing});
+      file(i, {.result = skipped_test(test.name, reason), .stage = Session::Stage::testing});
       return {};
     }
     const auto machine = shared_.machines.take();
@@ -228,10 +227,7 @@ class KernelRun {
     Stopwatch watch;
     KOBOX_TRY(auto opened, machines_->boot(loop, folder, use_for(test)));
     if (auto* failure = std::get_if<Failure>(&opened)) {
-      Session::Outcome outcome;
-      outcome.result.verdict = verdict_of(failure->kind);
-      outcome.result.failure = std::move(*failure);
-      return outcome;
+      return Session::Outcome{.result = judged_test(test.name, std::move(*failure))};
     }
     auto& session = *std::get<std::unique_ptr<Session>>(opened);
     took(watch, "booted");

@@ -88,7 +88,8 @@ Result<std::variant<std::unique_ptr<Session>, Failure>> Session::boot(EventLoop&
   return to_failure({.message = settled.error().message(),
                      .console = session->guest_->console().text(),
                      .console_log = session->guest_->console_log(),
-                     .host_at_fault = settled.error().kind() == ErrorKind::environment});
+                     .host_at_fault = host_at_fault(*session->guest_, settled.error()),
+                     .agent_spoke = true});
 }
 
 Result<std::unique_ptr<Session>> Session::fork(EventLoop& loop, const Project& project,

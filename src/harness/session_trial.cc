@@ -119,16 +119,12 @@ Session::Outcome Session::conclude(Trial& trial) {
   if (trial.findings.empty()) return outcome;
   auto worst = std::ranges::max_element(
       trial.findings, [](const auto& a, const auto& b) { return more_telling(b.kind, a.kind); });
-  outcome.result.verdict = verdict_of(worst->kind);
-  if (worst->kind == FailureKind::lost && guest_->machine().end() &&
-      guest_->machine().end()->cause == MachineEnd::Cause::killed)
-    outcome.result.verdict = Verdict::error;
   if (worst->log.empty()) worst->log = log_part(guest_->agent().kernel_log(), trial.log_mark).lines;
   if (worst->log.size() > k_max_failure_log)
     worst->log.erase(worst->log.begin(),
                      worst->log.end() - static_cast<std::ptrdiff_t>(k_max_failure_log));
   worst->console = guest_->console_log().string();
-  outcome.result.failure = std::move(*worst);
+  outcome.result = judged_test("", std::move(*worst));
   return outcome;
 }
 
@@ -385,30 +381,19 @@ std::optional<Failure> Session::kernel_failure(Trial& trial, bool machine_is_gon
 }
 
 Failure Session::machine_failure(const Error& error, Stage stage) {
-  const auto& end = guest_->machine().end();
-  // The host's state or the user's files are in the way, whatever the guest is doing.
-  if (error.kind() == ErrorKind::environment || error.kind() == ErrorKind::usage)
+  if (host_at_fault(*guest_, error))
     return {.kind = FailureKind::environment, .message = error.message()};
-  if (!end && stage <= Stage::preparing)  // no test was running
+  if (const auto& end = guest_->machine().end()) {
+    const bool reset = end->cause == MachineEnd::Cause::reset;
+    return {.kind = reset ? FailureKind::panic : FailureKind::lost, .message = end->message};
+  }
+  if (stage <= Stage::preparing)  // no test was running
     return {.kind = FailureKind::lost,
             .message = "while the guest was prepared: " + error.message()};
-  if (!end) {
-    if (error.kind() == ErrorKind::timeout)
-      return {.kind = FailureKind::hang,
-              .message = "the machine stopped answering and its kernel said nothing"};
-    return {.kind = FailureKind::lost, .message = error.to_string()};
-  }
-  switch (end->cause) {
-    case MachineEnd::Cause::powered_off:
-      return {.kind = FailureKind::lost, .message = end->message};
-    case MachineEnd::Cause::reset:
-      return {.kind = FailureKind::panic, .message = end->message};
-    case MachineEnd::Cause::killed:
-      return {.kind = FailureKind::lost, .message = end->message};
-    case MachineEnd::Cause::failed:
-      break;
-  }
-  return {.kind = FailureKind::environment, .message = end->message};
+  if (error.kind() == ErrorKind::timeout)
+    return {.kind = FailureKind::hang,
+            .message = "the machine stopped answering and its kernel said nothing"};
+  return {.kind = FailureKind::lost, .message = error.to_string()};
 }
 
 }  // namespace kobox

@@ -39,9 +39,7 @@ void Counts::add(const Counts& other) {
 std::vector<TestResult> tests_of(const RunResult& run) {
   std::vector<TestResult> tests;
   if (run.failure)
-    tests.push_back({.name = std::string(to_string(run.failure->kind)),
-                     .verdict = verdict_of(run.failure->kind),
-                     .failure = run.failure});
+    tests.push_back(judged_test(std::string(to_string(run.failure->kind)), run.failure));
   tests.insert(tests.end(), run.tests.begin(), run.tests.end());
   return tests;
 }

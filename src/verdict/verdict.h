@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,10 +20,9 @@ enum class Verdict {
   error,  // could not be judged, and not the module's fault
 };
 
-// In rising order of how much they tell: of several failures the last kind listed here wins
-// (a page fault that also hangs the test is an oops).
+// Names, verdicts and precedence are one table in verdict.cc: a new kind gets its row there.
 enum class FailureKind {
-  environment,  // the host's fault
+  environment,  // the host's fault: no QEMU, no space, a QEMU that was killed
   lost,         // the machine or its agent vanished with no report from the kernel
   boot,         // the machine never reached its agent
   assertion,    // the test's own expectation was not met
@@ -40,6 +40,12 @@ enum class FailureKind {
 
 std::string_view to_string(Verdict verdict);
 std::string_view to_string(FailureKind kind);
+// All of them, the least telling first: of several failures the last listed wins (a page fault that
+// also hangs the test is an oops).
+std::span<const FailureKind> failure_kinds();
+// The verdict that a failure of this kind means, for a test and for a run: error where it is not
+// the module's fault. There is no other way from a failure to a verdict.
+Verdict verdict_of(FailureKind kind);
 
 struct Failure {
   FailureKind kind = FailureKind::environment;
@@ -62,6 +68,10 @@ struct TestResult {
   std::string note = {};  // what else should be known of how it came about
 };
 
+// The only makers of a test's result, so that its verdict and its failure always agree.
+TestResult judged_test(std::string name, std::optional<Failure> failure);
+TestResult skipped_test(std::string name, std::string reason);
+
 // All tests on one kernel.
 struct RunResult {
   std::string kernel;        // the exact release, or the selector if it could not be resolved
@@ -81,13 +91,11 @@ struct Report {
 
 // fail beats error beats pass beats skip.
 Verdict worse(Verdict a, Verdict b);
-// Is `a` more telling than `b`?
+// Is `a` more telling than `b`? See failure_kinds.
 bool more_telling(FailureKind a, FailureKind b);
-// Sets run.verdict from its failure and its tests, and report.verdict from its runs; each test's
-// own verdict is its maker's. Of nothing at all the verdict is skip.
+// Sets run.verdict from its failure and its tests, and report.verdict from its runs. Of nothing at
+// all the verdict is skip.
 void settle(RunResult& run);
 void settle(Report& report);
-// The verdict that a failure of this kind means: error where it is not the module's fault.
-Verdict verdict_of(FailureKind kind);
 
 }  // namespace kobox

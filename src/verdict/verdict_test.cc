@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <set>
+#include <string>
 
 namespace kobox {
 namespace {
@@ -24,13 +27,39 @@ TEST(Verdict, TheMostTellingKindIsTheOops) {
   EXPECT_FALSE(more_telling(FailureKind::oops, FailureKind::oops));
 }
 
-TEST(Verdict, EveryKindHasItsOwnName) {
+// The list is closed (docs/report.md).
+TEST(Verdict, EveryKindHasItsRow) {
   std::set<std::string_view> names;
-  for (int i = 0; i <= static_cast<int>(FailureKind::oops); ++i)
-    names.insert(to_string(static_cast<FailureKind>(i)));
-  EXPECT_EQ(names.size(), static_cast<std::size_t>(FailureKind::oops) + 1);
+  for (const auto kind : failure_kinds()) names.insert(to_string(kind));
+  EXPECT_EQ(names.size(), failure_kinds().size());
+  EXPECT_EQ(failure_kinds().size(), static_cast<std::size_t>(FailureKind::oops) + 1);
   EXPECT_EQ(to_string(FailureKind::sanitizer), "sanitizer");
   EXPECT_EQ(to_string(Verdict::error), "error");
+}
+
+// Readers take names and precedence from the document.
+TEST(Verdict, TheDocumentHasTheKindsInTheirOrder) {
+  std::ifstream file(KOBOX_SOURCE_DIR "/docs/report.md");
+  const std::string document(std::istreambuf_iterator<char>(file), {});
+  auto at = document.find("### kind, a closed list");
+  ASSERT_NE(at, std::string::npos);
+  for (const auto kind : failure_kinds()) {
+    const auto next = document.find("\n| `" + std::string(to_string(kind)) + "` |", at);
+    EXPECT_NE(next, std::string::npos) << to_string(kind) << " is missing or out of order";
+    if (next != std::string::npos) at = next;
+  }
+}
+
+TEST(Verdict, AResultsVerdictIsItsFailures) {
+  EXPECT_EQ(judged_test("a", std::nullopt).verdict, Verdict::pass);
+  for (const auto kind : failure_kinds()) {
+    const auto result = judged_test("a", Failure{.kind = kind});
+    EXPECT_EQ(result.verdict, verdict_of(kind)) << to_string(kind);
+    EXPECT_EQ(result.failure->kind, kind);
+  }
+  const auto skipped = skipped_test("b", "is for another kernel");
+  EXPECT_EQ(skipped.verdict, Verdict::skip);
+  EXPECT_EQ(skipped.skip_reason, "is for another kernel");
 }
 
 TEST(Verdict, OnlyTheHostAndTheBootAreNotTheModulesFault) {

@@ -128,7 +128,7 @@ TEST_F(BadGuestTest, QemuKilledFromOutsideIsNotTheModulesFault) {
   EXPECT_EQ(report["verdict"], "error") << done;
   const auto failure = failure_of(report);
   ASSERT_TRUE(failure.is_object()) << done;
-  EXPECT_EQ(failure["kind"], "lost");
+  EXPECT_EQ(failure["kind"], "environment");
   EXPECT_THAT(failure["message"].get<std::string>(), HasSubstr("killed by signal 9"));
   EXPECT_THAT(machines(), IsEmpty());
 }
