@@ -2,10 +2,11 @@
 // kobox build
 #include <memory>
 #include <optional>
-#include <thread>
 
+#include "base/catching.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "base/workers.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "harness/cache.h"
@@ -69,11 +70,14 @@ Result<int> run_build_command(const BuildArguments& arguments, Console& console)
   StatusLine status(console.output, loudness_of(arguments.common));
 
   std::vector<std::optional<Result<Built>>> results(selectors.size());
-  std::vector<std::thread> workers;
-  for (std::size_t i = 0; i < selectors.size(); ++i)
-    workers.emplace_back(
-        [&, i] { results[i].emplace(build_for(lab, project, selectors[i], status)); });
-  for (auto& worker : workers) worker.join();
+  Workers workers;
+  for (std::size_t i = 0; i < selectors.size(); ++i) {
+    const auto build = [&, i] {
+      results[i].emplace(catching([&] { return build_for(lab, project, selectors[i], status); }));
+    };
+    if (i + 1 == selectors.size() || !workers.add(build)) build();
+  }
+  workers.join();
 
   int code = k_exit_passed;
   for (auto& result : results) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
 
+#include "base/descriptor_limit.h"
 #include "base/interrupt.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -68,6 +69,7 @@ int main(int argc, char** argv) {
     print_error(installed.error().to_string());
     return k_exit_environment;
   }
+  raise_descriptor_limit();
   try {
     return run(argc, argv, output);
   } catch (const std::exception& error) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <future>
 
+#include "base/catching.h"
 #include "base/text.h"
 #include "debug/gdb_setup.h"
 #include "harness/breakpoint_session.h"
@@ -66,39 +67,45 @@ Result<std::unique_ptr<BreakpointWatch>> BreakpointWatch::start(Guest& guest,
   for (const auto& breakpoint : test.breakpoints)
     locations.push_back(qualified_location(breakpoint.at, *prepared.module));
   auto goes_on = watch->started_->machine_goes_on.get_future();
-  watch->thread_ = std::thread([&self = *watch, locations, limit] { self.work(locations, limit); });
+  if (!watch->thread_.add([&self = *watch, locations, limit] { self.work(locations, limit); }))
+    return fail(ErrorKind::environment, "this host gives no more threads");
   goes_on.wait();  // GDB has deadlines of its own
   if (!watch->broken_) return watch;
   watch->end_thread();
   return std::unexpected(*watch->trouble_);
 }
 
-void BreakpointWatch::work(std::vector<std::string> locations, Duration limit) {
-  const auto deadline = Deadline::after(limit);
-  EventLoop loop;
-  target_.relay(loop);
-  bool shall_end = false;
-  const ReadableOnce wish(loop, wish_to_end_.get(), [&] { shall_end = true; });
+void BreakpointWatch::work(const std::vector<std::string>& locations, Duration limit) {
   bool told = false;
-  const auto done = [&]() -> Result<> {
-    BreakpointSession session(loop, test_.breakpoints, seen_, deadline);
-    KOBOX_CHECK(session.connect(target_.program(), target_.setup_script(), locations));
-    KOBOX_CHECK(session.go_on());
-    told = true;
-    started_->machine_goes_on.set_value();
-    return session.watch([&] { return shall_end; });
-  }();
+  const auto done = catching([&] { return serve(locations, Deadline::after(limit), told); });
   if (!done) {
     trouble_ = done.error();
     broken_ = true;
   }
-  target_.end_relay();
   if (!told) started_->machine_goes_on.set_value();
   set(wake_);
 }
 
+// `told`: start() knows that the machine goes on.
+Result<> BreakpointWatch::serve(const std::vector<std::string>& locations, Deadline deadline,
+                                bool& told) {
+  EventLoop loop;
+  struct Relay {
+    GdbTarget& target;
+    Relay(GdbTarget& relayed, EventLoop& on) : target(relayed) { target.relay(on); }
+    ~Relay() { target.end_relay(); }
+  } relay(target_, loop);
+  bool shall_end = false;
+  const ReadableOnce wish(loop, wish_to_end_.get(), [&] { shall_end = true; });
+  BreakpointSession session(loop, test_.breakpoints, seen_, deadline);
+  KOBOX_CHECK(session.connect(target_.program(), target_.setup_script(), locations));
+  KOBOX_CHECK(session.go_on());
+  told = true;
+  started_->machine_goes_on.set_value();
+  return session.watch([&] { return shall_end; });
+}
+
 void BreakpointWatch::end_thread() {
-  if (!thread_.joinable()) return;
   set(wish_to_end_);
   thread_.join();
 }

@@ -9,10 +9,10 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/fd.h"
+#include "base/workers.h"
 #include "guest/guest.h"
 #include "harness/breakpoint_judge.h"
 #include "harness/gdb_target.h"
@@ -43,7 +43,8 @@ class BreakpointWatch {
 
  private:
   BreakpointWatch(Guest& guest, const TestSpec& test, GdbTarget target, Fd wish_to_end, Fd wake);
-  void work(std::vector<std::string> locations, Duration limit);
+  void work(const std::vector<std::string>& locations, Duration limit);
+  Result<> serve(const std::vector<std::string>& locations, Deadline deadline, bool& told);
   void end_thread();
   std::optional<Failure> judge() const;
 
@@ -55,7 +56,7 @@ class BreakpointWatch {
   Fd wake_;                            // eventfd(2): the thread has ended
   std::optional<ReadableOnce> waker_;  // so that the guest's waits look at broken()
   std::atomic<bool> broken_ = false;
-  std::thread thread_;
+  Workers thread_;
   // The thread's, until it has ended; `started_` is set before the machine goes on.
   struct Started;
   std::unique_ptr<Started> started_;
