@@ -4,7 +4,8 @@
 //
 //   greet            QMP: the greeting, then the answer to qmp_capabilities
 //   refuse           QMP: the greeting, then an error
-//   hello [N]        the agent's hello on its port, protocol N (1)
+//   hello [N]        the agent's hello on its port, protocol N (1); not in a fork, whose agent said
+//                    it before it was saved
 //   console TEXT     written to the console, with a newline
 //   stderr TEXT      written to standard error, with a newline
 //   monitor TEXT     written to the monitor, with a newline
@@ -18,13 +19,22 @@
 //   work MS          uses so much of a processor's time
 //   signal FIFO      lets the other machine go on, which waits with
 //   await FIFO
+//   on KEY STEP      a step for "serve": what it does at an operation of the agent's or a command of
+//                    the monitor's (fake_serve.h has the keys). Several for one key are done in
+//                    their order. Besides the steps here there are:
+//                      record LEVEL TEXT   a record of the kernel's log
+//                      reply JSON          members of the answer, over {"ok": true}
+//                      silent              no answer, and no further steps
+//   serve            answers the agent's operations and the monitor's commands until it is killed
 //   kill N           sends itself a signal
 //   exit N           ends
 //
-// Each start adds its accelerator as a line to the file FAKE_QEMU_LOG, if that is set, and its
-// whole -accel to FAKE_QEMU_LOG.accels; with it, one list after the other can be given for the
-// starts, separated by '|' (the last is for all further).
+// Each start adds its accelerator as a line to the file FAKE_QEMU_LOG, if that is set, its whole
+// -accel to FAKE_QEMU_LOG.accels, and how many of them are alive then, itself included, to
+// FAKE_QEMU_LOG.alive. With FAKE_QEMU_LOG one list after the other can be given for the starts,
+// separated by '|' (the last is for all further).
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,6 +44,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -42,21 +53,24 @@
 
 #include <nlohmann/json.hpp>
 
+#include "fakes/fake_serve.h"
 #include "guest/wire.h"
 
-namespace {
-
-using Json = nlohmann::json;
-
-constexpr int k_monitor = 3, k_agent = 4, k_console = 5;
-
-void write_all(int fd, std::string_view bytes) {
+void kobox::testing::write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const auto wrote = ::write(fd, bytes.data(), bytes.size());
     if (wrote <= 0) return;
     bytes.remove_prefix(static_cast<std::size_t>(wrote));
   }
 }
+
+namespace {
+
+using namespace kobox::testing;
+using Json = nlohmann::json;
+
+bool g_is_fork = false;
+Reactions g_reactions;
 
 std::string read_line(int fd) {
   std::string line;
@@ -80,6 +94,7 @@ void greet(bool accept) {
 }
 
 void hello(int protocol) {
+  if (g_is_fork) return;
   const Json message = {{"event", "hello"}, {"protocol", protocol}, {"release", "6.1.0-fake"}};
   std::string payload;
   Json::to_cbor(message, payload);
@@ -135,6 +150,42 @@ void tell_disk() {
       << name.data() << "\n";
 }
 
+void step(const std::string& verb, const std::string& rest);
+
+// "KEY STEP"
+void add_reaction(const std::string& text) {
+  std::istringstream words(text);
+  std::string key, verb, rest;
+  words >> key >> verb >> std::ws;
+  std::getline(words, rest);
+  g_reactions[key].push_back({verb, rest});
+}
+
+// Who is alive holds a lock on a file of its own, whose descriptor is never closed.
+void count_alive(const std::string& log) {
+  const auto open_locked = [](const std::string& path, int how) {
+    const int fd = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 && ::flock(fd, how) == 0) return fd;
+    if (fd >= 0) ::close(fd);
+    return -1;
+  };
+  const int counting = open_locked(log + ".counting", LOCK_EX);
+  const auto folder = log + ".living";
+  std::filesystem::create_directories(folder);
+  open_locked(folder + "/" + std::to_string(::getpid()), LOCK_EX);
+  int alive = 1;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().filename() == std::to_string(::getpid())) continue;
+    const int theirs = open_locked(entry.path(), LOCK_EX | LOCK_NB);
+    if (theirs < 0)
+      ++alive;
+    else
+      ::close(theirs);
+  }
+  std::ofstream(log + ".alive", std::ios::app) << alive << "\n";
+  ::close(counting);
+}
+
 void step(const std::string& verb, const std::string& rest) {
   if (verb == "greet") return greet(true);
   if (verb == "refuse") return greet(false);
@@ -153,6 +204,8 @@ void step(const std::string& verb, const std::string& rest) {
         k_monitor,
         Json{{"event", "SHUTDOWN"}, {"data", {{"guest", true}, {"reason", rest}}}}.dump() + "\n");
   if (verb == "disk") return tell_disk();
+  if (verb == "on") return add_reaction(rest);
+  if (verb == "serve") serve(g_reactions, step);
   if (verb == "hang")
     while (true) ::pause();
   if (verb == "signal") return write_all(::open(rest.c_str(), O_RDWR | O_CLOEXEC), "\n");
@@ -187,10 +240,12 @@ int main(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; ++i)
     if (std::string_view(argv[i]) == "-accel") accel = argv[i + 1];
   const bool kvm = accel == "kvm";
+  for (int i = 1; i < argc; ++i) g_is_fork = g_is_fork || std::string_view(argv[i]) == "-incoming";
   const char* log = std::getenv("FAKE_QEMU_LOG");
   if (log != nullptr) {
     std::ofstream(log, std::ios::app) << (kvm ? "kvm\n" : "tcg\n");
     std::ofstream(std::string(log) + ".accels", std::ios::app) << accel << "\n";
+    count_alive(log);
   }
   const char* script = std::getenv(kvm ? "FAKE_QEMU_KVM" : "FAKE_QEMU_TCG");
   if (script == nullptr) return 93;

@@ -2,6 +2,7 @@
 // Puts the fake QEMU of fake_qemu.cc first in PATH, with what it shall do.
 #pragma once
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <string>
@@ -34,6 +35,14 @@ class FakeQemu {
   std::string starts() const { return read_file(log()).value_or(""); }
   // Their whole -accel: "tcg,thread=multi\n".
   std::string accels() const { return read_file(log().string() + ".accels").value_or(""); }
+  // The most that were alive at once so far, as each counted when it started.
+  int most_alive() const {
+    const auto counts = read_file(log().string() + ".alive").value_or("");
+    int most = 0;
+    for (const auto line : lines_of(counts))
+      most = std::max(most, std::atoi(std::string(line).c_str()));
+    return most;
+  }
   // The file's name of each start's second disk layer, of those that had the step "disk".
   std::string disks() const { return read_file(log().string() + ".disks").value_or(""); }
   // Private, and gone with the fake.
