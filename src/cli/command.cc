@@ -39,9 +39,6 @@ void add_machine_options(CLI::App& app, CommonOptions& options) {
       ->type_name("HOW");
   app.add_option("--build", options.build, "Build the module on the host or in the (disk) guest")
       ->type_name("WHERE");
-  app.add_option("--jobs", options.jobs, "Tests at once (default: as cores and memory allow)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 256));
   app.add_option("--timeout", options.timeout,
                  "Time limit of each test, or of a script, such as 10s or 2m")
       ->type_name("T");

@@ -39,7 +39,6 @@ struct CommonOptions {
   std::string build;  // "": the project's
   std::string timeout;
   std::string color = "auto";
-  int jobs = 0;
   bool offline = false;
   bool keep = false;
   bool verbose = false;

@@ -140,6 +140,13 @@ TEST_F(CommandTest, CacheOfNothing) {
   EXPECT_EQ(kobox({"cache", "prune", "--all"}).status.code, 0);
 }
 
+// What would have no effect is refused.
+TEST_F(CommandTest, OptionsOfOthersAreUnknown) {
+  EXPECT_THAT(refused({"shell", "--jobs", "2"}), HasSubstr("--jobs"));
+  EXPECT_THAT(refused({"debug", "--jobs", "2"}), HasSubstr("--jobs"));
+  EXPECT_THAT(refused({"shell", "--collect-into", "here"}), HasSubstr("--collect"));
+}
+
 TEST_F(CommandTest, Version) {
   const auto done = kobox({"--version"});
   EXPECT_EQ(done.status.code, 0);
@@ -150,8 +157,8 @@ TEST_F(CommandTest, Version) {
 TEST_F(CommandTest, HelpMentionsEveryOption) {
   const std::vector<std::string> output = {"-v", "-q", "--color"};
   const std::vector<std::string> kernels = {"--kernel", "--offline", "--headers", "SELECTOR"};
-  const std::vector<std::string> machine = {"--accel", "--guest", "--image",   "--boot",
-                                            "--build", "--jobs",  "--timeout", "--keep"};
+  const std::vector<std::string> machine = {"--accel", "--guest",   "--image", "--boot",
+                                            "--build", "--timeout", "--keep"};
   const auto all = [](std::initializer_list<std::vector<std::string>> lists) {
     std::vector<std::string> words;
     for (const auto& list : lists) words.insert(words.end(), list.begin(), list.end());
@@ -163,8 +170,8 @@ TEST_F(CommandTest, HelpMentionsEveryOption) {
        all({output,
             kernels,
             machine,
-            {"DIR", "--filter", "--format", "--output", "--fresh-boot", "--matrix", "--dry-run",
-             "json", "junit", "ktap"}})},
+            {"DIR", "--jobs", "--filter", "--format", "--output", "--fresh-boot", "--matrix",
+             "--dry-run", "json", "junit", "ktap"}})},
       {{"build"}, all({output, kernels, {"DIR", "--output"}})},
       {{"shell"},
        all({output,

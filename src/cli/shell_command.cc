@@ -261,7 +261,8 @@ void add_shell_command(CLI::App& app, Action& action) {
       ->type_name("PATH")
       ->allow_extra_args(false);
   command.add_option("--collect-into", arguments->collect_into, "Where that goes")
-      ->type_name("DIR");
+      ->type_name("DIR")
+      ->needs("--collect");
   command.add_option("--user", arguments->user, "Of a disk guest: user, who may use sudo, or root")
       ->type_name("NAME");
   command.add_option("--persist", arguments->persist, "Of a disk guest: keep its changes as NAME")

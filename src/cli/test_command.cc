@@ -22,6 +22,7 @@ struct TestArguments {
   std::string format = "terminal";
   std::string output_file;
   std::string collect_into;
+  int jobs = 0;
   bool fresh_boot = false;
   bool matrix = false;
 };
@@ -85,7 +86,7 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
     if (!options.project.kernels_matrix.empty()) options.selectors = options.project.kernels_matrix;
   }
   options.filter = arguments.filter;
-  options.jobs = arguments.common.jobs;
+  options.jobs = arguments.jobs;
   options.isolation = arguments.fresh_boot ? Isolation::fresh_boot : Isolation::forked;
   options.keep = arguments.common.keep ? Keep::everything : Keep::failures;
   options.command = "kobox test " + shell_quote(arguments.common.folder);
@@ -139,6 +140,10 @@ void add_test_command(CLI::App& app, Action& action) {
   add_kernel_options(command, arguments->common);
   command.add_flag("--matrix", arguments->matrix, "Run on the kernels of kobox.toml's matrix");
   add_machine_options(command, arguments->common);
+  command
+      .add_option("--jobs", arguments->jobs, "Tests at once (default: as cores and memory allow)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 256));
   command.add_option("--filter", arguments->filter, "Only tests whose names match")
       ->type_name("REGEX");
   command.add_option("--format", arguments->format, format_names(report_formats()))
