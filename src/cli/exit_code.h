@@ -28,6 +28,7 @@ inline int exit_code(const Error& error) {
 }
 
 inline int exit_code(const Report& report) {
+  if (report.interrupted) return k_exit_interrupted;
   const auto build = [](const RunResult& run) {
     return run.failure && run.failure->kind == FailureKind::build;
   };

@@ -68,6 +68,12 @@ TEST(ExitCode, OfSeveralRuns) {
   EXPECT_EQ(code({k_lost, k_failed}), 1);
 }
 
+TEST(ExitCode, AnInterruptedRunIsToldFromAFailedOne) {
+  Report report{.module = "m", .runs = {k_passed, k_failed}, .interrupted = true};
+  settle(report);
+  EXPECT_EQ(exit_code(report), 130);
+}
+
 TEST(ExitCode, EveryKindOfATestsFailure) {
   for (const auto kind : failure_kinds()) {
     if (kind == FailureKind::build) continue;  // never a test's

@@ -66,11 +66,16 @@ class LivePrinter : public TestObserver {
   std::vector<bool> finished_;
 };
 
-class SilentObserver : public TestObserver {
+// For formats that are written at the end: says only what keeps a whole kernel from being judged,
+// on standard error, where a person looks who has the report in a file.
+class ErrorPrinter : public TestObserver {
  public:
   void run_started(std::size_t, const RunResult&) override {}
   void test_done(std::size_t, const TestResult&) override {}
-  void run_done(std::size_t, const RunResult&) override {}
+  void run_done(std::size_t, const RunResult& result) override {
+    if (result.failure && verdict_of(result.failure->kind) == Verdict::error)
+      print_error(fmt::format("{}: {}", result.kernel, result.failure->message));
+  }
 };
 
 Result<TestOptions> test_options(const TestArguments& arguments) {
@@ -115,9 +120,9 @@ Result<int> run_test_command(const TestArguments& arguments, Console& console) {
   const bool live = format.name == report_formats().front().name && arguments.output_file.empty();
   const auto color = use_color(wish, live && console.output.is_terminal()) ? Color::on : Color::off;
   LivePrinter printer(status, color, loudness, options.selectors.size());
-  SilentObserver silent;
+  ErrorPrinter errors;
   KOBOX_TRY(const auto report,
-            run_tests(options, status, live ? static_cast<TestObserver&>(printer) : silent));
+            run_tests(options, status, live ? static_cast<TestObserver&>(printer) : errors));
   if (live) {
     status.print(render_summary(report, color));
   } else {

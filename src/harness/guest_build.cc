@@ -7,9 +7,8 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "guest/guest_files.h"
-#include "guest/template.h"
+#include "harness/machines.h"
 #include "harness/run_folder.h"
-#include "harness/session.h"
 #include "module/build_record.h"
 #include "module/compiler_output.h"
 #include "module/source_tree.h"
@@ -48,11 +47,10 @@ class GuestBuild {
                                             const std::vector<SourceEntry>& sources) {
     KOBOX_TRY(const auto folder, RunFolder::make(options_.state, /*keep=*/false));
     KOBOX_CHECK(wake(accel, folder.path()));
-    auto& agent = guest_->agent();
-    KOBOX_CHECK(copy_in(agent, as_files(sources), guest_folder(project_), "root"));
-    KOBOX_TRY(const auto reply, agent.run({.command = guest_make_command(project_) + " 2>&1",
-                                           .timeout = k_make_limit,
-                                           .max_output = k_max_output}));
+    KOBOX_CHECK(copy_in(agent(), as_files(sources), guest_folder(project_), "root"));
+    KOBOX_TRY(const auto reply, agent().run({.command = guest_make_command(project_) + " 2>&1",
+                                             .timeout = k_make_limit,
+                                             .max_output = k_max_output}));
     if (reply.timed_out)
       return fail(ErrorKind::timeout, "make did not end in the guest within {}",
                   format_duration(k_make_limit));
@@ -64,26 +62,33 @@ class GuestBuild {
 
  private:
   Result<> wake(AccelWish accel, const fs::path& folder) {
-    const auto spec = guest_spec(project_, prepared_, folder);
-    KOBOX_TRY(auto outcome,
-              ensure_template(loop_, spec, accel, options_.cache,
-                              [&](const std::string& notice) { progress_.note(notice); }));
-    if (const auto* failed = std::get_if<BootFailure>(&outcome))
-      return fail(ErrorKind::environment, "the guest that shall build the module did not boot: {}",
-                  failed->message);
-    template_ = std::get<std::shared_ptr<const Template>>(std::move(outcome));
-    KOBOX_TRY(guest_, Guest::fork(loop_, template_->snapshot, {.folder = folder}));
-    KOBOX_CHECK(guest_->run());
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return guest_->agent().configure(
-        {.epoch_us = std::chrono::duration_cast<std::chrono::microseconds>(now).count()});
+    machines_.emplace(project_, prepared_,
+                      Session::Options{.accel = accel,
+                                       .cache = options_.cache,
+                                       .state = options_.state,
+                                       .folder = folder,
+                                       .timeout = {}},
+                      Isolation::forked, progress_);
+    KOBOX_TRY(auto failure, machines_->make_ready());
+    if (failure) return not_booted(*failure);
+    KOBOX_TRY(auto opened,
+              machines_->open(loop_, folder, Machines::Use::tests, project_.test_limit));
+    if (const auto* failed = std::get_if<Failure>(&opened)) return not_booted(*failed);
+    auto& machine = std::get<Machines::Opened>(opened);
+    if (!machine.note.empty()) progress_.note(machine.note);
+    session_ = std::move(machine.session);
+    return {};
   }
+  static std::unexpected<Error> not_booted(const Failure& failure) {
+    return fail(ErrorKind::environment, "the guest that is to build the module did not boot: {}",
+                failure.message);
+  }
+  AgentClient& agent() { return session_->guest().agent(); }
 
   // The modules that kbuild lists, and the list itself, to where write_build_record looks.
   Result<> fetch_modules(const BuildPlace& place) {
-    auto& agent = guest_->agent();
     const auto here = guest_folder(project_) + "/";
-    KOBOX_TRY(const auto order, agent.get(here + "modules.order", 1 << 20));
+    KOBOX_TRY(const auto order, agent().get(here + "modules.order", 1 << 20));
     std::string list;
     if (lines_of(order).size() > k_max_modules)
       return fail(ErrorKind::protocol, "the guest names more than {} modules", k_max_modules);
@@ -95,7 +100,7 @@ class GuestBuild {
       if (ko.empty() || ko.is_absolute() || ko.begin()->string() == "..")
         return fail(ErrorKind::protocol, "the guest names a module outside of its folder: {}",
                     printable(line));
-      KOBOX_TRY(const auto bytes, agent.get(here + ko.string(), k_max_module));
+      KOBOX_TRY(const auto bytes, agent().get(here + ko.string(), k_max_module));
       KOBOX_CHECK(write_file(place.copy() / ko, bytes));
       list += ko.string() + "\n";
     }
@@ -107,8 +112,8 @@ class GuestBuild {
   const Prepared& prepared_;
   Progress& progress_;
   EventLoop loop_;
-  std::shared_ptr<const Template> template_;
-  std::unique_ptr<Guest> guest_;
+  std::optional<Machines> machines_;
+  std::unique_ptr<Session> session_;
 };
 
 }  // namespace

@@ -2,10 +2,12 @@
 // One kernel's way from source to results.
 #pragma once
 
-#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "harness/budget.h"
+#include "harness/run_record.h"
 #include "harness/slots.h"
 #include "harness/test_run.h"
 
@@ -16,22 +18,25 @@ struct SharedRun {
   const TestOptions& options;
   const std::vector<TestSpec>& tests;
   Progress& progress;
-  TestObserver& observer;
-  std::mutex observing = {};  // held while the observer is called
-  Slots working;              // a machine whose test is being run, or a build, or a boot
-  Slots machines;             // all machines that tests have, those that only settle included
-  int threads = 1;            // for each kernel
-
-  SharedRun(const TestOptions& run_options, const std::vector<TestSpec>& chosen,
-            Progress& run_progress, TestObserver& run_observer, int jobs);
+  SharedObserver observer;
+  KernelSource& source;
+  Budget budget;
+  // Who takes both takes a machine first: a test must not wait for a machine while it keeps others
+  // from working.
+  Slots machines{budget.machines};  // all that live, those that only settle included
+  Slots working{budget.jobs};       // a build, a boot, a machine whose test is being run
 };
 
 struct KernelDone {
   std::string module;  // its name, "" if it was not built
   RunResult result;
+  bool interrupted = false;
+  // An error of the user's (no such kernel, no such image) that kept all of it from beginning;
+  // `result` has it too.
+  std::optional<Error> usage_error = {};
 };
 
-// Runs all tests on the kernel options.selectors[index]. Errors: see run_tests.
-Result<KernelDone> run_on_kernel(SharedRun& shared, std::size_t index);
+// Runs all tests on the kernel options.selectors[index]. Whatever happens is in the result.
+KernelDone run_on_kernel(SharedRun& shared, std::size_t index);
 
 }  // namespace kobox

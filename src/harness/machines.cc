@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "harness/machines.h"
 
+#include "base/interrupt.h"
 #include "base/text.h"
 #include "harness/cache.h"
 
@@ -60,18 +61,39 @@ Result<std::optional<Failure>> Machines::load_once() {
   return std::optional<Failure>();
 }
 
+// Running. Any Error but interrupted means that a boot may help.
 Result<std::unique_ptr<Session>> Machines::fork(EventLoop& loop,
-                                                const std::filesystem::path& folder, Use use) {
+                                                const std::filesystem::path& folder, Use use,
+                                                Duration limit) {
   const auto options = options_for(folder, use);
-  if (loaded_ && use == Use::tests)
-    return Session::fork(loop, project_, prepared_, options, *loaded_, template_->decision);
-  return Session::fork(loop, project_, prepared_, options, template_->snapshot,
-                       template_->decision);
+  auto session =
+      loaded_ && use == Use::tests
+          ? Session::fork(loop, project_, prepared_, options, *loaded_, template_->decision)
+          : Session::fork(loop, project_, prepared_, options, template_->snapshot,
+                          template_->decision);
+  if (session) KOBOX_CHECK((*session)->wake(limit));
+  return session;
 }
 
-Result<Machines::Opened> Machines::boot(EventLoop& loop, const std::filesystem::path& folder,
-                                        Use use) {
-  return Session::boot(loop, project_, prepared_, options_for(folder, use));
+Result<std::variant<Machines::Opened, Failure>> Machines::open(
+    EventLoop& loop, const std::filesystem::path& folder, Use use, Duration limit,
+    const std::function<void()>& before_boot) {
+  Opened opened;
+  if (forks()) {
+    auto forked = fork(loop, folder, use, limit);
+    if (forked) return Opened{.session = std::move(*forked), .note = ""};
+    if (forked.error().kind() == ErrorKind::interrupted) return std::unexpected(forked.error());
+    distrust_forks();
+    opened.note =
+        fmt::format("run from a fresh boot, because its fork of the saved machine did not wake: {}",
+                    forked.error().message());
+  }
+  if (before_boot) before_boot();
+  if (interrupted()) return fail_interrupted();
+  KOBOX_TRY(auto booted, Session::boot(loop, project_, prepared_, options_for(folder, use), limit));
+  if (auto* failure = std::get_if<Failure>(&booted)) return std::move(*failure);
+  opened.session = std::get<std::unique_ptr<Session>>(std::move(booted));
+  return opened;
 }
 
 void Machines::distrust_forks() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,7 +43,7 @@ class Machines {
   // before the load.
   Result<std::optional<Failure>> load_once();
 
-  // Will open() give a fork? Not when there shall be none, nor after some did not wake.
+  // Does open() try a fork? Not when there shall be none, nor after some did not wake.
   bool forks() const { return template_ && failed_forks_ < k_max_failed_forks; }
   // The accelerator, once it is known: from make_ready() on, or from the first boot on.
   std::optional<AccelDecision> decision() const;
@@ -52,16 +53,23 @@ class Machines {
     debugging,  // they begin before the load: there may be a breakpoint in the init function
     tracing,    // as debugging, and with Session::Options::tracing
   };
-  using Opened = std::variant<std::unique_ptr<Session>, Failure>;
-  // A fork that cannot be started is an Error.
-  Result<std::unique_ptr<Session>> fork(EventLoop& loop, const std::filesystem::path& folder,
-                                        Use use);
-  Result<Opened> boot(EventLoop& loop, const std::filesystem::path& folder, Use use);
-  // A fork did not wake.
-  void distrust_forks();
+  struct Opened {
+    std::unique_ptr<Session> session;
+    std::string note;  // why it is no fork, where one did not wake
+  };
+  // The one way to a running machine, whatever for: a fork if one wakes, else a boot. A boot that
+  // fails is a Failure. `limit`: how long a command in it may take, for the kernel's watchdogs.
+  // `before_boot` is called when it comes to a boot, which keeps a processor busy for seconds.
+  // Errors: interrupted, environment (no QEMU, no space). From any thread, each with its own loop.
+  Result<std::variant<Opened, Failure>> open(EventLoop& loop, const std::filesystem::path& folder,
+                                             Use use, Duration limit,
+                                             const std::function<void()>& before_boot = {});
 
  private:
   static constexpr int k_max_failed_forks = 2;
+  Result<std::unique_ptr<Session>> fork(EventLoop& loop, const std::filesystem::path& folder,
+                                        Use use, Duration limit);
+  void distrust_forks();
   Session::Options options_for(const std::filesystem::path& folder, Use use) const;
 
   const Project& project_;

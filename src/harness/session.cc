@@ -71,24 +71,26 @@ GuestSpec guest_spec(const Project& project, const Prepared& prepared,
 Result<std::variant<std::unique_ptr<Session>, Failure>> Session::boot(EventLoop& loop,
                                                                       const Project& project,
                                                                       const Prepared& prepared,
-                                                                      const Options& options) {
+                                                                      const Options& options,
+                                                                      Duration limit) {
   auto spec = guest_spec(project, prepared, options.folder);
   spec.tcg_threads = options.tcg_threads;
   spec.tracing = options.tracing;
   KOBOX_TRY(auto booted, boot_guest(loop, spec, options.accel, options.cache));
   if (const auto* failed = std::get_if<BootFailure>(&booted)) return to_failure(*failed);
   std::unique_ptr<Session> session(new Session(project, prepared, options));
-  auto& guest = std::get<BootedGuest>(booted);
-  session->guest_ = std::move(guest.guest);
-  session->decision_ = std::move(guest.decision);
-  if (!prepared.disk) return session;
-  const auto settled = settle_disk_guest(*session->guest_);
-  if (settled) return session;
-  if (settled.error().kind() == ErrorKind::interrupted) return std::unexpected(settled.error());
-  return to_failure({.message = settled.error().message(),
-                     .console = session->guest_->console().text(),
-                     .console_log = session->guest_->console_log(),
-                     .host_at_fault = host_at_fault(*session->guest_, settled.error()),
+  auto& booted_guest = std::get<BootedGuest>(booted);
+  session->guest_ = std::move(booted_guest.guest);
+  session->decision_ = std::move(booted_guest.decision);
+  auto& guest = *session->guest_;
+  auto ready = prepared.disk ? settle_disk_guest(guest) : Result<>();
+  if (ready) ready = session->wake(limit);
+  if (ready) return session;
+  if (ready.error().kind() == ErrorKind::interrupted) return std::unexpected(ready.error());
+  return to_failure({.message = "while the guest was prepared: " + ready.error().message(),
+                     .console = guest.console().text(),
+                     .console_log = guest.console_log(),
+                     .host_at_fault = host_at_fault(guest, ready.error()),
                      .agent_spoke = true});
 }
 
@@ -126,7 +128,6 @@ Result<> Session::wake(Duration limit) {
   }
   KOBOX_CHECK(guest_->agent().configure(settings));
   if (guest_->restored() && !project_.devices.empty()) KOBOX_CHECK(renew_devices());
-  awake_ = true;
   return {};
 }
 
@@ -146,8 +147,8 @@ Result<> Session::renew_devices() {
               trim(reply.standard_error));
 }
 
-Duration Session::limit_of(const TestSpec& test) const {
-  return options_.timeout.value_or(test.timeout.value_or(project_.test_limit));
+Duration limit_of(const TestSpec& test, const Project& project, std::optional<Duration> timeout) {
+  return timeout.value_or(test.timeout.value_or(project.test_limit));
 }
 
 Result<> Session::install_files() {

@@ -51,11 +51,13 @@ class Session {
     std::filesystem::path collected = {};  // what tests collect goes into folders of theirs here
   };
 
-  // A machine of its own, booted to its agent; one that does not boot is a Failure, not an Error.
+  // A machine of its own, booted to its agent and awake (see wake()); one that does not get there
+  // is a Failure, not an Error.
   static Result<std::variant<std::unique_ptr<Session>, Failure>> boot(EventLoop& loop,
                                                                       const Project& project,
                                                                       const Prepared& prepared,
-                                                                      const Options& options);
+                                                                      const Options& options,
+                                                                      Duration limit);
   // A fork, ready to run and standing still. Any Error but interrupted means that it is of no use
   // and that a boot may help.
   static Result<std::unique_ptr<Session>> fork(EventLoop& loop, const Project& project,
@@ -81,30 +83,30 @@ class Session {
     TestResult result;
     Stage stage = Stage::preparing;
   };
-  // Runs a test to its verdict. `on_settling` is called once the command is over and the machine
-  // is only watched. Errors: only interrupted, internal. Whatever the guest does is an Outcome.
+  // Runs a test to its verdict, in a machine that is awake. `on_settling` is called once the
+  // command is over and the machine is only watched. Errors: only interrupted, internal. Whatever
+  // the guest does is an Outcome.
   Result<Outcome> run(const TestSpec& test, const std::function<void()>& on_settling);
 
-  // Instead of a test: brings a saveable machine to where tests begin, and saves it there, with all
-  // programs that are prepared; a test still finds only its own.
+  // Instead of a test: brings a saveable machine that is awake to where tests begin, and saves it
+  // there, with all programs that are prepared; a test still finds only its own.
   Result<std::variant<LoadedSnapshot, Outcome>> save_loaded();
 
   // Lets a fork run; sets the time of day, fresh random numbers, and the kernel's watchdogs so
-  // that they speak up well within `limit`. run() does it where it was not done.
+  // that they speak up well within `limit`.
   Result<> wake(Duration limit);
-  // How long a test's command may take.
-  Duration limit_of(const TestSpec& test) const;
 
   // The parts, for those who use the machine by hand.
   // Copies the module into the guest, and has the kernel's modules that it needs loaded.
   Result<> install_files();
   // Copies the programs of these sources (TestSpec::programs) into the guest.
   Result<> install_programs(const std::vector<std::string>& sources);
-  // Loads the module; what the kernel answered.
-  Result<AgentClient::KernelAnswer> load();
+  // Loads the module; if that fails, a sentence that says why.
+  Result<std::optional<Failure>> load_module();
 
  private:
   struct Trial;  // one test's way through the machine
+  Result<AgentClient::KernelAnswer> load();
   Result<> renew_devices();
   Result<> settle_udev();
   Result<> bring_in(const TestSpec& test);
@@ -139,11 +141,12 @@ class Session {
   std::unique_ptr<Guest> guest_;
   AccelDecision decision_;
   bool is_fork_ = false;
-  bool awake_ = false;
   std::set<std::string> installed_;  // programs
   std::optional<LoadedModule> loaded_;
 };
 
+// How long a test's command may take. `timeout`: --timeout.
+Duration limit_of(const TestSpec& test, const Project& project, std::optional<Duration> timeout);
 // The machine that a project's tests on a kernel want.
 GuestSpec guest_spec(const Project& project, const Prepared& prepared,
                      const std::filesystem::path& folder);

@@ -71,7 +71,7 @@ struct Session::Trial {
 Result<Session::Outcome> Session::run(const TestSpec& test,
                                       const std::function<void()>& on_settling) {
   const auto started = std::chrono::steady_clock::now();
-  Trial trial{.limit = limit_of(test), .test = &test};
+  Trial trial{.limit = limit_of(test, project_, options_.timeout), .test = &test};
   guest_->give_up_when([&] { return report_was_seen(trial) || trial.debugger_broke(); });
   auto attempted = attempt(test, trial, on_settling);
   if (attempted) attempted = hear_report_out(trial);
@@ -188,13 +188,12 @@ Result<> Session::bring_out(const TestSpec& test, Trial& trial) {
   return {};
 }
 
-// Wakes the machine and loads the module, where the machine was not saved with it: up to
+// Loads the module, where the machine was not saved with it: up to
 // Stage::testing, unless there are findings or reports of the kernel's.
 Result<> Session::reach_loaded(Trial& trial) {
   auto& agent = guest_->agent();
   trial.log_mark = loaded_ ? loaded_->log_mark : agent.kernel_log().end();
   trial.console_read = loaded_ ? loaded_->console_mark : guest_->console().size();
-  if (!awake_) KOBOX_CHECK(wake(trial.limit));
   if (!loaded_) {
     KOBOX_CHECK(install_files());
     LoadedModule loaded;
@@ -256,9 +255,17 @@ Result<> Session::end_debugger(const Result<>& attempted, Trial& trial) {
 }
 
 Result<> Session::load_for_test(Trial& trial) {
+  KOBOX_TRY(auto failure, load_module());
+  if (!failure) return {};
+  trial.findings.push_back(std::move(*failure));
+  return guest_->watch_for(k_settle_unloaded);
+}
+
+Result<std::optional<Failure>> Session::load_module() {
+  const auto log_mark = guest_->agent().kernel_log().end();
   KOBOX_TRY(const auto answer, load());
-  if (answer.done()) return {};
-  const auto said = log_part(guest_->agent().kernel_log(), trial.log_mark).lines;
+  if (answer.done()) return std::optional<Failure>();
+  const auto said = log_part(guest_->agent().kernel_log(), log_mark).lines;
   const auto reason = std::ranges::find_if(said, [&](const std::string& line) {
     return line.starts_with(prepared_.module->name + ":");
   });
@@ -270,9 +277,9 @@ Result<> Session::load_for_test(Trial& trial) {
                                           answer.error);
   message += vermagic_trouble();
   if (reason != said.end()) message += fmt::format(" ({})", printable(*reason));
-  trial.findings.push_back(
-      {.kind = answer.timed_out ? FailureKind::hang : FailureKind::load, .message = message});
-  return guest_->watch_for(k_settle_unloaded);
+  return Failure{.kind = answer.timed_out ? FailureKind::hang : FailureKind::load,
+                 .message = std::move(message),
+                 .console = guest_->console_log().string()};
 }
 
 // Asks again while a reference to the module is held, for a moment.

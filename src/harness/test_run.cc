@@ -4,28 +4,76 @@
 #include <algorithm>
 #include <atomic>
 #include <iterator>
-#include <thread>
 
 #include "arch/arch.h"
-#include "base/files.h"
+#include "base/catching.h"
 #include "base/regex.h"
+#include "base/text.h"
+#include "base/workers.h"
 #include "harness/kernel_run.h"
 
 namespace kobox {
 namespace {
 
-// Machines at once: a core each, and no more than half of the memory that is free.
-int default_jobs(const Project& project) {
-  const auto cores = std::max(1U, std::thread::hardware_concurrency());
-  std::uint64_t available = std::uint64_t{1} << 30;
-  if (const auto info = read_file("/proc/meminfo")) {
-    const auto at = info->find("MemAvailable:");
-    if (at != std::string::npos)
-      available = std::strtoull(info->c_str() + at + 13, nullptr, 10) << 10;
+class RealSource : public KernelSource {
+ public:
+  RealSource(const TestOptions& options, Progress& progress)
+      : options_(options), progress_(progress) {}
+  Result<Kernel> find(const std::string& selector) override {
+    return resolve_kernel(options_.lab, selector, progress_);
   }
-  const auto fitting =
-      std::max<std::uint64_t>(1, available / 2 / (machine_memory(project) + (64ULL << 20)));
-  return static_cast<int>(std::min<std::uint64_t>(cores, fitting));
+  Result<PrepareOutcome> prepare(const Kernel& kernel, const std::string& selector,
+                                 const std::vector<TestSpec>& tests) override {
+    return kobox::prepare(options_.lab, options_.project, tests, kernel, selector, progress_,
+                          options_.accel);
+  }
+
+ private:
+  const TestOptions& options_;
+  Progress& progress_;
+};
+
+// Of a kernel whose thread had no memory left even to say so.
+KernelDone not_run(const SharedRun& shared, std::size_t index, const Error& error) {
+  return {.module = "",
+          .result = {
+              .kernel = shared.options.selectors[index],
+              .arch = std::string(default_arch().name),
+              .failure = Failure{.kind = FailureKind::environment, .message = error.to_string()}}};
+}
+
+// All kernels, as many at once as there are jobs.
+std::vector<KernelDone> run_on_kernels(SharedRun& shared) {
+  const auto count = shared.options.selectors.size();
+  std::vector<KernelDone> done(count);
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (auto i = next++; i < count; i = next++) {
+      auto one = catching([&]() -> Result<KernelDone> { return run_on_kernel(shared, i); });
+      done[i] = one ? std::move(*one) : not_run(shared, i, one.error());
+    }
+  };
+  Workers workers;
+  const auto threads = std::min(count, static_cast<std::size_t>(shared.budget.jobs));
+  for (std::size_t i = 1; i < threads; ++i)
+    if (!workers.add(work)) break;
+  work();
+  workers.join();
+  return done;
+}
+
+Report report_of(std::vector<KernelDone> kernels, const Project& project) {
+  Report report;
+  for (auto& one : kernels) {
+    settle(one.result);
+    report.runs.push_back(std::move(one.result));
+    report.interrupted = report.interrupted || one.interrupted;
+    if (report.module.empty()) report.module = one.module;
+  }
+  // Nothing was built: the folder's name is what the user knows it by.
+  if (report.module.empty()) report.module = project.source.filename().string();
+  settle(report);
+  return report;
 }
 
 }  // namespace
@@ -52,32 +100,37 @@ Result<std::vector<TestSpec>> select_tests(const Project& project, const std::st
 }
 
 Result<Report> run_tests(const TestOptions& options, Progress& progress, TestObserver& observer) {
-  KOBOX_TRY(const auto tests, select_tests(options.project, options.filter));
-  KOBOX_CHECK(find_qemu(default_arch()));
-  const auto count = options.selectors.size();
-  const int jobs = options.jobs > 0 ? options.jobs : default_jobs(options.project);
-  SharedRun shared(options, tests, progress, observer, jobs);
-  std::vector<std::optional<Result<KernelDone>>> results(count);
-  std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    for (auto i = next++; i < count; i = next++) results[i].emplace(run_on_kernel(shared, i));
-  };
-  std::vector<std::thread> workers;
-  for (std::size_t i = 1; i < std::min<std::size_t>(count, static_cast<std::size_t>(jobs)); ++i)
-    workers.emplace_back(work);
-  work();
-  for (auto& worker : workers) worker.join();
+  RealSource source(options, progress);
+  return run_tests(options, progress, observer, source, look_at_host());
+}
 
-  Report report;
-  for (auto& result : results) {
-    if (!*result) return std::unexpected(std::move(*result).error());
-    report.runs.push_back(std::move((*result)->result));
-    if (report.module.empty()) report.module = (*result)->module;
+Result<Report> run_tests(const TestOptions& options, Progress& progress, TestObserver& observer,
+                         KernelSource& source, const HostRoom& room) {
+  KOBOX_TRY(const auto tests, select_tests(options.project, options.filter));
+  for (const auto& selector : options.selectors) KOBOX_CHECK(parse_selector(selector));
+  const auto memory = machine_memory(options.project);
+  const auto budget = share_out(room, options.jobs, options.selectors.size(), memory);
+  if (options.jobs > 0 && !budget.fits_wanted)
+    progress.note(fmt::format(
+        "{} tests at once instead of {}: more machines of {} do not fit into this host's free "
+        "memory, or its limit on open files (ulimit -n)",
+        budget.jobs, options.jobs, format_bytes(memory)));
+  SharedRun shared{.options = options,
+                   .tests = tests,
+                   .progress = progress,
+                   .observer = {observer},
+                   .source = source,
+                   .budget = budget};
+  auto kernels = run_on_kernels(shared);
+  if (std::ranges::all_of(kernels,
+                          [](const KernelDone& one) { return one.usage_error.has_value(); }))
+    return std::unexpected(*kernels.front().usage_error);
+  for (std::size_t i = 0; i < kernels.size(); ++i) {
+    if (!kernels[i].usage_error) continue;
+    observer.run_started(i, kernels[i].result);
+    observer.run_done(i, kernels[i].result);
   }
-  // Nothing was built: the folder's name is what the user knows it by.
-  if (report.module.empty()) report.module = options.project.source.filename().string();
-  settle(report);
-  return report;
+  return report_of(std::move(kernels), options.project);
 }
 
 }  // namespace kobox

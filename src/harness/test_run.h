@@ -8,6 +8,7 @@
 
 #include "base/progress.h"
 #include "base/result.h"
+#include "harness/budget.h"
 #include "harness/machines.h"
 #include "harness/prepare.h"
 #include "project/project.h"
@@ -32,6 +33,17 @@ struct TestOptions {
   std::string command;  // how kobox was called: "kobox test DIR", for Failure::reproduce
 };
 
+// Where a run's kernels come from, and what is put on them: Debian and the project's sources, or
+// what a test has instead. Calls come from several threads.
+class KernelSource {
+ public:
+  virtual ~KernelSource() = default;
+  virtual Result<Kernel> find(const std::string& selector) = 0;
+  // See harness/prepare.h.
+  virtual Result<PrepareOutcome> prepare(const Kernel& kernel, const std::string& selector,
+                                         const std::vector<TestSpec>& tests) = 0;
+};
+
 // Hears of results as they come. Calls come from one thread at a time; runs may be interleaved.
 class TestObserver {
  public:
@@ -39,7 +51,7 @@ class TestObserver {
   // The kernel and the accelerator are known.
   virtual void run_started(std::size_t run, const RunResult& so_far) = 0;
   virtual void test_done(std::size_t run, const TestResult& test) = 0;
-  // Its own failure, if any, is set.
+  // Its own failure, if any, is set. Tests that were not run are only here.
   virtual void run_done(std::size_t run, const RunResult& result) = 0;
 };
 
@@ -47,9 +59,12 @@ class TestObserver {
 // pass.
 Result<std::vector<TestSpec>> select_tests(const Project& project, const std::string& filter);
 
-// Errors: usage and environment errors that no Report can hold (no QEMU, unknown kernel); what
-// happens to a kernel, a module or a test is in the Report. On interrupt what is known so far is
-// lost to the caller but not to the observer.
+// Always a Report, whatever happens to a kernel, a module, a test or this host: a kernel that
+// cannot be had is a run with a failure of kind environment, and the others go on. After an
+// interrupt it has what was known until then. Errors: usage, where that kept all kernels from
+// beginning.
 Result<Report> run_tests(const TestOptions& options, Progress& progress, TestObserver& observer);
+Result<Report> run_tests(const TestOptions& options, Progress& progress, TestObserver& observer,
+                         KernelSource& source, const HostRoom& room);
 
 }  // namespace kobox

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What can be told of a run without a machine; the rest runs end to end.
+// Which tests are run. How they are run: run_tests_test.cc.
 #include "harness/test_run.h"
 
 #include <gmock/gmock.h>
@@ -61,28 +61,6 @@ TEST(SelectTests, NoTestsIsNoPass) {
   auto project = some_project();
   project.tests.clear();
   EXPECT_THAT(refused(project, ""), HasSubstr("/home/me/driver/kobox.toml has no [[test]]"));
-}
-
-class NoObserver : public TestObserver {
- public:
-  void run_started(std::size_t, const RunResult&) override { ADD_FAILURE(); }
-  void test_done(std::size_t, const TestResult&) override { ADD_FAILURE(); }
-  void run_done(std::size_t, const RunResult&) override { ADD_FAILURE(); }
-};
-
-TEST(RunTests, WithoutQemuNothingIsBegun) {
-  const std::string path = std::getenv("PATH");
-  ::setenv("PATH", "/nonexistent", 1);
-  TestOptions options;
-  options.project = some_project();
-  options.selectors = {"6.1-cloud"};
-  NoProgress progress;
-  NoObserver observer;
-  const auto report = run_tests(options, progress, observer);
-  ::setenv("PATH", path.c_str(), 1);
-  ASSERT_FALSE(report);
-  EXPECT_EQ(report.error().kind(), ErrorKind::environment);
-  EXPECT_THAT(report.error().to_string(), HasSubstr("qemu-system-x86"));
 }
 
 }  // namespace

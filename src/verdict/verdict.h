@@ -87,6 +87,7 @@ struct Report {
   std::string module;
   Verdict verdict = Verdict::pass;
   std::vector<RunResult> runs = {};
+  bool interrupted = false;  // before all was run
 };
 
 // fail beats error beats pass beats skip.

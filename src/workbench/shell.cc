@@ -52,7 +52,6 @@ Result<std::variant<std::unique_ptr<ShellMachine>, Failure>> ShellMachine::open(
   return std::move(*failure);
 }
 
-// A fork if one wakes, else a boot.
 Result<std::optional<Failure>> ShellMachine::get_machine(const ShellOptions& options,
                                                          Progress& progress) {
   progress.stage(options.selector, "booting");
@@ -67,27 +66,12 @@ Result<std::optional<Failure>> ShellMachine::get_machine(const ShellOptions& opt
                     kept_ ? Isolation::fresh_boot : Isolation::forked, progress);
   KOBOX_TRY(auto failure, machines_->make_ready());
   if (failure) return failure;
-  if (!machines_->forks()) return boot(options.use);
-  const auto forked = start_fork(options.use);
-  if (forked) return std::optional<Failure>();
-  if (forked.error().kind() == ErrorKind::interrupted) return std::unexpected(forked.error());
-  machines_->distrust_forks();
-  progress.note(fmt::format("the saved machine does not wake, so another is booted: {}",
-                            forked.error().message()));
-  return boot(options.use);
-}
-
-Result<std::optional<Failure>> ShellMachine::boot(Machines::Use use) {
-  KOBOX_TRY(auto opened, machines_->boot(loop_, folder_.path(), use));
+  KOBOX_TRY(auto opened, machines_->open(loop_, folder_.path(), options.use, project_.test_limit));
   if (auto* boot_failure = std::get_if<Failure>(&opened)) return std::move(*boot_failure);
-  session_ = std::move(std::get<std::unique_ptr<Session>>(opened));
-  KOBOX_CHECK(session_->wake(project_.test_limit));
+  auto& machine = std::get<Machines::Opened>(opened);
+  if (!machine.note.empty()) progress.note(machine.note);
+  session_ = std::move(machine.session);
   return std::optional<Failure>();
-}
-
-Result<> ShellMachine::start_fork(Machines::Use use) {
-  KOBOX_TRY(session_, machines_->fork(loop_, folder_.path(), use));
-  return session_->wake(project_.test_limit);
 }
 
 Result<std::optional<Failure>> ShellMachine::load_module(Machines::Use use) {
@@ -95,13 +79,9 @@ Result<std::optional<Failure>> ShellMachine::load_module(Machines::Use use) {
   for (const auto& test : project_.tests) KOBOX_CHECK(session_->install_programs(test.programs));
   if (!prepared_.module || !project_.load || use == Machines::Use::debugging)
     return std::optional<Failure>();
-  KOBOX_TRY(const auto answer, session_->load());
-  if (answer.done()) return std::optional<Failure>();
-  return Failure{.kind = FailureKind::load,
-                 .message = fmt::format("the kernel refused the module or its init failed: {}; "
-                                        "[module] load = false in kobox.toml leaves it unloaded",
-                                        answer.error),
-                 .console = session_->guest().console_log().string()};
+  KOBOX_TRY(auto failure, session_->load_module());
+  if (failure) failure->message += "; [module] load = false in kobox.toml leaves it unloaded";
+  return failure;
 }
 
 // The user's work on a kept disk is not written over.

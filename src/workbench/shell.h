@@ -61,8 +61,6 @@ class ShellMachine {
   ShellMachine(Project project, Prepared prepared, RunFolder folder)
       : project_(std::move(project)), prepared_(std::move(prepared)), folder_(std::move(folder)) {}
   Result<std::optional<Failure>> get_machine(const ShellOptions& options, Progress& progress);
-  Result<> start_fork(Machines::Use use);
-  Result<std::optional<Failure>> boot(Machines::Use use);
   Result<> fill_home(const ShellOptions& options);
   Result<std::optional<Failure>> load_module(Machines::Use use);
 

@@ -8,11 +8,12 @@ namespace {
 
 class BadHostTest : public KoboxTest {
  protected:
-  // The sentence of a run that the host's fault ended.
+  // The sentence of a run that the host's fault ended. The report is there all the same.
   std::string failed(const Invocation& one) {
     const auto done = run(one);
     EXPECT_EQ(done.code(), 4) << done;
-    EXPECT_THAT(done.output, IsEmpty()) << done;
+    EXPECT_EQ(done.report()["verdict"], "error") << done;
+    EXPECT_EQ(done.report()["runs"][0]["failure"]["kind"], "environment") << done;
     EXPECT_THAT(machines(), IsEmpty());
     return done.error;
   }

@@ -23,8 +23,11 @@ class LifetimeTest : public KoboxTest, public ::testing::WithParamInterface<int>
     EXPECT_TRUE(machines_end_within(5s)) << "QEMU outlived kobox" << done;
     if (GetParam() == SIGKILL) return;  // nobody was left to tidy up
     EXPECT_TRUE(!fs::exists(runs()) || fs::is_empty(runs())) << listing(runs()) << done;
-    EXPECT_THAT(done.output, IsEmpty()) << done;
     EXPECT_THAT(done.error, HasSubstr("interrupted")) << done;
+    const auto report = done.report();
+    EXPECT_EQ(report["verdict"], "error") << done;
+    EXPECT_EQ(report["runs"][0]["failure"]["kind"], "environment") << done;
+    for (const auto& test : report["runs"][0]["tests"]) EXPECT_EQ(test["verdict"], "skip") << done;
   }
 };
 

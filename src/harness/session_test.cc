@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A test's whole life in a machine: a fake QEMU with a fake agent in it.
+#include "harness/session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fakes/fake_project.h"
+
+namespace kobox {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::serves;
+
+class SessionTest : public testing::FakeProject {
+ protected:
+  // What becomes of a test in a machine that reacts so. A machine that does not come up is an
+  // outcome before the test.
+  Session::Outcome outcome(const std::string& reactions) {
+    qemu_.tcg_does(serves(reactions));
+    const auto what = prepared();
+    const TestSpec test = {.name = "a test", .run = "run it"};
+    EventLoop loop;
+    auto booted = Session::boot(loop, project_, what, options(), std::chrono::seconds(10));
+    if (!booted) {
+      ADD_FAILURE() << booted.error().to_string();
+      return {};
+    }
+    if (auto* failure = std::get_if<Failure>(&*booted))
+      return {.result = judged_test(test.name, std::move(*failure))};
+    auto ended =
+        std::get<std::unique_ptr<Session>>(*booted)->run(test, [this] { settled_ = true; });
+    if (ended) return std::move(*ended);
+    ADD_FAILURE() << ended.error().to_string();
+    return {};
+  }
+  Failure failure(const std::string& reactions) {
+    const auto ended = outcome(reactions);
+    EXPECT_TRUE(ended.result.failure) << "it passed";
+    return ended.result.failure.value_or(Failure{});
+  }
+
+  bool settled_ = false;
+};
+
+TEST_F(SessionTest, ATestThatPasses) {
+  const auto ended = outcome("on run reply {\"status\": 0}");
+  EXPECT_EQ(ended.result.verdict, Verdict::pass);
+  EXPECT_EQ(ended.result.name, "a test");
+  EXPECT_EQ(ended.stage, Session::Stage::testing);
+  EXPECT_TRUE(settled_);
+}
+
+TEST_F(SessionTest, AnExpectationThatIsNotMet) {
+  const auto said = failure("on run reply {\"status\": 7}");
+  EXPECT_EQ(said.kind, FailureKind::assertion);
+  EXPECT_THAT(said.message, HasSubstr("7"));
+  EXPECT_EQ(said.console, qemu_.folder() / "console.log");
+}
+
+TEST_F(SessionTest, ACommandThatDoesNotEnd) {
+  EXPECT_EQ(failure("on run reply {\"timed_out\": true}").kind, FailureKind::hang);
+}
+
+TEST_F(SessionTest, AnOopsInTheLogBeatsTheCommandsStatus) {
+  const auto said = failure(
+      "on run record 1 BUG: kernel NULL pointer dereference, address: 0000000000000000;"
+      "on run record 4 ---[ end trace 0000000000000000 ]---;on run reply {\"signal\": 9}");
+  EXPECT_EQ(said.kind, FailureKind::oops);
+  EXPECT_THAT(said.message, HasSubstr("NULL pointer dereference"));
+}
+
+// The agent could not pass it on any more.
+TEST_F(SessionTest, AnOopsOnTheConsoleOfAMachineThatEnds) {
+  const auto ended = outcome(
+      "on run console [    1.000000] BUG: kernel NULL pointer dereference, address: "
+      "0000000000000000;on run shutdown guest-reset;on run exit 0");
+  ASSERT_TRUE(ended.result.failure);
+  EXPECT_EQ(ended.result.failure->kind, FailureKind::oops);
+  EXPECT_EQ(ended.result.verdict, Verdict::fail);
+}
+
+TEST_F(SessionTest, WhatIsLeftAfterTheUnload) {
+  const auto said = failure("on new reply {\"entries\": [\"/dev/left\"]}");
+  EXPECT_EQ(said.kind, FailureKind::leak);
+  EXPECT_THAT(said.message, HasSubstr("/dev/left"));
+}
+
+TEST_F(SessionTest, AModuleThatIsRefusedIsTheRunsMatter) {
+  const auto ended = outcome(
+      "on load record 4 some: no such device;"
+      "on load reply {\"ok\": false, \"errno\": 19, \"error\": \"No such device\"}");
+  ASSERT_TRUE(ended.result.failure);
+  EXPECT_EQ(ended.result.failure->kind, FailureKind::load);
+  EXPECT_EQ(ended.stage, Session::Stage::loading);
+  EXPECT_THAT(ended.result.failure->message, HasSubstr("No such device"));
+  EXPECT_THAT(ended.result.failure->message, HasSubstr("(some: no such device)"));
+}
+
+TEST_F(SessionTest, AModuleThatCannotBeRemoved) {
+  EXPECT_EQ(failure("on unload reply {\"ok\": false, \"errno\": 16, \"error\": \"busy\"}").kind,
+            FailureKind::unload);
+}
+
+TEST_F(SessionTest, AMachineThatPowersOffIsLost) {
+  const auto ended = outcome("on run shutdown guest-shutdown;on run exit 0");
+  ASSERT_TRUE(ended.result.failure);
+  EXPECT_EQ(ended.result.failure->kind, FailureKind::lost);
+  EXPECT_EQ(ended.result.verdict, Verdict::fail);
+}
+
+TEST_F(SessionTest, AMachineThatResetsHasPanicked) {
+  EXPECT_EQ(failure("on run shutdown guest-reset;on run exit 0").kind, FailureKind::panic);
+}
+
+TEST_F(SessionTest, AnAgentThatBreaksTheProtocolIsLost) {
+  EXPECT_EQ(failure("on run hello 99").kind, FailureKind::lost);
+}
+
+// Wherever in a test's life it happens, it is not the module's fault.
+class KilledTest : public SessionTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(KilledTest, AQemuThatTheHostKillsIsTheHostsFault) {
+  for (const auto* end : {"kill 9", "exit 1"}) {
+    const auto ended = outcome(fmt::format("on {} {}", GetParam(), end));
+    ASSERT_TRUE(ended.result.failure) << end;
+    EXPECT_EQ(ended.result.failure->kind, FailureKind::environment) << end;
+    EXPECT_EQ(ended.result.verdict, Verdict::error) << end;
+    EXPECT_THAT(ended.result.failure->message, HasSubstr("QEMU")) << end;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(At, KilledTest,
+                         ::testing::Values("configure", "put", "mark", "load", "run", "unload",
+                                           "new"),
+                         [](const auto& one) { return std::string(one.param); });
+
+}  // namespace
+}  // namespace kobox
