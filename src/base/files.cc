@@ -141,6 +141,7 @@ Result<std::optional<FileLock>> FileLock::try_acquire(const fs::path& path, Lock
   const int operation = (mode == LockMode::shared ? LOCK_SH : LOCK_EX) | LOCK_NB;
   while (true) {
     Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    if (!fd && errno == EISDIR) fd = Fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd) return fail_errno("cannot open the lock {}", path.string());
     if (::flock(fd.get(), operation) != 0) {
       if (errno == EWOULDBLOCK) return std::optional<FileLock>();

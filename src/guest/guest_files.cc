@@ -14,6 +14,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration k_tar_limit = 60s;
+// Another kobox holds a folder only while it looks and renames.
+constexpr Duration k_lock_limit = 60s;
 constexpr const char* k_incoming = "/kobox/incoming.tar";
 constexpr const char* k_outgoing = "/kobox/outgoing.tar";
 constexpr const char* k_complaints = "/kobox/outgoing.err";
@@ -74,6 +76,25 @@ fs::path not_collected(const fs::path& folder) {
   for (const auto& name : files_in(folder))
     if (!collected.contains(name)) return folder / name;
   return {};
+}
+
+// Two kobox may collect into one folder: whoever looks at what is there, or replaces it, holds the
+// folder above, which needs no file for that.
+Result<FileLock> lock_places_in(const fs::path& parent) {
+  return FileLock::acquire(parent, LockMode::exclusive, Deadline::after(k_lock_limit));
+}
+
+Result<> check_replaceable(const fs::path& folder) {
+  std::error_code error;
+  const auto there = fs::symlink_status(folder, error);
+  if (there.type() == fs::file_type::not_found) return {};
+  const auto foreign = there.type() == fs::file_type::directory ? not_collected(folder) : folder;
+  if (foreign.empty()) return {};
+  return fail(
+      ErrorKind::usage,
+      "{} holds what kobox has not collected and will not replace ({}); name another folder "
+      "with --collect-into",
+      folder.string(), printable(foreign.filename().string()));
 }
 
 struct GuestTar {
@@ -213,15 +234,9 @@ fs::path default_collected(const fs::path& state, const fs::path& source) {
 
 Result<> may_replace(const fs::path& folder) {
   std::error_code error;
-  const auto there = fs::symlink_status(folder, error);
-  if (there.type() == fs::file_type::not_found) return {};
-  const auto foreign = there.type() == fs::file_type::directory ? not_collected(folder) : folder;
-  if (foreign.empty()) return {};
-  return fail(
-      ErrorKind::usage,
-      "{} holds what kobox has not collected and will not replace ({}); name another folder "
-      "with --collect-into",
-      folder.string(), printable(foreign.filename().string()));
+  if (!fs::exists(fs::symlink_status(folder, error))) return {};
+  KOBOX_TRY(const auto lock, lock_places_in(absolute_folder(folder).parent_path()));
+  return check_replaceable(folder);
 }
 
 Result<std::variant<Unpacked, std::string>> copy_out(AgentClient& agent,
@@ -236,12 +251,17 @@ Result<std::variant<Unpacked, std::string>> copy_out(AgentClient& agent,
   const auto fresh = beside.path() / "files";
   KOBOX_TRY(auto unpacked, unpack_tar(std::get<GuestTar>(tar).bytes, fresh, k_limits));
   KOBOX_CHECK(write_mark(fresh));
-  // It may have become somebody's meanwhile.
-  KOBOX_CHECK(may_replace(place));
-  std::error_code ignored;
-  if (fs::exists(place, ignored)) KOBOX_CHECK(rename_path(place, beside.path() / "before"));
-  KOBOX_CHECK(rename_path(fresh, place));
+  KOBOX_CHECK(replace_collected(fresh, place));
   return unpacked;
+}
+
+Result<> replace_collected(const fs::path& fresh, const fs::path& place) {
+  KOBOX_TRY(const auto lock, lock_places_in(place.parent_path()));
+  // It may have become somebody's meanwhile.
+  KOBOX_CHECK(check_replaceable(place));
+  std::error_code ignored;
+  if (fs::exists(place, ignored)) KOBOX_CHECK(rename_path(place, fresh.parent_path() / "before"));
+  return rename_path(fresh, place);
 }
 
 std::string folder_name(const std::string& test) {

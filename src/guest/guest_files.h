@@ -30,6 +30,11 @@ std::filesystem::path default_collected(const std::filesystem::path& state,
 // nothing but what was collected, as a file in it says. ErrorKind::usage with what to do.
 Result<> may_replace(const std::filesystem::path& folder);
 
+// Puts a folder in the place of what was collected there before, which goes beside it, to
+// `fresh`/../before. Of several processes or threads one does so at a time. Errors: may_replace's,
+// timeout.
+Result<> replace_collected(const std::filesystem::path& fresh, const std::filesystem::path& place);
+
 // Brings what is at these absolute paths of the guest's out into `folder`, in the place of what was
 // collected there before: /root/out becomes folder/root/out. The string says what stands against
 // it: a path that is not there or cannot be read, or more than the limits. Errors: as

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "base/files.h"
 
 namespace kobox {
@@ -31,6 +33,29 @@ TEST_F(MayReplaceTest, WhatWasCollectedBefore) {
   const auto may = may_replace(temp_.path());
   ASSERT_FALSE(may) << "one file is the user's";
   EXPECT_THAT(may.error().message(), HasSubstr("(analysis)"));
+}
+
+// As two `kobox test` of one project do.
+TEST_F(MayReplaceTest, TwoThatCollectIntoOneFolderReplaceEachOthers) {
+  const auto place = temp_.path() / "collected/a-test";
+  const auto collect = [&](const std::string& who) -> Result<> {
+    for (int i = 0; i < 100; ++i) {
+      KOBOX_CHECK(may_replace(place));
+      KOBOX_TRY(const auto beside, TempDir::make(place.parent_path(), ".collecting-"));
+      const auto fresh = beside.path() / "files";
+      KOBOX_CHECK(write_file(fresh / who, "1"));
+      KOBOX_CHECK(write_file(fresh / ".collected-by-kobox", "words\n" + who + '\0'));
+      KOBOX_CHECK(replace_collected(fresh, place));
+    }
+    return {};
+  };
+  Result<> other;
+  std::thread thread([&] { other = collect("other"); });
+  const auto one = collect("one");
+  thread.join();
+  EXPECT_TRUE(one) << one.error().to_string();
+  EXPECT_TRUE(other) << other.error().to_string();
+  EXPECT_TRUE(may_replace(place));
 }
 
 TEST(DefaultCollected, ProjectsOfOneNameHavePlacesOfTheirOwn) {
