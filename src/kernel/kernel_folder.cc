@@ -69,8 +69,9 @@ Result<fs::path> below(const fs::path& folder, const std::string& name) {
   return folder / clean;
 }
 
-// All but the list of files. Throws what nlohmann throws.
-Result<StoredKernel> from_json(const fs::path& folder, const json& object) {
+// All but the list of files. Throws what nlohmann throws. Not named from_json: nlohmann-json looks
+// for functions of that name for each type, and would consider this one for fs::path.
+Result<StoredKernel> stored_kernel(const fs::path& folder, const json& object) {
   if (object.at("schema") != k_schema)
     return fail(ErrorKind::environment, "{} is of another version of kobox", k_json);
   StoredKernel stored;
@@ -114,7 +115,7 @@ std::optional<StoredKernel> load_checked(const fs::path& folder) {
   const auto text = read_file(folder / k_checked, 64 << 10);
   if (!text) return std::nullopt;
   const auto object = json::parse(*text);
-  auto stored = from_json(folder, object.at("kernel"));
+  auto stored = stored_kernel(folder, object.at("kernel"));
   if (!stored || object.at("stamp") != stamp_of(folder, stored->kernel)) return std::nullopt;
   return std::move(*stored);
 }
@@ -123,7 +124,7 @@ std::optional<StoredKernel> load_checked(const fs::path& folder) {
 Result<StoredKernel> check_kernel(const fs::path& folder) {
   KOBOX_TRY(const auto text, read_file(folder / k_json, 64 << 20));
   auto object = json::parse(text);
-  KOBOX_TRY(auto stored, from_json(folder, object));
+  KOBOX_TRY(auto stored, stored_kernel(folder, object));
   const auto stamp = stamp_of(folder, stored.kernel);
   KOBOX_CHECK(check_sizes(folder, object.at("files")));
   object.erase("files");
