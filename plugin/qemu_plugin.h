@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The functions of QEMU's TCG plugin interface that the plugin uses. Debian ships no qemu-plugin.h;
-// these declarations are of API version 1, which QEMU 6.0 to 8.2 load
-// (https://www.qemu.org/docs/master/devel/tcg-plugins.html, include/qemu/qemu-plugin.h).
+// The functions of QEMU's TCG plugin interface that the plugin uses, as Debian ships no
+// qemu-plugin.h (https://www.qemu.org/docs/master/devel/tcg-plugins.html, and
+// include/qemu/qemu-plugin.h with the history of its versions). They are the same in all versions
+// of the interface but for qemu_plugin_insn_data: version 1 (QEMU 6.0 to 8.2) and 2 (9.0) return
+// the bytes, version 3 (9.1) and later copy them.
 #pragma once
 
 #include <cstddef>
@@ -53,7 +55,8 @@ void qemu_plugin_register_vcpu_mem_cb(qemu_plugin_insn* insn, qemu_plugin_vcpu_m
 std::size_t qemu_plugin_tb_n_insns(const qemu_plugin_tb* tb);
 std::uint64_t qemu_plugin_tb_vaddr(const qemu_plugin_tb* tb);
 qemu_plugin_insn* qemu_plugin_tb_get_insn(const qemu_plugin_tb* tb, std::size_t index);
-const void* qemu_plugin_insn_data(const qemu_plugin_insn* insn);
+// As of version 3: copies up to `size` bytes, and returns how many.
+std::size_t qemu_plugin_insn_data(const qemu_plugin_insn* insn, void* bytes, std::size_t size);
 std::size_t qemu_plugin_insn_size(const qemu_plugin_insn* insn);
 std::uint64_t qemu_plugin_insn_vaddr(const qemu_plugin_insn* insn);
 

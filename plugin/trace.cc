@@ -21,6 +21,7 @@
 // on which stack its CPU works, so that interrupts, which have a stack of their own, and other
 // tasks are not taken for the module's work. An interrupt may come between a call and the first
 // instruction of what is called: then the call is kept until the kernel's entry code has gone back.
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -33,6 +34,7 @@
 #include <ctime>
 #include <deque>
 #include <mutex>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -51,6 +53,7 @@ constexpr std::uint64_t k_kernel = 0xffff800000000000;  // the upper half
 constexpr std::uint64_t k_stack_size = 16384;
 
 const TraceControl* control = nullptr;
+int interface = 0;  // the version of the plugin interface of the QEMU that has loaded this
 
 struct Block {
   std::uint64_t address;
@@ -230,7 +233,10 @@ void on_memory(unsigned index, qemu_plugin_meminfo_t info, std::uint64_t address
 // What an instruction does, as far as it matters here (Intel SDM volume 2, opcode maps).
 enum class Kind { other, call, ret, port };
 
-Kind kind_of(const std::uint8_t* bytes, std::size_t size) {
+constexpr std::size_t k_longest_instruction = 15;
+
+Kind kind_of(std::span<const std::uint8_t> bytes) {
+  const auto size = bytes.size();
   std::size_t at = 0;
   while (at < size && (bytes[at] == 0x66 || bytes[at] == 0xf2 || bytes[at] == 0xf3 ||
                        bytes[at] == 0x2e || bytes[at] == 0x3e))
@@ -247,6 +253,19 @@ Kind kind_of(const std::uint8_t* bytes, std::size_t size) {
   return Kind::other;
 }
 
+Kind kind_of(const qemu_plugin_insn* insn) {
+  if (interface >= 3) {
+    std::array<std::uint8_t, k_longest_instruction> bytes;
+    const auto size = qemu_plugin_insn_data(insn, bytes.data(), bytes.size());
+    return kind_of(std::span(bytes).first(size));
+  }
+  using Any = void (*)();  // through which GCC takes a cast to another signature as meant
+  using ReturnBytes = const std::uint8_t* (*)(const qemu_plugin_insn*);
+  const auto return_bytes =
+      reinterpret_cast<ReturnBytes>(reinterpret_cast<Any>(&qemu_plugin_insn_data));
+  return kind_of({return_bytes(insn), qemu_plugin_insn_size(insn)});
+}
+
 void on_translation(qemu_plugin_id_t, qemu_plugin_tb* tb) {
   const auto count = qemu_plugin_tb_n_insns(tb);
   const auto address = qemu_plugin_tb_vaddr(tb);
@@ -261,8 +280,7 @@ void on_translation(qemu_plugin_id_t, qemu_plugin_tb* tb) {
     auto* insn = qemu_plugin_tb_get_insn(tb, i);
     // The interface hands a callback a pointer; here it is the instruction's address.
     auto* rip = reinterpret_cast<void*>(qemu_plugin_insn_vaddr(insn));  // NOLINT
-    const auto kind = kind_of(static_cast<const std::uint8_t*>(qemu_plugin_insn_data(insn)),
-                              qemu_plugin_insn_size(insn));
+    const auto kind = kind_of(insn);
     if (kind == Kind::port)
       qemu_plugin_register_vcpu_insn_exec_cb(insn, on_port, QEMU_PLUGIN_CB_NO_REGS, rip);
     if (kind == Kind::call || kind == Kind::ret)
@@ -291,7 +309,11 @@ const TraceControl* map_control(const char* path) {
 
 extern "C" {
 
-__attribute__((visibility("default"))) int qemu_plugin_version = 1;
+// The version that the plugin declares. QEMU loads the plugin, and then refuses it if this is less
+// than what it still supports (2 from QEMU 9.0 on) or more than what it knows (1 up to 8.2).
+// Scoreboards came with version 2.
+__attribute__((visibility("default"))) int qemu_plugin_version =
+    ::dlsym(RTLD_DEFAULT, "qemu_plugin_scoreboard_new") != nullptr ? 2 : 1;
 
 __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id,
                                                                const qemu_info_t* info, int argc,
@@ -305,6 +327,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t 
     std::fprintf(stderr, "kobox-trace: no control file of version %u\n", TraceControl::k_version);
     return -1;
   }
+  interface = info->version.cur;
   qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
   return 0;
 }
