@@ -53,16 +53,22 @@ std::uint64_t parse_with_units(std::string_view text, std::span<const Unit> unit
   return 0;
 }
 
+// Damerau's distance, in the form in which no letter takes part in two slips (optimal string
+// alignment). Row i has the distances of the first i letters of `a` from each beginning of `b`.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1);
+  std::vector<std::size_t> above(b.size() + 1);
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), 0);
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
+    before.swap(above);
+    above.swap(row);
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t up = row[j];
-      row[j] = std::min({up + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = up;
+      const std::size_t replaced = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, replaced});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row[b.size()];
@@ -187,22 +193,31 @@ std::string format_duration(Duration duration) {
   return fmt::format("{} min {} s", whole / 60, whole % 60);
 }
 
-std::string nearest(std::string_view word, std::span<const std::string> candidates) {
-  std::string best;
-  std::size_t best_distance = std::max<std::size_t>(1, (word.size() + 2) / 3) + 1;
-  for (const auto& candidate : candidates) {
-    const auto distance = edit_distance(word, candidate);
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = candidate;
-    }
+std::vector<std::string> nearest(std::string_view word, std::span<const std::string> candidates) {
+  constexpr std::size_t k_most = 3;
+  const std::size_t limit = std::max<std::size_t>(1, (word.size() + 2) / 3);
+  std::vector<std::pair<std::size_t, std::string>> found;
+  for (const auto& candidate : candidates)
+    if (const auto distance = edit_distance(word, candidate); distance <= limit)
+      found.emplace_back(distance, candidate);
+  std::ranges::stable_sort(found, {}, &std::pair<std::size_t, std::string>::first);
+  std::vector<std::string> names;
+  for (const auto& [distance, name] : found) {
+    const auto least = found.front().first;
+    if (names.size() == k_most || distance > least + (least > 1 ? 1 : 0)) break;
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   }
-  return best;
+  return names;
 }
 
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates) {
-  const auto best = nearest(word, candidates);
-  return best.empty() ? "" : fmt::format(" (did you mean '{}'?)", best);
+  auto names = nearest(word, candidates);
+  if (names.empty()) return "";
+  for (auto& name : names) name = fmt::format("'{}'", name);
+  const auto last = std::move(names.back());
+  names.pop_back();
+  const auto others = join(names, ", ");
+  return fmt::format(" (did you mean {}{}{}?)", others, others.empty() ? "" : " or ", last);
 }
 
 }  // namespace kobox

@@ -37,10 +37,12 @@ std::string format_bytes(std::uint64_t bytes);
 // "0.21 s", "2 min 5 s"
 std::string format_duration(Duration duration);
 
-// The candidate that a misspelt word most likely meant (edit distance at most a third of its
-// length, rounded up), or "".
-std::string nearest(std::string_view word, std::span<const std::string> candidates);
-// " (did you mean 'x'?)" or "".
+// The candidates that a misspelt word most likely meant, nearest first, three at most: those at the
+// least distance, and where that is more than one slip, those one slip further too. A slip is a
+// letter too much, missing or wrong, or two neighbours swapped; more than a third of the word's
+// length, rounded up, are too many.
+std::vector<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
+// " (did you mean 'x'?)", " (did you mean 'x', 'y' or 'z'?)" or "".
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates);
 
 }  // namespace kobox

@@ -51,10 +51,26 @@ TEST(Text, LinesAndParts) {
 
 TEST(Text, SuggestsTheNearest) {
   const std::vector<std::string> words = {"timeout", "kernels", "status"};
-  EXPECT_EQ(nearest("timout", words), "timeout");
-  EXPECT_EQ(nearest("kernel", words), "kernels");
-  EXPECT_EQ(nearest("stauts", words), "status");
-  EXPECT_EQ(nearest("breakfast", words), "");
+  EXPECT_EQ(did_you_mean("timout", words), " (did you mean 'timeout'?)");
+  EXPECT_EQ(did_you_mean("kernel", words), " (did you mean 'kernels'?)");
+  EXPECT_EQ(did_you_mean("stauts", words), " (did you mean 'status'?)");
+  EXPECT_EQ(did_you_mean("breakfast", words), "");
+  EXPECT_EQ(did_you_mean("timout", {}), "");
+}
+
+TEST(Text, SwappedLettersAreOneSlip) {
+  const std::vector<std::string> words = {"kvm_eoi", "kvm_entry", "kvm_exit"};
+  EXPECT_EQ(did_you_mean("kvm_exti", words), " (did you mean 'kvm_exit'?)");
+  EXPECT_EQ(did_you_mean("vkm_exit", words), " (did you mean 'kvm_exit'?)");
+}
+
+TEST(Text, SuggestsAllThatAreAboutEquallyNear) {
+  const std::vector<std::string> words = {"6.12", "6.1-cloud", "6.1", "6.1-rt", "6.1"};
+  EXPECT_EQ(did_you_mean("6.1x", words), " (did you mean '6.12' or '6.1'?)");
+  const std::vector<std::string> many = {"serial_reed", "serial_send", "serial_raed", "serial_rea"};
+  EXPECT_EQ(did_you_mean("serial_re", many), " (did you mean 'serial_rea'?)");
+  EXPECT_EQ(did_you_mean("serial_rXXd", many),
+            " (did you mean 'serial_reed', 'serial_raed' or 'serial_send'?)");
 }
 
 }  // namespace
