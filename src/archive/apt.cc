@@ -9,6 +9,7 @@
 #include "archive/packed.h"
 #include "archive/space.h"
 #include "base/child.h"
+#include "base/line_splitter.h"
 #include "base/text.h"
 
 namespace kobox {
@@ -189,14 +190,12 @@ Result<> Apt::download(const std::vector<DebPackage>& packages, const std::files
     total += package.download_bytes;
   }
   KOBOX_TRY(const auto held, lock());
-  std::string pending;
+  LineSplitter lines(4096);
   const auto sink = [&](std::string_view bytes) {
-    pending += bytes;
-    for (auto end = pending.find('\n'); end != std::string::npos; end = pending.find('\n')) {
-      if (const auto part = parse_download_status(std::string_view(pending).substr(0, end)))
+    lines.feed(bytes, [&](StreamLine line) {
+      if (const auto part = parse_download_status(line.text))
         on_bytes(static_cast<std::uint64_t>(*part * static_cast<double>(total)));
-      pending.erase(0, end + 1);
-    }
+    });
   };
   KOBOX_CHECK(run(std::move(words), 2h, into, sink));
   return {};

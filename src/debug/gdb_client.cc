@@ -38,14 +38,12 @@ Result<std::unique_ptr<GdbClient>> GdbClient::start(EventLoop& loop, const Comma
 GdbClient::~GdbClient() = default;
 
 void GdbClient::take(std::string_view bytes) {
-  partial_ += bytes;
-  std::size_t start = 0;
-  for (auto end = partial_.find('\n'); end != std::string::npos; end = partial_.find('\n', start)) {
-    take_line(std::string_view(partial_).substr(start, end - start));
-    start = end + 1;
-  }
-  partial_.erase(0, start);
-  if (partial_.size() > k_mi_max_line && !trouble_)
+  bool overlong = false;
+  lines_.feed(bytes, [&](StreamLine line) {
+    overlong = overlong || line.cut;
+    if (!overlong) take_line(line.text);
+  });
+  if ((overlong || lines_.is_overlong()) && !trouble_)
     trouble_ = Error(ErrorKind::protocol, "gdb sent a line of more than 1 MiB");
 }
 

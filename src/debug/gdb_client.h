@@ -19,6 +19,7 @@
 
 #include "base/child.h"
 #include "base/deadline.h"
+#include "base/line_splitter.h"
 #include "base/result.h"
 #include "debug/mi.h"
 #include "vm/event_loop.h"
@@ -60,7 +61,7 @@ class GdbClient {
   Result<> wait(const std::function<bool()>& predicate, Deadline deadline);
 
   EventLoop& loop_;
-  std::string partial_;
+  LineSplitter lines_{k_mi_max_line};
   std::string complaints_;  // its standard error, and what came before it spoke MI; bounded
   std::optional<Error> trouble_;
   bool listens_ = false;  // it has prompted

@@ -12,6 +12,7 @@
 #include "archive/apt_sources.h"
 #include "archive/space.h"
 #include "base/files.h"
+#include "base/line_splitter.h"
 #include "base/text.h"
 #include "image/disk_fill.h"
 #include "image/disk_initramfs.h"
@@ -146,18 +147,7 @@ class StageReader {
   StageReader(const std::string& name, Progress& progress) : name_(name), progress_(progress) {}
   void operator()(std::string_view bytes) {
     silent_until_ = Deadline::after(k_silence_limit);
-    pending_ += bytes;
-    for (auto end = pending_.find('\n'); end != std::string::npos; end = pending_.find('\n')) {
-      std::string_view line(pending_.data(), end);
-      if (line.starts_with("I: ") && line.find('/') == std::string_view::npos) {
-        line.remove_prefix(3);
-        while (line.ends_with('.')) line.remove_suffix(1);
-        stage_ = printable(line);
-        progress_.stage(name_, stage_);
-      }
-      pending_.erase(0, end + 1);
-    }
-    if (pending_.size() > 65536) pending_.clear();
+    lines_.feed(bytes, [this](StreamLine line) { take_line(line.text); });
   }
   Result<> check_silence() const {
     if (!silent_until_.passed()) return {};
@@ -169,9 +159,17 @@ class StageReader {
   }
 
  private:
+  void take_line(std::string_view line) {
+    if (!line.starts_with("I: ") || line.find('/') != std::string_view::npos) return;
+    line.remove_prefix(3);
+    while (line.ends_with('.')) line.remove_suffix(1);
+    stage_ = printable(line);
+    progress_.stage(name_, stage_);
+  }
+
   const std::string& name_;
   Progress& progress_;
-  std::string pending_;
+  LineSplitter lines_{4096};
   std::string stage_ = "its beginning";
   Deadline silent_until_ = Deadline::after(k_silence_limit);
 };

@@ -10,7 +10,6 @@
 namespace kobox {
 namespace {
 
-constexpr std::size_t k_max_line = 4096;
 constexpr std::size_t k_max_waiting = 64;  // parts of one instruction's access
 // Ports have 16 bits. What a device emulates as memory on x86 begins far above, at 0xa0000.
 constexpr std::uint64_t k_last_port = 0xffff;
@@ -76,23 +75,13 @@ std::uint64_t take_time(std::string_view& line) {
 }  // namespace
 
 void QemuLogReader::feed(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto end = bytes.find('\n');
-    const auto piece = bytes.substr(0, end);
-    too_long_ = too_long_ || rest_.size() + piece.size() > k_max_line;
-    if (too_long_)
-      rest_.clear();
-    else
-      rest_ += piece;
-    if (end == std::string_view::npos) return;
-    bytes.remove_prefix(end + 1);
-    if (std::exchange(too_long_, false) || !take_line(std::exchange(rest_, {}))) ++malformed_;
-  }
+  lines_.feed(bytes, [this](StreamLine line) {
+    if (line.cut || !take_line(line.text)) ++malformed_;
+  });
 }
 
 void QemuLogReader::finish() {
-  if (too_long_ || !rest_.empty()) ++malformed_;
-  rest_.clear();
+  lines_.finish([this](StreamLine) { ++malformed_; });
   for (auto& [index, cpu] : cpus_) {
     hand_on(cpu.to_ports, cpu.port);
     hand_on(cpu.waiting, {});

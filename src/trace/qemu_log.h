@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/line_splitter.h"
 #include "trace/events.h"
 
 namespace kobox {
@@ -59,8 +60,7 @@ class QemuLogReader {
   TraceSink sink_;
   std::function<void(std::string_view)> other_;
   std::uint64_t line_ns_ = 0;  // from the line's own time
-  std::string rest_;
-  bool too_long_ = false;  // the line that `rest_` begins
+  LineSplitter lines_{4096};
   std::map<unsigned, Cpu> cpus_;
   std::uint64_t malformed_ = 0;
 };

@@ -49,13 +49,10 @@ std::optional<TraceFrame> KernelReport::innermost_frame(std::string_view module)
   return *found;
 }
 
+ReportReader::ReportReader() : console_lines_(k_max_line) {}
+
 void ReportReader::feed(std::string_view bytes) {
-  for (const char c : bytes) {
-    if (c == '\n')
-      take_console_line();
-    else if (c != '\r' && partial_.size() < k_max_line)
-      partial_ += c;
-  }
+  console_lines_.feed(bytes, [this](StreamLine line) { take_console_line(line.text); });
 }
 
 void ReportReader::feed_line(std::string_view record) {
@@ -72,7 +69,7 @@ void ReportReader::feed_line(std::string_view record) {
 }
 
 void ReportReader::finish() {
-  if (!partial_.empty()) take_console_line();
+  console_lines_.finish([this](StreamLine line) { take_console_line(line.text); });
   // Nobody but the kernel cuts here: even with nothing after it, something was wrong.
   if (prologue_ && prologue_->cut_here) {
     const auto last = std::move(prologue_->lines.back());
@@ -89,8 +86,9 @@ const KernelReport* ReportReader::most_telling() const {
   return best == reports_.end() ? nullptr : &*best;
 }
 
-void ReportReader::take_console_line() {
-  const auto line = std::exchange(partial_, {});
+void ReportReader::take_console_line(std::string_view text) {
+  std::string line(text);
+  std::erase(line, '\r');
   const auto entry = read_log_prefix(line);
   if (entry.timed) timed_ = true;
   if (entry.timed || !timed_) take_line(entry.text);

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/line_splitter.h"
 #include "verdict/report_patterns.h"
 #include "verdict/trace_line.h"
 #include "verdict/verdict.h"
@@ -72,6 +73,7 @@ struct Open {
 // "panic_on_warn set") belongs to that report.
 class ReportReader {
  public:
+  ReportReader();
   // Any piece of console text; lines may be split anywhere, the result is the same. Time stamps
   // ("[   12.345678] "), caller ids ("[  T123] "), syslog levels ("<4>") and carriage returns are
   // taken off. Once one line had a time stamp, lines without are not the kernel's and are ignored.
@@ -89,7 +91,7 @@ class ReportReader {
   const KernelReport* most_telling() const;
 
  private:
-  void take_console_line();
+  void take_console_line(std::string_view line);
   void take_line(std::string_view line);
   // False if the line does not belong to the open report, which then is closed.
   bool continue_report(std::string_view line);
@@ -104,8 +106,8 @@ class ReportReader {
   std::size_t patience() const;
   void watch_prologue(std::string_view line);
 
-  std::string partial_;  // of feed(): the line so far
-  bool timed_ = false;   // of feed(): a time stamp was seen
+  LineSplitter console_lines_;  // of feed()
+  bool timed_ = false;          // of feed(): a time stamp was seen
   std::optional<reading::Prologue> prologue_;
   std::optional<reading::Open> open_;
   std::size_t lines_since_ = 0;  // the last report was closed

@@ -73,20 +73,20 @@ void Standstill::resume() {
 
 QmpClient::QmpClient(EventLoop& loop, Fd monitor)
     : loop_(loop),
+      lines_(k_max_line),
       channel_(loop, std::move(monitor), [this](std::string_view bytes) { take(bytes); }) {}
 
 void QmpClient::take(std::string_view bytes) {
-  partial_ += bytes;
-  std::size_t start = 0;
-  for (auto end = partial_.find('\n'); end != std::string::npos; end = partial_.find('\n', start)) {
-    take_line(std::string_view(partial_).substr(start, end - start));
-    start = end + 1;
-  }
-  partial_.erase(0, start);
-  if (partial_.size() > k_max_line) {
+  const auto refuse_line = [this] {
     broken_ = Error(ErrorKind::protocol, "QEMU's monitor sent a line of more than 1 MiB");
-    partial_.clear();
-  }
+  };
+  lines_.feed(bytes, [&](StreamLine line) {
+    if (line.cut)
+      refuse_line();
+    else
+      take_line(line.text);
+  });
+  if (lines_.is_overlong()) refuse_line();
 }
 
 void QmpClient::take_line(std::string_view line) {

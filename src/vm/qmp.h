@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/deadline.h"
+#include "base/line_splitter.h"
 #include "base/result.h"
 #include "vm/event_loop.h"
 
@@ -92,7 +93,7 @@ class QmpClient {
                                       Deadline deadline);
 
   EventLoop& loop_;
-  std::string partial_;
+  LineSplitter lines_;
   std::optional<Error> broken_;
   bool greeted_ = false;
   std::uint64_t next_id_ = 1;

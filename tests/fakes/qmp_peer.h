@@ -19,6 +19,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/fd.h"
+#include "base/line_splitter.h"
 #include "vm/event_loop.h"
 
 namespace kobox::testing {
@@ -80,11 +81,10 @@ class QmpPeer {
   };
 
   void take(std::string_view bytes) {
-    partial_ += bytes;
-    for (auto end = partial_.find('\n'); end != std::string::npos; end = partial_.find('\n')) {
-      answer(Json::parse(partial_.substr(0, end), nullptr, false));
-      partial_.erase(0, end + 1);
-    }
+    lines_.feed(bytes, [this](StreamLine line) {
+      ASSERT_FALSE(line.cut);
+      answer(Json::parse(line.text, nullptr, false));
+    });
   }
   void answer(const Json& message) {
     ASSERT_TRUE(message.is_object()) << "not a JSON object";
@@ -114,7 +114,7 @@ class QmpPeer {
   int fd_;
   bool slow_ = false;
   std::deque<Step> script_;
-  std::string partial_;
+  LineSplitter lines_{std::size_t{1} << 20};
   std::unique_ptr<Channel> channel_;
 };
 
