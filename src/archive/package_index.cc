@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
-#include <regex>
 
 #include "archive/release.h"
+#include "base/regex.h"
 #include "base/text.h"
 
 namespace kobox {
@@ -54,14 +54,12 @@ struct Dependency {
 };
 
 std::optional<Dependency> parse_dependency(std::string_view text) {
-  static const std::regex pattern(
-      R"(\s*([a-z0-9][a-z0-9.+-]*)(?::[a-z0-9-]+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*([^\s)]+)\s*\))?.*)");
-  std::cmatch match;
-  // Longer than any real one: std::regex recurses for each character.
-  if (text.size() > 1000 ||
-      !std::regex_match(text.data(), text.data() + text.size(), match, pattern))
-    return std::nullopt;
-  return Dependency{match[1], match[2], match[3]};
+  static const auto pattern = Regex::compile(R"(\s*([a-z0-9][a-z0-9.+-]*)(?::[a-z0-9-]+)?\s*)"
+                                             R"((?:\(\s*(<<|<=|=|>=|>>)\s*([^\s)]+)\s*\))?.*)")
+                                  .value();
+  const auto parts = pattern.match(text);
+  if (!parts) return std::nullopt;
+  return Dependency{std::string((*parts)[1]), std::string((*parts)[2]), std::string((*parts)[3])};
 }
 
 bool is_wanted(std::string_view name) {

@@ -2,8 +2,8 @@
 #include "archive/release.h"
 
 #include <charconv>
-#include <regex>
 
+#include "base/regex.h"
 #include "base/text.h"
 
 namespace kobox {
@@ -82,13 +82,16 @@ std::optional<std::vector<int>> version_numbers(std::string_view text) {
 std::optional<DebianRelease> parse_debian_release(std::string_view release) {
   // bookworm: 6.1.0-56-cloud-amd64; since 2023: 6.12.117+deb12-cloud-amd64. With two numbers
   // only ("6.12-amd64") it is a package without contents that depends on the newest one.
-  static const std::regex pattern(
-      R"((([0-9]{1,4}\.[0-9]{1,4})\.[0-9]{1,9}(?:\+[a-z0-9.]{1,20})?(?:-[0-9]{1,9})?))"
-      R"((?:-(cloud))?-amd64)");
-  std::cmatch match;
-  if (!std::regex_match(release.data(), release.data() + release.size(), match, pattern))
-    return std::nullopt;
-  return DebianRelease{.line = match[2], .version = match[1], .flavour = match[3]};
+  static const auto pattern =
+      Regex::compile(
+          R"((([0-9]{1,4}\.[0-9]{1,4})\.[0-9]{1,9}(?:\+[a-z0-9.]{1,20})?(?:-[0-9]{1,9})?))"
+          R"((?:-(cloud))?-amd64)")
+          .value();
+  const auto parts = pattern.match(release);
+  if (!parts) return std::nullopt;
+  return DebianRelease{.line = std::string((*parts)[2]),
+                       .version = std::string((*parts)[1]),
+                       .flavour = std::string((*parts)[3])};
 }
 
 int compare_versions(std::string_view left, std::string_view right) {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/regex.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace kobox {
 namespace {
+
+using ::testing::ElementsAre;
 
 TEST(Regex, SearchesAnywhere) {
   const auto regex = Regex::compile("Sent \\d+ characters");
@@ -14,6 +17,30 @@ TEST(Regex, SearchesAnywhere) {
   EXPECT_TRUE(Regex::compile("^b$")->search("b"));
   EXPECT_FALSE(Regex::compile("^b$")->search("a\nb"));
   EXPECT_TRUE(Regex::compile("(?m)^b$")->search("a\nb"));
+}
+
+TEST(Regex, PartsOfAMatch) {
+  const auto regex = Regex::compile("([a-z]+)(?:-([0-9]+))?").value();
+  EXPECT_THAT(regex.match("gcc-12").value(), ElementsAre("gcc-12", "gcc", "12"));
+  EXPECT_THAT(regex.match("gcc").value(), ElementsAre("gcc", "gcc", ""));
+  EXPECT_FALSE(regex.match("gcc-12 "));
+  EXPECT_THAT(regex.find("(gcc-12) cc").value(), ElementsAre("gcc-12", "gcc", "12"));
+  EXPECT_FALSE(regex.find("123"));
+}
+
+TEST(Regex, AllMatches) {
+  const auto all = Regex::compile("said ([a-z]+)").value().find_all("said a, said bc; said");
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0][1], "a");
+  EXPECT_EQ(all[1][1], "bc");
+  EXPECT_EQ(Regex::compile("x*").value().find_all("axx").size(), 3U) << "before a, xx, the end";
+  EXPECT_EQ(Regex::compile("^a").value().find_all("aa").size(), 1U) << "only the text's beginning";
+}
+
+TEST(Regex, ReplacesAllMatches) {
+  const auto regex = Regex::compile("\\[([a-z]+)\\] \\([^)]*\\)").value();
+  EXPECT_EQ(regex.replace_all("a [b] (c) [d] (e)", "\\1"), "a b d");
+  EXPECT_EQ(regex.replace_all("a", "x"), "a");
 }
 
 TEST(Regex, SaysWhatIsWrong) {

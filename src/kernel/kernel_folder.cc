@@ -5,12 +5,12 @@
 #include <sys/stat.h>
 
 #include <optional>
-#include <regex>
 
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "base/regex.h"
 #include "base/text.h"
 
 namespace kobox {
@@ -179,9 +179,11 @@ Result<StoredKernel> load_kernel(const std::filesystem::path& folder) {
 std::string compiler_of(const std::filesystem::path& headers) {
   // CONFIG_CC_VERSION_TEXT="x86_64-linux-gnu-gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0", or
   // "gcc (GCC) 13.2.1", where only the last word tells.
-  static const std::regex named(R"((?:[a-z0-9_]+-)*((?:gcc|clang)-[0-9]+)(?: .*)?)");
-  static const std::regex unnamed(
-      R"((?:[A-Za-z]+ )?(?:[a-z0-9_]+-)*(gcc|clang) .*?([0-9]+)\.[0-9]+\.[0-9]+.*)");
+  static const auto named =
+      Regex::compile(R"((?:[a-z0-9_]+-)*((?:gcc|clang)-[0-9]+)(?: .*)?)").value();
+  static const auto unnamed =
+      Regex::compile(R"((?:[A-Za-z]+ )?(?:[a-z0-9_]+-)*(gcc|clang) .*?([0-9]+)\.[0-9]+\.[0-9]+.*)")
+          .value();
   constexpr std::string_view k_key = "CONFIG_CC_VERSION_TEXT=";
   for (const auto* name : {".config", "include/config/auto.conf"}) {
     const auto text = read_file(headers / name, 16 << 20);
@@ -191,9 +193,9 @@ std::string compiler_of(const std::filesystem::path& headers) {
     auto value = text->substr(at + k_key.size(), 200);
     value = value.substr(0, value.find('\n'));
     std::erase(value, '"');
-    std::smatch match;
-    if (std::regex_match(value, match, named)) return match[1];
-    if (std::regex_match(value, match, unnamed)) return match[1].str() + "-" + match[2].str();
+    if (const auto parts = named.match(value)) return std::string((*parts)[1]);
+    if (const auto parts = unnamed.match(value))
+      return fmt::format("{}-{}", (*parts)[1], (*parts)[2]);
   }
   return "";
 }

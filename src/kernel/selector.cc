@@ -2,9 +2,9 @@
 #include "kernel/selector.h"
 
 #include <array>
-#include <regex>
 
 #include "archive/release.h"
+#include "base/regex.h"
 #include "base/text.h"
 
 namespace kobox {
@@ -15,17 +15,18 @@ constexpr std::string_view k_forms =
     "('6.1.0-56-cloud-amd64'), the path of a vmlinuz file, or 'host'";
 
 bool is_line(std::string_view text, std::string& version, std::string& rest) {
-  static const std::regex pattern(R"(([0-9]{1,4}\.[0-9]{1,4})(?:-(.*))?)");
-  std::cmatch match;
-  if (!std::regex_match(text.data(), text.data() + text.size(), match, pattern)) return false;
-  version = match[1];
-  rest = match[2];
+  static const auto pattern = Regex::compile(R"(([0-9]{1,4}\.[0-9]{1,4})(?:-(.*))?)").value();
+  const auto parts = pattern.match(text);
+  if (!parts) return false;
+  version = (*parts)[1];
+  rest = (*parts)[2];
   return true;
 }
 
 bool is_release(std::string_view text) {
-  static const std::regex pattern(R"([0-9]{1,4}\.[0-9]{1,4}[.+~-][A-Za-z0-9._+~-]{1,200})");
-  return std::regex_match(text.begin(), text.end(), pattern);
+  static const auto pattern =
+      Regex::compile(R"([0-9]{1,4}\.[0-9]{1,4}[.+~-][A-Za-z0-9._+~-]{1,200})").value();
+  return pattern.match(text).has_value();
 }
 
 Result<Selector> parse_line(Selector selector, std::string_view flavour) {

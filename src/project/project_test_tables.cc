@@ -2,7 +2,6 @@
 // The [[test]] tables of kobox.toml.
 #include <algorithm>
 #include <map>
-#include <regex>
 
 #include "base/files.h"
 #include "base/regex.h"
@@ -105,9 +104,9 @@ Result<std::string> read_hits(const TomlTable& table) {
   if (const auto* number = node->as_integer(); number != nullptr && number->get() >= 0)
     return std::to_string(number->get());
   if (const auto* text = node->as_string()) {
-    std::smatch match;
-    static const std::regex pattern(R"(\s*(>=)?\s*(\d{1,9})\s*)");
-    if (std::regex_match(text->get(), match, pattern)) return match[1].str() + match[2].str();
+    static const auto pattern = Regex::compile(R"(\s*(>=)?\s*(\d{1,9})\s*)").value();
+    if (const auto parts = pattern.match(text->get()))
+      return fmt::format("{}{}", (*parts)[1], (*parts)[2]);
   } else if (!node->is_integer()) {
     return table.wrong_type("hits", "a number or a string such as \">=1\"", *node);
   }
@@ -117,8 +116,9 @@ Result<std::string> read_hits(const TomlTable& table) {
 
 // A function ("dev_read", "dev_read.cold") or a line ("qemu_exercise.c:84").
 bool is_code_place(const std::string& text) {
-  static const std::regex pattern(R"([A-Za-z_][A-Za-z0-9_.]*|[A-Za-z0-9_./+-]+:[1-9]\d{0,6})");
-  return text.size() <= 500 && std::regex_match(text, pattern);
+  static const auto pattern =
+      Regex::compile(R"([A-Za-z_][A-Za-z0-9_.]*|[A-Za-z0-9_./+-]+:[1-9]\d{0,6})").value();
+  return text.size() <= 500 && pattern.match(text);
 }
 
 Result<BreakpointSpec> read_breakpoint(const TomlTable& table) {

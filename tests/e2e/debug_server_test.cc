@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // kobox debug --serve and --vscode: a debugger of the user's own.
 #include <algorithm>
-#include <regex>
 
 #include <nlohmann/json.hpp>
 
+#include "base/regex.h"
 #include "base/text.h"
 #include "kobox_test.h"
 
@@ -91,7 +91,7 @@ class VscodeTest : public DebugServerTest {
   }
   // As VS Code reads it.
   std::string resolved(const std::string& text) const {
-    return std::regex_replace(text, std::regex(R"(\$\{workspaceFolder\})"), dir_.string());
+    return Regex::compile(R"(\$\{workspaceFolder\})").value().replace_all(text, dir_.string());
   }
   fs::path dir_;
 };
@@ -132,12 +132,13 @@ TEST_F(VscodeTest, TheTaskAndTheLaunchMeet) {
   Arguments arguments;
   for (const auto& word : task["args"]) arguments.push_back(resolved(word.get<std::string>()));
   auto running = start(arguments);
-  const std::regex ready(task["problemMatcher"]["background"]["endsPattern"].get<std::string>());
+  const auto ready =
+      Regex::compile(task["problemMatcher"]["background"]["endsPattern"].get<std::string>())
+          .value();
   ASSERT_TRUE(holds_within(100s, [&] {
     const auto lines = split(running.error_so_far(), '\n');
-    return running.ended() || std::ranges::any_of(lines, [&](const auto& line) {
-             return std::regex_search(std::string(line), ready);
-           });
+    return running.ended() ||
+           std::ranges::any_of(lines, [&](const auto& line) { return ready.search(line); });
   }));
   EXPECT_TRUE(fs::exists(resolved(launch["program"].get<std::string>())));
   std::string lines;

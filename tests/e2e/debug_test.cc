@@ -5,9 +5,10 @@
 #include <sys/stat.h>
 
 #include <csignal>
-#include <regex>
 #include <sstream>
 
+#include "base/regex.h"
+#include "base/text.h"
 #include "kobox_test.h"
 #include "terminal.h"
 
@@ -158,11 +159,10 @@ TEST_P(DebugOnKernelTest, AKernelThatChoseItsOwnAddressHasItsSymbolsThere) {
       << done;
   EXPECT_THAT(whole, HasSubstr("console=ttyS0")) << done;
   EXPECT_THAT(whole, Not(HasSubstr("nokaslr"))) << done;
-  std::smatch in_gdb;
-  std::smatch in_guest;
-  ASSERT_TRUE(std::regex_search(whole, in_gdb, std::regex("= 0x([0-9a-f]{16})"))) << done;
-  ASSERT_TRUE(std::regex_search(whole, in_guest, std::regex("([0-9a-f]{16}) T vfs_read"))) << done;
-  EXPECT_EQ(in_gdb[1], in_guest[1]);
+  const auto in_gdb = Regex::compile("= 0x([0-9a-f]{16})").value().find(whole);
+  const auto in_guest = Regex::compile("([0-9a-f]{16}) T vfs_read").value().find(whole);
+  ASSERT_TRUE(in_gdb && in_guest) << done;
+  EXPECT_EQ((*in_gdb)[1], (*in_guest)[1]);
 }
 
 TEST_P(DebugOnKernelTest, SymbolsAndBreakpointsFollowAModuleThatIsLoadedAgain) {
@@ -174,21 +174,20 @@ TEST_P(DebugOnKernelTest, SymbolsAndBreakpointsFollowAModuleThatIsLoadedAgain) {
        "/dev/qemu_exercise"},
       GetParam());
   EXPECT_EQ(done.code(), 0) << done;
-  const std::regex hit("hit Breakpoint [0-9]+, ([a-z_]+)");
+  const auto hit = Regex::compile("hit Breakpoint [0-9]+, ([a-z_]+)").value();
   std::vector<std::string> order;
-  for (std::sregex_iterator it(done.output.begin(), done.output.end(), hit), end; it != end; ++it)
-    order.push_back((*it)[1]);
+  for (const auto& parts : hit.find_all(done.output)) order.emplace_back(parts[1]);
   EXPECT_THAT(order, ::testing::ElementsAre("qemu_exercise_init", "dev_open", "qemu_exercise_exit",
                                             "qemu_exercise_init", "dev_open"))
       << done;
 }
 
 // A frame that the kernel stands by (not "? name"), and the place that an interrupt came at.
-const std::regex k_kernels_frame(R"(^LOG .*\] (?: | *RIP: 0010:)([^ ?]\S+\+0x[0-9a-f]+)/0x)");
+constexpr const char* k_kernels_frame = R"(^LOG .*\] (?: | *RIP: 0010:)([^ ?]\S+\+0x[0-9a-f]+)/0x)";
 
 // GDB and the kernel write the names of a compiler's copies (constprop, isra) each in its own way.
-std::string plain(const std::string& frame) {
-  return std::regex_replace(frame, std::regex(R"(\.[a-z]+(\.[0-9]+)?\+)"), "+");
+std::string plain(std::string_view frame) {
+  return Regex::compile(R"(\.[a-z]+(\.[0-9]+)?\+)").value().replace_all(frame, "+");
 }
 
 DebugOnKernelTest::Stacks DebugOnKernelTest::stacks_of(const std::string& command) {
@@ -200,13 +199,13 @@ DebugOnKernelTest::Stacks DebugOnKernelTest::stacks_of(const std::string& comman
       GetParam()));
   EXPECT_EQ(done.code(), 0) << done;
   Stacks stacks;
-  std::istringstream lines(done.output);
-  std::smatch match;
-  for (std::string line; std::getline(lines, line);) {
-    if (std::regex_search(line, match, std::regex("^FRAME (.*)")))
-      stacks.gdb.push_back(plain(match[1]));
-    else if (std::regex_search(line, match, k_kernels_frame))
-      stacks.kernel.push_back(plain(match[1]));
+  const auto gdbs_frame = Regex::compile("^FRAME (.*)").value();
+  const auto kernels_frame = Regex::compile(k_kernels_frame).value();
+  for (const auto line : lines_of(done.output)) {
+    if (const auto gdbs = gdbs_frame.find(line))
+      stacks.gdb.push_back(plain((*gdbs)[1]));
+    else if (const auto kernels = kernels_frame.find(line))
+      stacks.kernel.push_back(plain((*kernels)[1]));
   }
   // The innermost stands at its beginning here, in the middle of its work there.
   if (!stacks.gdb.empty()) stacks.gdb.erase(stacks.gdb.begin());

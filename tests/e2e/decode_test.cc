@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // kobox decode: logs from elsewhere.
-#include <regex>
 
+#include "base/regex.h"
 #include "kobox_test.h"
 
 namespace kobox::e2e {
@@ -24,7 +24,7 @@ TEST_F(DecodeTest, TheTestsOwnReportCanBeDecoded) {
   EXPECT_THAT(log, HasSubstr("[faulty_oops_inline] (set_answer at faulty_oops_inline.c:21, inlined "
                              "into faulty_oops_inline_store at faulty_oops_inline.c:26)"))
       << "a failure's log is decoded already";
-  log = std::regex_replace(log, std::regex(R"((\[faulty_oops_inline\]) \([^)]*\))"), "$1");
+  log = Regex::compile(R"((\[faulty_oops_inline\]) \([^)]*\))").value().replace_all(log, "\\1");
   ASSERT_THAT(log, Not(HasSubstr("faulty_oops_inline.c:26)")));
   spit(folder_ / "oops.log", log);
   const auto done = run({"decode", module.string(), (folder_ / "oops.log").string()});

@@ -2,8 +2,7 @@
 // The Debian disk as a guest. Its image is built once, by e2e.build_image.
 #include <fmt/format.h>
 
-#include <regex>
-
+#include "base/regex.h"
 #include "base/text.h"
 #include "kobox_test.h"
 
@@ -37,10 +36,8 @@ TEST_F(DiskTest, TheExercisesTestsPassUnchanged) {
   ASSERT_EQ(done.code(), 0) << done;
   const auto report = done.report();
   const auto text = slurp(k_exercise / "kobox.toml");
-  const std::regex line("\\[\\[test\\]\\]\\n");
-  const auto count =
-      std::distance(std::sregex_iterator(text.begin(), text.end(), line), std::sregex_iterator());
-  EXPECT_EQ(report["runs"][0]["tests"].size(), static_cast<std::size_t>(count));
+  const auto tests = Regex::compile(R"(\[\[test\]\]\n)").value().find_all(text);
+  EXPECT_EQ(report["runs"][0]["tests"].size(), tests.size());
   for (const auto& test : report["runs"][0]["tests"]) EXPECT_EQ(test["verdict"], "pass") << test;
 }
 
@@ -225,10 +222,10 @@ TEST_F(DiskTest, ChangesStayUnderTheirNameAndAModuleIsLoadedByItsAliasAtBoot) {
   const auto other = script("test ! -e ~/kept\n");
   EXPECT_EQ(other.code(), 0) << "without a name it is not there" << other;
 
-  std::smatch of;
   const auto list = run({"image", "list"}).output;
-  ASSERT_TRUE(std::regex_search(list, of, std::regex("changes to ([^ ,]+),"))) << list;
-  const std::string name = of[1];
+  const auto of = Regex::compile("changes to ([^ ,]+),").value().find(list);
+  ASSERT_TRUE(of) << list;
+  const std::string name((*of)[1]);
   const auto refused = run({"image", "remove", name});
   EXPECT_EQ(refused.code(), 2) << refused;
   EXPECT_THAT(refused.error, HasSubstr("what is kept as 'mine' needs the image"));

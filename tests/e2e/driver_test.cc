@@ -3,8 +3,6 @@
 // what it took when a step of its init function fails.
 #include <fmt/format.h>
 
-#include <regex>
-
 #include "base/text.h"
 #include "kobox_test.h"
 
@@ -58,9 +56,8 @@ TEST_P(DriverOn, SparseHasNothingToComplainOf) {
   EXPECT_THAT(said, Not(HasSubstr("error")));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, DriverOn, ::testing::ValuesIn(k_kernels), [](const auto& one) {
-  return std::regex_replace(std::string(one.param), std::regex("[^0-9a-z]"), "_");
-});
+INSTANTIATE_TEST_SUITE_P(Kernels, DriverOn, ::testing::ValuesIn(k_kernels),
+                         [](const auto& one) { return name_of_parameter(one.param); });
 
 // A step of the init function, and the macro that makes it fail.
 struct Step {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // kobox exercise: all five results in one run.
 #include <algorithm>
-#include <regex>
 
 #include "kobox_test.h"
 

@@ -2,11 +2,11 @@
 // The exercise, from source to verdict on real kernels, in every format.
 #include <fmt/format.h>
 
-#include <regex>
 #include <set>
 
 #include <pugixml.hpp>
 
+#include "base/regex.h"
 #include "base/text.h"
 #include "kobox_test.h"
 
@@ -18,10 +18,10 @@ const fs::path k_exercise = source_folder() / "modules/qemu_exercise";
 // The names of the tests as they stand in kobox.toml.
 std::vector<std::string> names_in_file() {
   const auto text = slurp(k_exercise / "kobox.toml");
-  const std::regex line("\\[\\[test\\]\\]\\nname = \"([^\"]*)\"");
-  std::vector<std::string> names;
-  for (std::sregex_iterator it(text.begin(), text.end(), line), end; it != end; ++it)
-    names.push_back((*it)[1]);
+  const auto line = Regex::compile(R"(\[\[test\]\]\nname = "([^"]*)") ").value();
+      std::vector<std::string>
+          names;
+  for (const auto& parts : line.find_all(text)) names.emplace_back(parts[1]);
   return names;
 }
 
@@ -78,9 +78,8 @@ TEST_P(ExerciseOn, PassesWholeAndInTheFilesOrder) {
   EXPECT_TRUE(fs::is_empty(runs())) << "a run that passed leaves nothing";
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, ExerciseOn, ::testing::ValuesIn(k_kernels), [](const auto& one) {
-  return std::regex_replace(std::string(one.param), std::regex("[^0-9a-z]"), "_");
-});
+INSTANTIATE_TEST_SUITE_P(Kernels, ExerciseOn, ::testing::ValuesIn(k_kernels),
+                         [](const auto& one) { return name_of_parameter(one.param); });
 
 TEST_F(ExerciseTest, ASecondRunNeitherFetchesNorBuilds) {
   // A copy, so that nobody else builds it meanwhile.
@@ -114,11 +113,10 @@ TEST_F(ExerciseTest, FreshBootStartsAMachineForEveryTest) {
   const auto boots = [&](const Arguments& more) {
     const auto done = test(place, more);
     EXPECT_EQ(done.code(), 0) << done;
-    const std::regex boot(": booted in ");
-    return std::distance(std::sregex_iterator(done.error.begin(), done.error.end(), boot), {});
+    return Regex::compile(": booted in ").value().find_all(done.error).size();
   };
-  EXPECT_EQ(boots({"-v", "--fresh-boot"}), 2);
-  EXPECT_EQ(boots({"-v"}), 0);
+  EXPECT_EQ(boots({"-v", "--fresh-boot"}), 2U);
+  EXPECT_EQ(boots({"-v"}), 0U);
 }
 
 TEST_F(ExerciseTest, FilterChoosesAndMustChooseSomething) {
@@ -201,10 +199,9 @@ TEST_F(ExerciseTest, DryRunPrintsTheCommandsAndRunsNothing) {
   EXPECT_EQ(done.code(), 0) << done;
   EXPECT_THAT(done.output, ContainsRegex("(^|\n)make -C /[^\n]* M=/[^\n]* modules\n"));
   EXPECT_THAT(done.output, ContainsRegex("\n[^\n]*qemu-system-x86_64 [^\n]*-kernel [^\n]*\n$"));
-  const std::regex copy(" M=([^ ]*)");
-  std::smatch match;
-  ASSERT_TRUE(std::regex_search(done.output, match, copy));
-  EXPECT_FALSE(fs::exists(match[1].str())) << "a build was begun";
+  const auto copy = Regex::compile(" M=([^ ]*)").value().find(done.output);
+  ASSERT_TRUE(copy);
+  EXPECT_FALSE(fs::exists((*copy)[1])) << "a build was begun";
   EXPECT_FALSE(fs::exists(runs())) << "a machine was begun";
 }
 

@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include <optional>
-#include <regex>
 
+#include "base/regex.h"
 #include "base/text.h"
 #include "kobox_test.h"
 
@@ -53,19 +53,18 @@ struct Expected {
 Expected expectations(const std::string& module) {
   Expected expected;
   const auto source = slurp(k_faulty / module / ("faulty_" + module + ".c"));
-  const std::regex head("EXPECT-(KIND|FUNCTION|FILE): ([^ ]+)");
-  const std::regex mark("/\\* EXPECT: (.*) \\*/");
+  const auto head = Regex::compile("EXPECT-(KIND|FUNCTION|FILE): ([^ ]+)").value();
+  const auto mark = Regex::compile(R"(/\* EXPECT: (.*) \*/)").value();
   int number = 0;
   for (const auto line : lines_of(source)) {
     ++number;
-    std::cmatch match;
-    const auto* end = line.data() + line.size();
-    if (std::regex_search(line.data(), end, match, head)) {
-      if (match[1] == "KIND") expected.kind = match[2];
-      if (match[1] == "FUNCTION") expected.function = match[2];
-      if (match[1] == "FILE") expected.file = match[2];
+    if (const auto parts = head.find(line)) {
+      const auto what = (*parts)[1];
+      (what == "KIND"       ? expected.kind
+       : what == "FUNCTION" ? expected.function
+                            : expected.file) = (*parts)[2];
     }
-    if (std::regex_search(line.data(), end, match, mark)) expected.lines[match[1]] = number;
+    if (const auto parts = mark.find(line)) expected.lines[std::string((*parts)[1])] = number;
   }
   return expected;
 }
@@ -158,7 +157,7 @@ INSTANTIATE_TEST_SUITE_P(Modules, FaultyTest, ::testing::ValuesIn(all_cases()),
                          [](const auto& one) {
                            const auto name = one.param.module + "_on_" + one.param.kernel +
                                              (one.param.fresh_boot ? "_booted" : "");
-                           return std::regex_replace(name, std::regex("[^0-9a-z_]"), "_");
+                           return name_of_parameter(name);
                          });
 
 class ReproduceTest : public KoboxTest, public ::testing::WithParamInterface<const char*> {};

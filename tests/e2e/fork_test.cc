@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <ctime>
-#include <regex>
 #include <set>
 
+#include "base/regex.h"
 #include "base/text.h"
 #include "kobox_test.h"
 
@@ -48,9 +48,8 @@ class ForkTest : public KoboxTest {
     for (const auto& entry : fs::recursive_directory_iterator(runs())) {
       if (!entry.is_regular_file()) continue;
       const auto text = slurp(entry.path());
-      const std::regex pattern("said ([^\r\n]+)");
-      for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it)
-        said.insert((*it)[1]);
+      const auto pattern = Regex::compile("said ([^\r\n]+)").value();
+      for (const auto& parts : pattern.find_all(text)) said.emplace(parts[1]);
     }
     return said;
   }
@@ -129,9 +128,8 @@ run = "poweroff -f; sleep 10"
   EXPECT_EQ(verdicts({"--kernel", GetParam(), "--fresh-boot"}), forked);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, ForkOn, ::testing::ValuesIn(k_kernels), [](const auto& one) {
-  return std::regex_replace(std::string(one.param), std::regex("[^0-9a-z]"), "_");
-});
+INSTANTIATE_TEST_SUITE_P(Kernels, ForkOn, ::testing::ValuesIn(k_kernels),
+                         [](const auto& one) { return name_of_parameter(one.param); });
 
 // The machine that is saved with the module loaded holds all of them.
 TEST_F(ForkTest, ATestFindsItsOwnProgramsAndNoOthers) {

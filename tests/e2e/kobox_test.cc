@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
-#include <regex>
 #include <sstream>
+
+#include "base/regex.h"
 
 namespace kobox::e2e {
 namespace {
@@ -86,14 +87,14 @@ void KoboxTest::use_own_templates() {
 }
 
 std::string KoboxTest::path_without(const std::string& missing) const {
-  const std::regex name(missing);
+  const auto name = Regex::compile(missing).value();
   const auto bin = folder_ / "bin";
   fs::create_directories(bin);
   std::istringstream path(std::getenv("PATH"));
   std::error_code ignored;
   for (std::string part; std::getline(path, part, ':');)
     for (const auto& entry : fs::directory_iterator(part, ignored))
-      if (!std::regex_match(entry.path().filename().string(), name))
+      if (!name.match(entry.path().filename().string()))
         fs::create_symlink(entry.path(), bin / entry.path().filename(), ignored);
   return bin;
 }

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,13 @@ using ::testing::SizeIs;
 
 // A module that does nothing, built once for all tests that are about something else.
 fs::path quiet_module();
+
+// The name of a test with this parameter, such as "6.1-cloud": GoogleTest takes no other
+// characters.
+inline std::string name_of_parameter(std::string parameter) {
+  std::ranges::replace_if(parameter, [](char c) { return std::isalnum(c) == 0; }, '_');
+  return parameter;
+}
 
 // For the guest's shell: makes itself seen on the console.
 inline constexpr const char* k_say_begun = "echo '<0>kobox-e2e: begun' > /dev/kmsg";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // kobox trace under TCG, on real kernels.
 #include <algorithm>
-#include <regex>
 
 #include <nlohmann/json.hpp>
 
@@ -35,12 +34,7 @@ class TraceTest : public KoboxTest {
 
 class TraceOnKernelTest : public TraceTest, public ::testing::WithParamInterface<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Kernels, TraceOnKernelTest, ::testing::ValuesIn(k_kernels),
-                         [](const auto& kernel) {
-                           std::string name = kernel.param;
-                           std::ranges::replace_if(
-                               name, [](char c) { return std::isalnum(c) == 0; }, '_');
-                           return name;
-                         });
+                         [](const auto& one) { return name_of_parameter(one.param); });
 
 TEST_P(TraceOnKernelTest, TheExercisesLogLinesGoToTheSerialPortThroughPrintk) {
   const auto got = report(k_exercise, "echo \"Test message\" > /dev/qemu_exercise", GetParam());
