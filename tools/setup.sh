@@ -5,7 +5,7 @@
 # To build kobox and its tests.
 k_build_packages=(
   cmake ninja-build g++ pkg-config
-  libarchive-dev libasio-dev libbpf-dev libcli11-dev libdw-dev libelf-dev libfmt-dev libgmock-dev libgtest-dev
+  libarchive-dev libasio-dev libbpf-dev libcli11-dev libdpkg-dev libdw-dev libelf-dev libfmt-dev libgmock-dev libgtest-dev
   libpugixml-dev libre2-dev libtomlplusplus-dev libtraceevent-dev libtracefs-dev libxxhash-dev nlohmann-json3-dev
   libext2fs-dev comerr-dev
 )

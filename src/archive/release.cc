@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "archive/release.h"
 
+// libdpkg asks whoever uses it to state that its interface may change.
+#define LIBDPKG_VOLATILE_API
+#include <dpkg/dpkg.h>
+#include <dpkg/version.h>
+
 #include <charconv>
 
 #include "base/regex.h"
@@ -9,62 +14,27 @@
 namespace kobox {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+// [epoch:]version[-revision]. The version as dpkg takes it points into this one.
+struct Version {
+  unsigned epoch = 0;
+  std::string upstream;
+  std::string revision;
 
-// deb-version(7): '~' before everything, the end included; letters before other characters.
-int weight(std::string_view text, std::size_t at) {
-  if (at >= text.size() || is_digit(text[at])) return 0;
-  const char c = text[at];
-  if (c == '~') return -1;
-  const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  return static_cast<unsigned char>(c) + (letter ? 0 : 256);
-}
-
-std::string_view take_number(std::string_view& text) {
-  std::size_t end = 0;
-  while (end < text.size() && is_digit(text[end])) ++end;
-  auto number = text.substr(0, end);
-  text.remove_prefix(end);
-  while (number.starts_with('0')) number.remove_prefix(1);
-  return number;
-}
-
-int sign(int value) { return (value > 0) - (value < 0); }
-
-int compare_part(std::string_view left, std::string_view right) {
-  while (!left.empty() || !right.empty()) {
-    while ((!left.empty() && !is_digit(left[0])) || (!right.empty() && !is_digit(right[0]))) {
-      const int difference = weight(left, 0) - weight(right, 0);
-      if (difference != 0) return sign(difference);
-      left.remove_prefix(1);
-      right.remove_prefix(1);
+  explicit Version(std::string_view text) {
+    if (const auto colon = text.find(':'); colon != std::string_view::npos) {
+      std::from_chars(text.data(), text.data() + colon, epoch);
+      text.remove_prefix(colon + 1);
     }
-    const auto left_number = take_number(left);
-    const auto right_number = take_number(right);
-    if (left_number.size() != right_number.size())
-      return left_number.size() < right_number.size() ? -1 : 1;
-    if (const int order = left_number.compare(right_number); order != 0) return sign(order);
+    if (const auto dash = text.rfind('-'); dash != std::string_view::npos) {
+      revision = text.substr(dash + 1);
+      text = text.substr(0, dash);
+    }
+    upstream = text;
   }
-  return 0;
-}
-
-// Takes "epoch:" off the front.
-std::string_view take_epoch(std::string_view& version) {
-  const auto colon = version.find(':');
-  if (colon == std::string_view::npos) return "0";
-  const auto epoch = version.substr(0, colon);
-  version.remove_prefix(colon + 1);
-  return epoch;
-}
-
-// Takes "-revision" off the end.
-std::string_view take_revision(std::string_view& version) {
-  const auto dash = version.rfind('-');
-  if (dash == std::string_view::npos) return "";
-  const auto revision = version.substr(dash + 1);
-  version = version.substr(0, dash);
-  return revision;
-}
+  dpkg_version view() const {
+    return {.epoch = epoch, .version = upstream.c_str(), .revision = revision.c_str()};
+  }
+};
 
 }  // namespace
 
@@ -95,13 +65,11 @@ std::optional<DebianRelease> parse_debian_release(std::string_view release) {
 }
 
 int compare_versions(std::string_view left, std::string_view right) {
-  const auto left_epoch = take_epoch(left);
-  const auto right_epoch = take_epoch(right);
-  if (const int order = compare_part(left_epoch, right_epoch); order != 0) return order;
-  const auto left_revision = take_revision(left);
-  const auto right_revision = take_revision(right);
-  if (const int order = compare_part(left, right); order != 0) return order;
-  return compare_part(left_revision, right_revision);
+  const Version a(left);
+  const Version b(right);
+  const auto a_view = a.view();
+  const auto b_view = b.view();
+  return ::dpkg_version_compare(&a_view, &b_view);
 }
 
 bool is_newer_release(std::string_view left, std::string_view right) {

@@ -21,7 +21,7 @@ struct DebianRelease {
 // Nothing for the real-time, debug, unsigned and foreign-architecture ones.
 std::optional<DebianRelease> parse_debian_release(std::string_view release);
 
-// Debian's order of versions (deb-version(7)): negative, zero or positive.
+// Debian's order of versions (deb-version(7)), as dpkg itself knows it: negative, zero or positive.
 int compare_versions(std::string_view left, std::string_view right);
 
 // The order in which kernels are listed: by version, then by name.
