@@ -21,16 +21,15 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t k_lists_bytes = std::uint64_t{80} * 1000 * 1000;
 constexpr std::uint64_t k_max_list = std::uint64_t{1} << 30;
 
-// apt's complaints, without what it says besides.
-std::string complaints(std::string_view text) {
+}  // namespace
+
+std::string apt_errors(std::string_view text) {
   std::vector<std::string> found;
   for (const auto line : lines_of(text))
     if (line.starts_with("E: ") && found.size() < 3)
       found.push_back(printable(trim(line.substr(3))));
   return found.empty() ? printable(trim(text.substr(0, 500))) : join(found, "; ");
 }
-
-}  // namespace
 
 std::optional<double> parse_download_status(std::string_view line) {
   if (!line.starts_with("dlstatus:")) return std::nullopt;
@@ -128,7 +127,7 @@ Result<std::string> Apt::run(std::vector<std::string> words, Duration limit,
             run_command(command, {.deadline = Deadline::after(limit)}, Streams::separate, sink));
   if (!done.status.success())
     return fail(ErrorKind::environment, "{} {}: {}", what, done.status.to_string(),
-                complaints(done.error));
+                apt_errors(done.error));
   return std::move(done.output);
 }
 

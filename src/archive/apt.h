@@ -54,6 +54,9 @@ class Apt {
   HostFiles host_;
 };
 
+// The errors in what apt has written, without what it says besides; all of a text without any.
+std::string apt_errors(std::string_view text);
+
 // "dlstatus:2:79.6331:Retrieving file 2 of 2" → 0.796331; nothing for any other line.
 std::optional<double> parse_download_status(std::string_view line);
 

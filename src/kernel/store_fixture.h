@@ -17,6 +17,10 @@ namespace kobox {
 // Refuses what the real one would not get from kobox.
 inline constexpr const char* k_apt_get = R"(#!/bin/sh
 set -e
+if [ "$1 $2" = "update --print-uris" ]; then
+  exec sed -nE "s,^deb ([^ ]+) ([^ ]+) main$,'\\1/dists/\\2/main/binary-amd64/Packages.xz' x 0,p" \
+    "$FAKE_APT/etc/sources.list"
+fi
 [ "$1" = -c ] && [ -f "$2" ] || { echo "E: no config" >&2; exit 100; }
 shift 2
 echo "$1" >> "$FAKE_APT/calls"
