@@ -4,8 +4,6 @@
 // believes nothing.
 #include <fmt/format.h>
 
-#include <set>
-
 #include "kobox_test.h"
 
 namespace kobox::e2e {
@@ -14,7 +12,7 @@ namespace {
 struct BadAgent {
   const char* name;
   const char* mode;  // what tests/e2e/agents/bad_agent.c is told
-  std::set<std::string> kinds;
+  const char* kind;
   const char* message;  // a regular expression
 };
 
@@ -44,15 +42,17 @@ TEST_P(BadAgentTest, IsNotBelieved) {
   auto one = invocation(test_arguments(place, {"--kernel", "6.12-cloud", "--offline"}));
   one.environment.emplace_back("KOBOX_AGENT", compile(GetParam().mode).string());
   const auto done = run(one);
-  EXPECT_THAT(done.code(), AnyOf(1, 4)) << done;
+  // A guest that has spoken may have been lost by the module's fault.
+  const bool boots = GetParam().kind == std::string("boot");
+  EXPECT_EQ(done.code(), boots ? 4 : 1) << done;
   EXPECT_LT(done.seconds, 100.0) << done;
   EXPECT_THAT(machines(), IsEmpty());
   const auto report = done.report();
   ASSERT_TRUE(report.is_object()) << "an error of one machine is still a report";
-  EXPECT_NE(report["verdict"], "pass") << done;
+  EXPECT_EQ(report["verdict"], boots ? "error" : "fail") << done;
   const auto failure = failure_of(report);
   ASSERT_TRUE(failure.is_object()) << done;
-  EXPECT_TRUE(GetParam().kinds.contains(failure["kind"])) << done;
+  EXPECT_EQ(failure["kind"], GetParam().kind) << done;
   EXPECT_THAT(failure["message"].get<std::string>(), ContainsRegex(GetParam().message)) << done;
   EXPECT_TRUE(fs::exists(failure["console"].get<std::string>())) << done;
 }
@@ -63,18 +63,18 @@ constexpr const char* k_no_agent =
     "[.a-z_0-9]+\\+0x";
 
 const BadAgent k_agents[] = {
-    {"Silent", "SILENT", {"boot"}, k_no_agent},
-    {"EndsAtOnce", "ENDS", {"boot", "panic"}, "the machine ended while it booted"},
-    {"PowersOff", "POWERS_OFF", {"boot"}, "powered the machine off"},
-    {"Rubbish", "RUBBISH", {"boot"}, k_impossible},
-    {"TooLongFrame", "TOO_LONG", {"boot"}, k_impossible},
-    {"EmptyFrame", "EMPTY_FRAME", {"boot"}, k_impossible},
-    {"TruncatedFrame", "TRUNCATED", {"boot"}, k_no_agent},
-    {"OtherProtocol", "OTHER_PROTOCOL", {"boot"}, "speaks protocol 7, kobox speaks 1"},
-    {"NotCbor", "NOT_CBOR", {"boot"}, "sent a frame that is not CBOR"},
-    {"RubbishAfterHello", "RUBBISH_LATER", {"boot", "lost"}, k_impossible},
-    {"SilentAfterHello", "SILENT_LATER", {"boot", "lost", "hang"}, "did not answer"},
-    {"EndlessAfterHello", "ENDLESS", {"boot", "lost", "hang"}, "did not answer"},
+    {"Silent", "SILENT", "boot", k_no_agent},
+    {"EndsAtOnce", "ENDS", "boot", "the machine ended while it booted"},
+    {"PowersOff", "POWERS_OFF", "boot", "powered the machine off"},
+    {"Rubbish", "RUBBISH", "boot", k_impossible},
+    {"TooLongFrame", "TOO_LONG", "boot", k_impossible},
+    {"EmptyFrame", "EMPTY_FRAME", "boot", k_impossible},
+    {"TruncatedFrame", "TRUNCATED", "boot", k_no_agent},
+    {"OtherProtocol", "OTHER_PROTOCOL", "boot", "speaks protocol 7, kobox speaks 1"},
+    {"NotCbor", "NOT_CBOR", "boot", "sent a frame that is not CBOR"},
+    {"RubbishAfterHello", "RUBBISH_LATER", "lost", k_impossible},
+    {"SilentAfterHello", "SILENT_LATER", "lost", "did not answer"},
+    {"EndlessAfterHello", "ENDLESS", "lost", "did not answer"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Agents, BadAgentTest, ::testing::ValuesIn(k_agents),
