@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/regex.h"
+#include "base/text.h"
 
 namespace kobox::e2e {
 namespace {
@@ -38,14 +39,41 @@ KoboxTest::~KoboxTest() {
 }
 
 Invocation KoboxTest::invocation(const Arguments& arguments) const {
-  return {.arguments = arguments,
-          .input = {},
-          .environment = {{"XDG_CACHE_HOME", cache_.string()},
-                          {"XDG_STATE_HOME", state_.string()},
-                          {"NO_COLOR", ""},
-                          {"KOBOX_AGENT", ""}},
-          .cwd = "/",
-          .prefix = {}};
+  Invocation one{.arguments = arguments,
+                 .input = {},
+                 .environment = {{"XDG_CACHE_HOME", cache_.string()},
+                                 {"XDG_STATE_HOME", state_.string()},
+                                 {"NO_COLOR", ""},
+                                 {"KOBOX_AGENT", ""}},
+                 .cwd = "/",
+                 .prefix = {}};
+  if (!path_.empty()) one.environment.emplace_back("PATH", path_);
+  return one;
+}
+
+void KoboxTest::count_machines() {
+  const auto folder = folder_ / "counting";
+  const std::string name = "qemu-system-x86_64";
+  const auto real = find_program(name);
+  ASSERT_TRUE(real);
+  // kobox also asks QEMU for its version and its devices; those are no machines.
+  spit(folder / name, fmt::format("#!/bin/sh\n"
+                                  "case \" $* \" in\n"
+                                  "*' -incoming '*) echo fork >> '{0}/starts' ;;\n"
+                                  "*' -nodefaults '*) echo boot >> '{0}/starts' ;;\n"
+                                  "esac\n"
+                                  "exec '{1}' \"$@\"\n",
+                                  folder.string(), real->string()));
+  fs::permissions(folder / name, fs::perms::owner_all);
+  path_ = folder.string() + ":" + std::getenv("PATH");
+}
+
+KoboxTest::Starts KoboxTest::starts() {
+  const auto file = folder_ / "counting/starts";
+  const auto lines = split(slurp(file), '\n');
+  fs::remove(file);
+  return {.boots = static_cast<int>(std::ranges::count(lines, "boot")),
+          .forks = static_cast<int>(std::ranges::count(lines, "fork"))};
 }
 
 KoboxTest::Arguments KoboxTest::test_arguments(const fs::path& project,

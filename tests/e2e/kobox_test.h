@@ -70,6 +70,17 @@ class KoboxTest : public ::testing::Test {
   // PATH with all that is there but what has such a name (a regular expression).
   std::string path_without(const std::string& missing) const;
 
+  // From now on the machines that kobox starts in this test are counted: those that boot, and those
+  // that go on from a saved state.
+  void count_machines();
+  struct Starts {
+    int boots = 0;
+    int forks = 0;
+    bool operator==(const Starts&) const = default;
+  };
+  // Since the last call.
+  Starts starts();
+
   // Where each of this test's machines has its folder.
   fs::path runs() const { return state_ / "kobox/runs"; }
   // Machines of this test that run now.
@@ -88,6 +99,7 @@ class KoboxTest : public ::testing::Test {
   fs::path folder_;  // of this test alone
   fs::path state_;   // XDG_STATE_HOME
   fs::path cache_ = shared_cache();
+  std::string path_;  // PATH with a QEMU that notes its starts; "" if they are not counted
 };
 
 }  // namespace kobox::e2e
