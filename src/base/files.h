@@ -61,6 +61,7 @@ enum class LockMode { shared, exclusive };
 // by the kernel if the process dies.
 class FileLock {
  public:
+  // `path`: a file, which is made if it is not there, or a folder, in which nothing is made then.
   // Waits until the deadline for other holders; ErrorKind::timeout then, or interrupted.
   static Result<FileLock> acquire(const fs::path& path, LockMode mode, Deadline deadline);
   // Nothing if somebody else holds it.

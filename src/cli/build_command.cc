@@ -9,7 +9,7 @@
 #include "base/workers.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
-#include "harness/cache.h"
+#include "harness/cache_use.h"
 #include "report/render.h"
 
 namespace kobox {

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
-#include "harness/cache.h"
+#include "workbench/cache.h"
 
 namespace kobox {
 namespace {

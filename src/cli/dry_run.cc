@@ -2,7 +2,7 @@
 #include "cli/dry_run.h"
 
 #include "guest/guest.h"
-#include "harness/cache.h"
+#include "harness/cache_use.h"
 #include "harness/disk.h"
 #include "harness/guest_build.h"
 #include "harness/session.h"

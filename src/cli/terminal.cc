@@ -135,7 +135,10 @@ void StatusLine::done(const std::string& key) {
 }
 
 void StatusLine::note(const std::string& sentence) {
-  if (loudness_ == Loudness::quiet) return;
+  if (loudness_ != Loudness::quiet) error(sentence);
+}
+
+void StatusLine::error(const std::string& sentence) {
   const std::lock_guard lock(mutex_);
   clear();
   write_error("kobox: " + printable(sentence) + "\n");

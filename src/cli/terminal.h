@@ -54,6 +54,9 @@ class StatusLine : public Progress {
   void note(const std::string& sentence) override;
   void detail(const std::string& sentence) override;
 
+  // A note that is printed even when only failures are to be.
+  void error(const std::string& sentence);
+
   // Writes results with the status line out of the way.
   void print(std::string_view text);
 

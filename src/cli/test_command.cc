@@ -70,12 +70,16 @@ class LivePrinter : public TestObserver {
 // on standard error, where a person looks who has the report in a file.
 class ErrorPrinter : public TestObserver {
  public:
+  explicit ErrorPrinter(StatusLine& status) : status_(status) {}
   void run_started(std::size_t, const RunResult&) override {}
   void test_done(std::size_t, const TestResult&) override {}
   void run_done(std::size_t, const RunResult& result) override {
     if (result.failure && verdict_of(result.failure->kind) == Verdict::error)
-      print_error(fmt::format("{}: {}", result.kernel, result.failure->message));
+      status_.error(fmt::format("{}: {}", result.kernel, result.failure->message));
   }
+
+ private:
+  StatusLine& status_;
 };
 
 Result<TestOptions> test_options(const TestArguments& arguments) {
@@ -120,7 +124,7 @@ Result<int> run_test_command(const TestArguments& arguments, Console& console) {
   const bool live = format.name == report_formats().front().name && arguments.output_file.empty();
   const auto color = use_color(wish, live && console.output.is_terminal()) ? Color::on : Color::off;
   LivePrinter printer(status, color, loudness, options.selectors.size());
-  ErrorPrinter errors;
+  ErrorPrinter errors(status);
   KOBOX_TRY(const auto report,
             run_tests(options, status, live ? static_cast<TestObserver&>(printer) : errors));
   if (live) {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "guest/template.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "base/text.h"
 #include "guest/disk_guest.h"
@@ -55,6 +58,13 @@ std::string full_key(const std::string& base, Accel accel) {
   digest.add(base).add(to_string(accel));
   if (accel == Accel::kvm) digest.add(host_cpu());
   return digest.hex();
+}
+
+bool is_used(const fs::path& folder) {
+  std::error_code ignored;
+  if (!fs::exists(folder / "lock", ignored)) return false;
+  const auto lock = FileLock::try_acquire(folder / "lock", LockMode::exclusive);
+  return lock && !lock->has_value();
 }
 
 bool is_interrupt(const Error& error) {
@@ -202,6 +212,42 @@ Result<> remove_template(const fs::path& folder) {
   std::error_code error;
   fs::rename(folder, doomed, error);
   return remove_tree(error ? folder : doomed);
+}
+
+Result<> remove_unused_template(const fs::path& folder) {
+  KOBOX_TRY(const auto lock, FileLock::try_acquire(folder / "lock", LockMode::exclusive));
+  return lock ? remove_template(folder) : Result<>();
+}
+
+std::vector<SavedMachine> list_templates(const fs::path& cache) {
+  std::vector<SavedMachine> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(template_folder(cache), error)) {
+    if (entry.path().filename() == ".locks") continue;
+    struct stat info = {};
+    if (::stat(entry.path().c_str(), &info) != 0) continue;  // gone meanwhile
+    found.push_back({.folder = entry.path(),
+                     .bytes = disk_usage(entry.path()),
+                     .last_used = std::chrono::system_clock::from_time_t(info.st_mtime),
+                     .in_use = is_used(entry.path())});
+  }
+  std::ranges::sort(found, {}, &SavedMachine::last_used);
+  return found;
+}
+
+Result<std::vector<SavedMachine>> trim_templates(const fs::path& cache, std::uint64_t max_bytes) {
+  const auto all = list_templates(cache);
+  std::uint64_t total = 0;
+  for (const auto& one : all) total += one.bytes;
+  std::vector<SavedMachine> removed;
+  for (const auto& one : all) {
+    if (total <= max_bytes) break;
+    if (one.in_use) continue;
+    KOBOX_CHECK(remove_unused_template(one.folder));
+    total -= one.bytes;
+    removed.push_back(one);
+  }
+  return removed;
 }
 
 }  // namespace kobox

@@ -6,11 +6,14 @@
 // complete or absent: it is made in a folder of another name and renamed when all of it is there.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/files.h"
 #include "base/result.h"
@@ -43,5 +46,19 @@ void distrust(const Template& one);
 fs::path template_folder(const fs::path& cache);
 // Takes a template away at once; who has it open keeps it.
 Result<> remove_template(const fs::path& folder);
+// The same, unless somebody uses it: who was about to finds it gone.
+Result<> remove_unused_template(const fs::path& folder);
+
+// One that lies there, or what is left of one in the making.
+struct SavedMachine {
+  fs::path folder;
+  std::uint64_t bytes = 0;  // on disk
+  std::chrono::system_clock::time_point last_used;
+  bool in_use = false;
+};
+// The longest unused first.
+std::vector<SavedMachine> list_templates(const fs::path& cache);
+// Removes the longest unused that nobody uses, until all have `max_bytes` together; gives those.
+Result<std::vector<SavedMachine>> trim_templates(const fs::path& cache, std::uint64_t max_bytes);
 
 }  // namespace kobox

@@ -3,7 +3,7 @@
 
 #include "base/interrupt.h"
 #include "base/text.h"
-#include "harness/cache.h"
+#include "harness/cache_use.h"
 
 namespace kobox {
 
@@ -30,10 +30,10 @@ Result<std::optional<Failure>> Machines::make_ready() {
   if (const auto* failed = std::get_if<BootFailure>(&outcome)) return to_failure(*failed);
   template_ = std::get<std::shared_ptr<const Template>>(std::move(outcome));
   if (template_->fresh) {
-    KOBOX_TRY(const auto removed, trim_cache(options_.cache, options_.state));
+    KOBOX_TRY(const auto removed, trim_saved_machines(options_.cache));
     for (const auto& item : removed)
       progress_.detail(fmt::format("saved machines are over their limit: removed {} ({})",
-                                   item.name, format_bytes(item.bytes)));
+                                   item.folder.filename().string(), format_bytes(item.bytes)));
   }
   return std::optional<Failure>();
 }

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "base/text.h"
-#include "harness/cache.h"
+#include "harness/cache_use.h"
 #include "harness/disk.h"
 #include "harness/guest_build.h"
 #include "image/disk_initramfs.h"

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "harness/cache.h"
+#include "workbench/cache.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/files.h"
+#include "harness/cache_use.h"
 
 namespace kobox {
 namespace {
@@ -13,7 +14,7 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class LabCacheTest : public ::testing::Test {
+class CacheTest : public ::testing::Test {
  protected:
   void SetUp() override {
     // The longest unused first.
@@ -50,11 +51,11 @@ class LabCacheTest : public ::testing::Test {
   fs::path cache() const { return folder_.path() / "cache"; }
   fs::path state() const { return folder_.path() / "state"; }
 
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-lab-cache-test").value();
+  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-cache-test").value();
   std::optional<FileLock> lock_;
 };
 
-TEST_F(LabCacheTest, ListsTheLongestUnusedFirst) {
+TEST_F(CacheTest, ListsTheLongestUnusedFirst) {
   const auto items = list_cache(cache(), state()).value();
   EXPECT_THAT(names(items),
               ElementsAre("build-a", "run-b", "program-c", "guest-d.cpio", "build-e"));
@@ -69,21 +70,21 @@ TEST_F(LabCacheTest, ListsTheLongestUnusedFirst) {
   }
 }
 
-TEST_F(LabCacheTest, NothingThereIsAnEmptyList) {
+TEST_F(CacheTest, NothingThereIsAnEmptyList) {
   EXPECT_THAT(list_cache(folder_.path() / "no", folder_.path() / "nor").value(), IsEmpty());
   EXPECT_THAT(
       prune_cache(folder_.path() / "no", folder_.path() / "nor", {.everything = true}).value(),
       IsEmpty());
 }
 
-TEST_F(LabCacheTest, PrunesByAge) {
+TEST_F(CacheTest, PrunesByAge) {
   EXPECT_THAT(prune({.older_than = 70h}), ElementsAre("build-a", "run-b"));
   EXPECT_THAT(left(), ElementsAre("program-c", "guest-d.cpio", "build-e"));
   EXPECT_FALSE(fs::exists(cache() / "builds/build-a"));
   EXPECT_THAT(prune({.older_than = 70h}), IsEmpty());
 }
 
-TEST_F(LabCacheTest, PrunesBySizeTheLongestUnusedFirst) {
+TEST_F(CacheTest, PrunesBySizeTheLongestUnusedFirst) {
   std::uint64_t total = 0;
   const auto items = list_cache(cache(), state()).value();
   for (const auto& item : items) total += item.bytes;
@@ -93,13 +94,13 @@ TEST_F(LabCacheTest, PrunesBySizeTheLongestUnusedFirst) {
   EXPECT_THAT(left(), ElementsAre("guest-d.cpio", "build-e"));
 }
 
-TEST_F(LabCacheTest, PrunesEverythingOrNothing) {
+TEST_F(CacheTest, PrunesEverythingOrNothing) {
   EXPECT_THAT(prune({}), IsEmpty());
   EXPECT_EQ(prune({.everything = true}).size(), 5U);
   EXPECT_THAT(left(), IsEmpty());
 }
 
-TEST_F(LabCacheTest, WhatIsInUseStays) {
+TEST_F(CacheTest, WhatIsInUseStays) {
   use(cache() / "builds/build-a");
   EXPECT_TRUE(list_cache(cache(), state()).value()[0].in_use);
   EXPECT_THAT(prune({.older_than = 70h}), ElementsAre("run-b"));
@@ -111,7 +112,7 @@ TEST_F(LabCacheTest, WhatIsInUseStays) {
   EXPECT_THAT(left(), IsEmpty());
 }
 
-TEST_F(LabCacheTest, WhatARunMayNeedStaysWhileThereIsOne) {
+TEST_F(CacheTest, WhatARunMayNeedStaysWhileThereIsOne) {
   {
     const auto one = use_cache(cache()).value();
     const auto other = use_cache(cache()).value();
@@ -123,7 +124,7 @@ TEST_F(LabCacheTest, WhatARunMayNeedStaysWhileThereIsOne) {
   EXPECT_EQ(prune({.everything = true}).size(), 4U);
 }
 
-TEST_F(LabCacheTest, ALinkIsRemovedWithoutWhatItLeadsTo) {
+TEST_F(CacheTest, ALinkIsRemovedWithoutWhatItLeadsTo) {
   const auto outside = folder_.path() / "outside";
   ASSERT_TRUE(write_file(outside / "precious", "x"));
   fs::create_directory_symlink(outside, cache() / "builds/link");
@@ -132,7 +133,7 @@ TEST_F(LabCacheTest, ALinkIsRemovedWithoutWhatItLeadsTo) {
   EXPECT_FALSE(fs::exists(fs::symlink_status(cache() / "builds/link")));
 }
 
-TEST_F(LabCacheTest, SavedMachinesAreListedAndPrunedUnlessInUse) {
+TEST_F(CacheTest, SavedMachinesAreListedAndPrunedUnlessInUse) {
   add(cache() / "templates/6.1.0-x.tcg.256M.1cpu.abc", 200h);
   add(cache() / "templates/6.1.0-y.tcg.256M.1cpu.def", 300h);
   ASSERT_TRUE(write_file(cache() / "templates/.locks/abc", ""));
@@ -145,7 +146,7 @@ TEST_F(LabCacheTest, SavedMachinesAreListedAndPrunedUnlessInUse) {
   EXPECT_TRUE(fs::exists(cache() / "templates/6.1.0-y.tcg.256M.1cpu.def/deep/file"));
 }
 
-TEST_F(LabCacheTest, ImagesAreListedAndPrunedUnlessInUseOrKeptOn) {
+TEST_F(CacheTest, ImagesAreListedAndPrunedUnlessInUseOrKeptOn) {
   for (const char* name : {"used", "kept", "idle"}) {
     add(cache() / "images" / name, 200h);
     ASSERT_TRUE(write_file(
@@ -166,7 +167,7 @@ TEST_F(LabCacheTest, ImagesAreListedAndPrunedUnlessInUseOrKeptOn) {
   EXPECT_TRUE(fs::exists(cache() / "images/used/image.json"));
 }
 
-TEST_F(LabCacheTest, SymbolFilesAreListedAndPrunedUnlessInUse) {
+TEST_F(CacheTest, SymbolFilesAreListedAndPrunedUnlessInUse) {
   const auto symbols = cache() / "symbols";
   for (const char* name : {"6.1.0-x-1.elf", "6.1.0-y-2.elf"}) {
     ASSERT_TRUE(write_file(symbols / name, std::string(20'000, 'x')));
@@ -178,20 +179,6 @@ TEST_F(LabCacheTest, SymbolFilesAreListedAndPrunedUnlessInUse) {
   EXPECT_THAT(prune({.older_than = 150h}), ElementsAre("6.1.0-x-1.elf"));
   EXPECT_FALSE(fs::exists(symbols / "6.1.0-x-1.elf"));
   EXPECT_TRUE(fs::exists(symbols / "6.1.0-y-2.elf"));
-}
-
-TEST_F(LabCacheTest, TrimsSavedMachinesByItselfAndNothingElse) {
-  for (const int hours : {300, 200, 100})
-    add(cache() / fmt::format("templates/{}-hours", hours), std::chrono::hours(hours));
-  ::setenv("KOBOX_CACHE_LIMIT", "70K", 1);
-  EXPECT_THAT(names(trim_cache(cache(), state()).value()), ElementsAre("300-hours"));
-  EXPECT_EQ(left().size(), 7U);
-  ::setenv("KOBOX_CACHE_LIMIT", "a lot", 1);
-  const auto refused = trim_cache(cache(), state());
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind(), ErrorKind::usage);
-  ::unsetenv("KOBOX_CACHE_LIMIT");
-  EXPECT_THAT(names(trim_cache(cache(), state()).value()), IsEmpty()) << "10 GB are enough";
 }
 
 }  // namespace

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "harness/cache.h"
+#include "workbench/cache.h"
 
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "base/files.h"
 #include "base/text.h"
 #include "debug/symbol_file.h"
 #include "guest/template.h"
+#include "harness/cache_use.h"
 #include "image/disk_store.h"
 #include "image/kept_disk.h"
 #include "kernel/cache.h"
@@ -18,8 +18,6 @@ namespace kobox {
 namespace {
 
 using SystemClock = std::chrono::system_clock;
-
-constexpr std::uint64_t k_default_limit = std::uint64_t{10} << 30;  // bytes
 
 std::string kind_name(CacheEntry::Kind kind) {
   switch (kind) {
@@ -38,9 +36,6 @@ SystemClock::time_point changed_at(const fs::path& path) {
   return ::stat(path.c_str(), &info) == 0 ? SystemClock::from_time_t(info.st_mtime)
                                           : SystemClock::time_point();
 }
-
-// One for all: a run looks for many of them, one after the other.
-fs::path common_lock(const fs::path& cache) { return cache / "lock"; }
 
 bool under_common_lock(const CacheItem& item) {
   return item.kind == "build" || item.kind == "program" || item.kind == "guest";
@@ -87,12 +82,6 @@ Result<> remove_symbol_file(const fs::path& path) {
   return lock ? remove_tree(path) : Result<>();
 }
 
-Result<> remove_machine(const fs::path& folder) {
-  // Who was about to use it finds it gone; who came before us keeps it.
-  KOBOX_TRY(const auto lock, FileLock::try_acquire(folder / "lock", LockMode::exclusive));
-  return lock ? remove_template(folder) : Result<>();
-}
-
 // An image that somebody keeps changes to is in use too.
 void add_images(std::vector<CacheItem>& items, const fs::path& cache, const fs::path& state) {
   const auto kept = list_kept_disks(state);
@@ -112,7 +101,7 @@ Result<> remove_image(const CacheItem& item, const fs::path& cache) {
 
 Result<> remove_item(const CacheItem& item, const fs::path& cache) {
   if (item.kind == "image") return remove_image(item, cache);
-  if (item.kind == "machine") return remove_machine(item.path);
+  if (item.kind == "machine") return remove_unused_template(item.path);
   if (item.kind == "kernel symbols") return remove_symbol_file(item.path);
   if (item.kind != "kernel" && item.kind != "unpacked kernel" && item.kind != "package lists")
     return remove_tree(item.path);
@@ -120,13 +109,6 @@ Result<> remove_item(const CacheItem& item, const fs::path& cache) {
   for (const auto& entry : entries)
     if (entry.path == item.path) return remove_cache_entry(entry);
   return {};
-}
-
-// Nothing if somebody uses the cache, or if there is none.
-Result<std::optional<FileLock>> try_own_cache(const fs::path& cache) {
-  std::error_code ignored;
-  if (!fs::exists(cache, ignored)) return std::nullopt;
-  return FileLock::try_acquire(common_lock(cache), LockMode::exclusive);
 }
 
 Result<std::vector<CacheItem>> list_items(const fs::path& cache, const fs::path& state,
@@ -143,7 +125,13 @@ Result<std::vector<CacheItem>> list_items(const fs::path& cache, const fs::path&
   add_folder_items(items, cache / "builds", "build");
   add_folder_items(items, cache / "programs", "program");
   add_folder_items(items, cache / "guests", "guest");
-  add_folder_items(items, template_folder(cache), "machine");
+  for (auto& one : list_templates(cache))
+    items.push_back({.kind = "machine",
+                     .name = one.folder.filename().string(),
+                     .path = one.folder,
+                     .bytes = one.bytes,
+                     .last_used = one.last_used,
+                     .in_use = one.in_use});
   add_images(items, cache, state);
   add_symbol_files(items, symbol_folder(cache));
   add_folder_items(items, state / "runs", "run");
@@ -155,20 +143,14 @@ Result<std::vector<CacheItem>> list_items(const fs::path& cache, const fs::path&
 
 }  // namespace
 
-Result<FileLock> use_cache(const fs::path& cache) {
-  return FileLock::acquire(common_lock(cache), LockMode::shared, Deadline::never());
-}
-
 Result<std::vector<CacheItem>> list_cache(const fs::path& cache, const fs::path& state) {
-  return list_items(cache, state, !is_locked(cache));
+  return list_items(cache, state, !is_cache_used(cache));
 }
 
 Result<std::vector<CacheItem>> prune_cache(const fs::path& cache, const fs::path& state,
                                            const PrunePolicy& policy) {
-  KOBOX_TRY(const auto lock, try_own_cache(cache));
+  KOBOX_TRY(const auto lock, own_cache(cache));
   KOBOX_TRY(auto items, list_items(cache, state, lock.has_value()));
-  if (policy.only_machines)
-    std::erase_if(items, [](const CacheItem& item) { return item.kind != "machine"; });
   std::uint64_t total = 0;
   for (const auto& item : items) total += item.bytes;
   std::vector<CacheItem> removed;
@@ -181,14 +163,6 @@ Result<std::vector<CacheItem>> prune_cache(const fs::path& cache, const fs::path
     removed.push_back(item);
   }
   return removed;
-}
-
-Result<std::vector<CacheItem>> trim_cache(const fs::path& cache, const fs::path& state) {
-  PrunePolicy policy{.max_bytes = k_default_limit, .only_machines = true};
-  if (const char* limit = std::getenv("KOBOX_CACHE_LIMIT"); limit != nullptr && limit[0] != '\0') {
-    KOBOX_TRY_WHILE("KOBOX_CACHE_LIMIT", policy.max_bytes, parse_size(limit));
-  }
-  return prune_cache(cache, state, policy);
 }
 
 }  // namespace kobox
