@@ -19,8 +19,8 @@ using Lines = std::vector<std::string>;
 bool all_digits(const char* text) { return text[std::strspn(text, "0123456789")] == '\0'; }
 
 // Calls back with each entry's name but "." and "..".
-void each_entry(const std::string& folder, const std::function<void(const dirent&)>& visit) {
-  DIR* open = ::opendir(folder.c_str());
+void each_entry(const std::string& directory, const std::function<void(const dirent&)>& visit) {
+  DIR* open = ::opendir(directory.c_str());
   if (open == nullptr) return;
   while (const dirent* entry = ::readdir(open))
     if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
@@ -28,10 +28,10 @@ void each_entry(const std::string& folder, const std::function<void(const dirent
   ::closedir(open);
 }
 
-// Every path below the folder, down to so many levels. Symbolic links are not followed.
-void add_tree(Lines& lines, const std::string& folder, int levels) {
-  each_entry(folder, [&](const dirent& entry) {
-    const std::string path = folder + "/" + entry.d_name;
+// Every path below the directory, down to so many levels. Symbolic links are not followed.
+void add_tree(Lines& lines, const std::string& directory, int levels) {
+  each_entry(directory, [&](const dirent& entry) {
+    const std::string path = directory + "/" + entry.d_name;
     lines.push_back(path);
     if (levels > 1 && entry.d_type == DT_DIR) add_tree(lines, path, levels - 1);
   });
@@ -43,8 +43,8 @@ void add_proc(Lines& lines) {
     const std::string name = entry.d_name;
     if (all_digits(entry.d_name) || name == "self" || name == "thread-self") return;
     lines.push_back("/proc/" + name);
-    const bool volatile_folder = name == "net" || name == "irq" || name == "sys";
-    if (entry.d_type == DT_DIR && !volatile_folder) add_tree(lines, "/proc/" + name, 3);
+    const bool volatile_directory = name == "net" || name == "irq" || name == "sys";
+    if (entry.d_type == DT_DIR && !volatile_directory) add_tree(lines, "/proc/" + name, 3);
   });
   add_tree(lines, "/proc/sys", 3);
 }
@@ -70,8 +70,8 @@ void add_file_lines(Lines& lines, const char* path, const char* prefix) {
   });
 }
 
-void add_names(Lines& lines, const char* folder, const char* prefix) {
-  each_entry(folder, [&](const dirent& entry) {
+void add_names(Lines& lines, const char* directory, const char* prefix) {
+  each_entry(directory, [&](const dirent& entry) {
     // SLUB gives merged caches made-up names (":0000064") that change with what is merged.
     if (entry.d_name[0] != ':') lines.push_back(prefix + std::string(entry.d_name));
   });
@@ -107,9 +107,9 @@ std::vector<std::string> new_entries(const std::vector<std::string>& before) {
 
 std::map<std::string, unsigned long> module_sections(const std::string& name) {
   std::map<std::string, unsigned long> sections;
-  const std::string folder = "/sys/module/" + name + "/sections";
-  each_entry(folder, [&](const dirent& entry) {
-    const auto value = read_text(folder + "/" + entry.d_name);
+  const std::string directory = "/sys/module/" + name + "/sections";
+  each_entry(directory, [&](const dirent& entry) {
+    const auto value = read_text(directory + "/" + entry.d_name);
     if (!value.empty()) sections[entry.d_name] = std::strtoul(value.c_str(), nullptr, 0);
   });
   return sections;

@@ -21,17 +21,17 @@ namespace {
 // The device node of the port that carries our name, opened, or -1.
 int try_open() {
   constexpr const char* k_ports = "/sys/class/virtio-ports";
-  DIR* folder = ::opendir(k_ports);
-  if (folder == nullptr) return -1;
+  DIR* directory = ::opendir(k_ports);
+  if (directory == nullptr) return -1;
   int fd = -1;
-  while (const dirent* entry = ::readdir(folder)) {
+  while (const dirent* entry = ::readdir(directory)) {
     const std::string name = entry->d_name;
     if (!read_text(std::string(k_ports) + "/" + name + "/name").starts_with(wire::k_port_name))
       continue;
     fd = ::open(("/dev/" + name).c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0) break;
   }
-  ::closedir(folder);
+  ::closedir(directory);
   return fd;
 }
 

@@ -142,7 +142,7 @@ int reseed(std::string_view seed) {
   std::memcpy(pool.bytes.data(), seed.data(), static_cast<std::size_t>(pool.size));
   const int fd = ::open("/dev/urandom", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return errno;
-  // The second makes every CPU's generator, and what it has in store, begin anew from the pool.
+  // The second makes every CPU's generator, and what it has in store, begin again from the pool.
   const bool done = ::ioctl(fd, RNDADDENTROPY, &pool) == 0 && ::ioctl(fd, RNDRESEEDCRNG) == 0;
   const int error = done ? 0 : errno;
   ::close(fd);

@@ -35,7 +35,7 @@ void for_each_line(std::string_view text, const std::function<void(std::string)>
 // Writes a value into a file of /proc or /sys; 0, or an errno.
 int write_setting(const std::string& path, const std::string& value);
 
-// Mixes up to 64 random bytes into the kernel's random pool and makes its generators begin anew
+// Mixes up to 64 random bytes into the kernel's random pool and makes its generators begin again
 // (random(4)), so that two machines with the same memory go different ways. 0, or an errno.
 int reseed(std::string_view seed);
 

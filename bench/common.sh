@@ -29,20 +29,20 @@ mean() { awk '{sum += $1} END {print sum / NR}' "$1"; }
 # kernel as kobox with the same accelerator, memory and CPUs into an initramfs that powers off at
 # once. It has none of kobox's devices: what the kernel alone costs.
 prepare_bare_qemu() {
-  local folder=$1 kobox=$2 selector=$3 project=$4 cpus
+  local directory=$1 kobox=$2 selector=$3 project=$4 cpus
   bare_image=$("$kobox" kernel show "$selector" --format json | sed -n 's/.*"vmlinux": "\(.*\)",/\1/p')
   cpus=$(sed -n 's/^cpus = \([0-9]*\).*/\1/p' "$project/kobox.toml")
-  cat >"$folder/init.c" <<'C'
+  cat >"$directory/init.c" <<'C'
 #include <sys/reboot.h>
 #include <unistd.h>
 int main(void) { reboot(RB_POWER_OFF); pause(); }
 C
-  mkdir "$folder/root"
-  gcc -static -O2 -o "$folder/root/init" "$folder/init.c"
-  (cd "$folder/root" && echo init | busybox cpio -o -H newc 2>/dev/null) >"$folder/initrd"
+  mkdir "$directory/root"
+  gcc -static -O2 -o "$directory/root/init" "$directory/init.c"
+  (cd "$directory/root" && echo init | busybox cpio -o -H newc 2>/dev/null) >"$directory/initrd"
   # shellcheck disable=SC2034
   bare_qemu=(timeout 120 qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none
     -machine pc -accel "tcg,thread=multi" -cpu max -smp "${cpus:-1}" -m 256M
-    -kernel "$bare_image" -initrd "$folder/initrd" -serial "file:$folder/console"
+    -kernel "$bare_image" -initrd "$directory/initrd" -serial "file:$directory/console"
     -append "console=ttyS0 quiet panic=-1 nokaslr mitigations=off")
 }

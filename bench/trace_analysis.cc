@@ -84,10 +84,10 @@ std::vector<std::string> cycle_of(const std::vector<EventFormat>& formats) {
   return cycle;
 }
 
-void make(const fs::path& folder, const fs::path& tracing, std::uint64_t events) {
+void make(const fs::path& directory, const fs::path& tracing, std::uint64_t events) {
   const auto cycle = cycle_of(formats_of(tracing));
-  std::array<std::ofstream, 2> files = {std::ofstream(folder / "cpu0", std::ios::binary),
-                                        std::ofstream(folder / "cpu1", std::ios::binary)};
+  std::array<std::ofstream, 2> files = {std::ofstream(directory / "cpu0", std::ios::binary),
+                                        std::ofstream(directory / "cpu1", std::ios::binary)};
   std::uint64_t time = 1'000'000'000, made = 0;
   for (std::size_t page = 0, next = 0; made < events; ++page) {
     RingPageMaker maker(time);
@@ -103,12 +103,13 @@ void make(const fs::path& folder, const fs::path& tracing, std::uint64_t events)
     files[page / 16 % 2].write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   }
   for (auto& file : files)
-    if (!file.flush()) die("cannot write below " + folder.string());
+    if (!file.flush()) die("cannot write below " + directory.string());
 }
 
-void read(const fs::path& folder, const fs::path& tracing) {
+void read(const fs::path& directory, const fs::path& tracing) {
   const auto start = std::chrono::steady_clock::now();
-  auto merge = RecordMerge::open({{.path = folder / "cpu0"}, {.path = folder / "cpu1", .cpu = 1}});
+  auto merge =
+      RecordMerge::open({{.path = directory / "cpu0"}, {.path = directory / "cpu1", .cpu = 1}});
   if (!merge) die(merge.error().message());
   TraceAnalysis analysis;
   KvmReader reader({.host = formats_of(tracing),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A room: one folder, one library, its links spelled out; its unit tests stand beside the sources.
+# A room: one directory, one library, its links spelled out; its unit tests stand beside the sources.
 #
 #   kobox_room(vm SOURCES qmp.cc machine.cc TESTS qmp_test.cc LINKS kobox_base)
 

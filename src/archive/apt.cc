@@ -42,8 +42,8 @@ std::optional<double> parse_download_status(std::string_view line) {
   return percent / 100;
 }
 
-Apt::Apt(std::filesystem::path folder, Progress& progress, HostFiles host)
-    : folder_(std::move(folder)), progress_(progress), host_(std::move(host)) {}
+Apt::Apt(std::filesystem::path directory, Progress& progress, HostFiles host)
+    : directory_(std::move(directory)), progress_(progress), host_(std::move(host)) {}
 
 Result<std::string> Apt::sources() const {
   KOBOX_TRY(const auto mirror, host_mirror(host_.apt));
@@ -54,7 +54,7 @@ Result<std::string> Apt::sources() const {
 // credentials holds, and what is set here wins. The host's hooks would act on the host's own
 // state (docker-clean empties /var/cache/apt), so they are cleared.
 std::string Apt::config() const {
-  const std::string at = folder_.string();
+  const std::string at = directory_.string();
   return fmt::format(
       "Dir::State \"{0}\";\n"
       "Dir::State::lists \"{0}/lists\";\n"
@@ -87,7 +87,7 @@ std::string Apt::config() const {
 }
 
 Result<FileLock> Apt::lock() const {
-  const auto file = folder_ / "lock";
+  const auto file = directory_ / "lock";
   KOBOX_TRY(auto free, FileLock::try_acquire(file, LockMode::exclusive));
   if (free) return std::move(*free);
   progress_.stage("kernels", "waiting for another kobox that uses apt");
@@ -95,20 +95,21 @@ Result<FileLock> Apt::lock() const {
 }
 
 Result<> Apt::prepare(const std::string& sources) const {
-  if (folder_.string().find_first_of("\"\n\\") != std::string::npos)
-    return fail(ErrorKind::environment,
-                "apt cannot use a folder with a quote, a backslash or a line break in its name: {}",
-                printable(folder_.string()));
+  if (directory_.string().find_first_of("\"\n\\") != std::string::npos)
+    return fail(
+        ErrorKind::environment,
+        "apt cannot use a directory with a quote, a backslash or a line break in its name: {}",
+        printable(directory_.string()));
   std::error_code ignored;
   if (!fs::exists(host_.keyring, ignored))
     return fail(ErrorKind::environment,
                 "{} is missing, so packages cannot be checked; install debian-archive-keyring",
                 host_.keyring.string());
   for (const auto* name : {"lists/partial", "cache/archives/partial", "log"})
-    KOBOX_CHECK(make_folders(folder_ / name));
-  KOBOX_CHECK(write_file(folder_ / "status", ""));
-  KOBOX_CHECK(write_file(folder_ / "kobox.sources", sources));
-  return write_file(folder_ / "apt.conf", config());
+    KOBOX_CHECK(make_directories(directory_ / name));
+  KOBOX_CHECK(write_file(directory_ / "status", ""));
+  KOBOX_CHECK(write_file(directory_ / "kobox.sources", sources));
+  return write_file(directory_ / "apt.conf", config());
 }
 
 Result<std::string> Apt::run(std::vector<std::string> words, Duration limit,
@@ -118,7 +119,7 @@ Result<std::string> Apt::run(std::vector<std::string> words, Duration limit,
     return fail(ErrorKind::environment,
                 "there is no apt-get here, with which kobox fetches Debian's kernels; give a "
                 "vmlinuz file by its path and its build tree with --headers");
-  CommandLine command{.argv = {"apt-get", "-c", (folder_ / "apt.conf").string()},
+  CommandLine command{.argv = {"apt-get", "-c", (directory_ / "apt.conf").string()},
                       .cwd = cwd,
                       .environment = {{"LC_ALL", "C.UTF-8"}, {"DEBIAN_FRONTEND", ""}}};
   const std::string what = "apt-get " + words.front();
@@ -133,7 +134,7 @@ Result<std::string> Apt::run(std::vector<std::string> words, Duration limit,
 
 Duration Apt::age() const {
   const auto wanted = sources();
-  const auto stamp = folder_ / "updated";
+  const auto stamp = directory_ / "updated";
   const auto had = read_file(stamp, 1 << 20);
   if (!wanted || !had || *wanted != *had) return Duration::max();
   std::error_code error;
@@ -150,13 +151,13 @@ Result<> Apt::update() {
   if (age() < 1min) return {};
   KOBOX_CHECK(prepare(wanted));
   // apt-get hangs for ever when the disk fills up in the middle of an update.
-  KOBOX_CHECK(check_space(folder_, k_lists_bytes, "an update of Debian's package lists"));
+  KOBOX_CHECK(check_space(directory_, k_lists_bytes, "an update of Debian's package lists"));
   progress_.stage("kernels", "reading Debian's lists of packages");
   // One retry: without a network the answer should not take long.
   auto done = run({"update", "-q", "-o", "Acquire::Retries=1"}, 5min, std::nullopt, {});
   progress_.done("kernels");
   if (!done) return std::unexpected(std::move(done).error());
-  return write_file(folder_ / "updated", wanted);
+  return write_file(directory_ / "updated", wanted);
 }
 
 Result<PackageIndex> Apt::index() const {
@@ -167,7 +168,7 @@ Result<PackageIndex> Apt::index() const {
             run({"indextargets", "--format", "$(FILENAME) $(RELEASE)", "Created-By: Packages"},
                 1min, std::nullopt, {}));
   for (const auto line : lines_of(files)) {
-    // The folder's name may hold spaces, a suite's cannot.
+    // The directory's name may hold spaces, a suite's cannot.
     const auto space = line.rfind(' ');
     if (space == std::string_view::npos) continue;
     const fs::path file = std::string(line.substr(0, space));

@@ -25,8 +25,8 @@ inline constexpr std::string_view k_kernel_suite = "bookworm";
 
 class Apt {
  public:
-  // folder: <cache>/apt, made when it is needed. progress must outlive the object.
-  Apt(std::filesystem::path folder, Progress& progress, HostFiles host = {});
+  // directory: <cache>/apt, made when it is needed. progress must outlive the object.
+  Apt(std::filesystem::path directory, Progress& progress, HostFiles host = {});
 
   // How old the lists are; Duration::max() if there are none, or if they are of other sources
   // than those now wanted.
@@ -35,7 +35,7 @@ class Apt {
   Result<> update();
   // What the lists on disk say; empty if there are none. Does not touch the network.
   Result<PackageIndex> index() const;
-  // Downloads into a folder that is there; the files of it are then the .debs. on_bytes is told
+  // Downloads into a directory that is there; the files of it are then the .debs. on_bytes is told
   // how much there is already. Up to two hours.
   Result<> download(const std::vector<DebPackage>& packages, const std::filesystem::path& into,
                     const std::function<void(std::uint64_t)>& on_bytes) const;
@@ -49,7 +49,7 @@ class Apt {
                           const std::optional<std::filesystem::path>& cwd,
                           const std::function<void(std::string_view)>& sink) const;
 
-  std::filesystem::path folder_;
+  std::filesystem::path directory_;
   Progress& progress_;
   HostFiles host_;
 };

@@ -19,7 +19,7 @@ struct DebianMirror {
 };
 
 // The mirror among the package lists that `apt-get update --print-uris` names. Third parties'
-// repositories, which often have Debian's suite names, are told apart by component, path and the
+// repositories, which often have Debian's suite names, are distinguished by component, path and the
 // suites beside. Nothing found is an empty archive.
 DebianMirror choose_mirror(std::string_view uris);
 

@@ -35,7 +35,7 @@ TEST(AptSources, ThirdPartiesAreNotTakenForDebian) {
   EXPECT_FALSE(mirror.is_snapshot);
   EXPECT_EQ(choose_mirror(list("http://archive.example/ubuntu", "jammy")).archive, "");
   EXPECT_EQ(choose_mirror("").archive, "");
-  EXPECT_EQ(choose_mirror("'\n'/dists//main/binary-amd64/Packages'\nrubbish\n\n").archive, "");
+  EXPECT_EQ(choose_mirror("'\n'/dists//main/binary-amd64/Packages'\ngarbage\n\n").archive, "");
 }
 
 TEST(AptSources, ASnapshotsListsAreOutOfDate) {
@@ -45,7 +45,7 @@ TEST(AptSources, ASnapshotsListsAreOutOfDate) {
   EXPECT_THAT(debian_sources(mirror, "trixie", "/k.gpg"), HasSubstr("Check-Valid-Until: no\n"));
 }
 
-class HostMirrorTest : public FolderTest {
+class HostMirrorTest : public DirectoryTest {
  protected:
   void TearDown() override {
     ::unsetenv("KOBOX_DEBIAN_MIRROR");

@@ -43,7 +43,8 @@ Result<std::string> safe_name(const char* raw) {
   std::string name;
   for (const auto& part : split(raw, '/')) {
     if (part == ".." || (part.empty() && name.empty() && raw[0] == '/'))
-      return fail(ErrorKind::environment, "the entry '{}' would leave its folder", printable(raw));
+      return fail(ErrorKind::environment, "the entry '{}' would leave its directory",
+                  printable(raw));
     if (part.empty() || part == ".") continue;
     if (!name.empty()) name += '/';
     name += part;
@@ -56,8 +57,8 @@ Result<> check_kind(archive_entry* entry, const std::string& name) {
   const char* link = archive_entry_symlink(entry);
   const bool known = type == AE_IFREG || type == AE_IFDIR || type == AE_IFLNK;
   if (!known || archive_entry_hardlink(entry) != nullptr)
-    return fail(ErrorKind::environment, "the entry '{}' is neither file, folder nor symbolic link",
-                printable(name));
+    return fail(ErrorKind::environment,
+                "the entry '{}' is neither file, directory nor symbolic link", printable(name));
   if (type == AE_IFLNK && (link == nullptr || link[0] == '/'))
     return fail(ErrorKind::environment, "the entry '{}' is a link to an absolute path",
                 printable(name));
@@ -117,7 +118,7 @@ class Unpacking {
       KOBOX_CHECK(one(tar.get(), disk.get(), entry));
       on_bytes_(static_cast<std::uint64_t>(archive_filter_bytes(outer, -1)));
     }
-    // Folders get their times only now; a failure of that harms nothing.
+    // Directories get their times only now; a failure of that harms nothing.
     archive_write_close(disk.get());
     return {};
   }
@@ -147,7 +148,7 @@ Result<> unpack_deb(const std::filesystem::path& deb, const std::filesystem::pat
   std::error_code error;
   const auto real = fs::canonical(target, error);
   if (error)
-    return fail(ErrorKind::environment, "cannot use the folder {}: {}", target.string(),
+    return fail(ErrorKind::environment, "cannot use the directory {}: {}", target.string(),
                 error.message());
   const Reader outer(archive_read_new(), archive_read_free);
   archive_read_support_format_ar(outer.get());

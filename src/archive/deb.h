@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Unpacking a .deb without dpkg: only what is wanted, only below one folder.
+// Unpacking a .deb without dpkg: only what is wanted, only below one directory.
 #pragma once
 
 #include <filesystem>
@@ -12,10 +12,10 @@
 namespace kobox {
 
 // Where an entry of the package ("usr/src/x/Makefile", no "./" in front) goes below the target
-// folder, or nothing if it is not wanted.
+// directory, or nothing if it is not wanted.
 using Placement = std::function<std::optional<std::filesystem::path>(std::string_view entry)>;
 
-// Writes the wanted files, folders and symbolic links of the package below `target`, which must
+// Writes the wanted files, directories and symbolic links of the package below `target`, which must
 // exist. Owners are not kept. Nothing is written outside: an absolute name, "..", a way through a
 // symbolic link, an absolute link or any other kind of entry is an ErrorKind::environment, as is
 // a damaged package or a full disk. on_bytes is told how much of the .deb has been read.

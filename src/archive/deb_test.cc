@@ -11,11 +11,11 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class DebTest : public FolderTest {
+class DebTest : public DirectoryTest {
  protected:
   Result<> unpack(std::string_view deb) {
     write("x.deb", deb);
-    EXPECT_TRUE(make_folders(path() / "to"));
+    EXPECT_TRUE(make_directories(path() / "to"));
     const Placement all = [](std::string_view entry) -> std::optional<fs::path> {
       return fs::path(entry);
     };
@@ -28,7 +28,7 @@ class DebTest : public FolderTest {
   }
 };
 
-TEST_F(DebTest, UnpacksFilesFoldersAndLinks) {
+TEST_F(DebTest, UnpacksFilesDirectoriesAndLinks) {
   const auto done = unpack(make_deb({{"./", "", AE_IFDIR},
                                      {"./usr/", "", AE_IFDIR},
                                      {"./usr/src/a", "alpha"},
@@ -40,7 +40,7 @@ TEST_F(DebTest, UnpacksFilesFoldersAndLinks) {
 
 TEST_F(DebTest, OnlyWhatIsPlacedIsWritten) {
   write("x.deb", make_deb({{"./a", "1"}, {"./b", "2"}}));
-  ASSERT_TRUE(make_folders(path() / "to"));
+  ASSERT_TRUE(make_directories(path() / "to"));
   const Placement one = [](std::string_view entry) -> std::optional<fs::path> {
     if (entry == "b") return fs::path("moved/c");
     return std::nullopt;
@@ -53,7 +53,7 @@ TEST_F(DebTest, OnlyWhatIsPlacedIsWritten) {
   EXPECT_GT(told, 0U);
 }
 
-TEST_F(DebTest, NothingLeavesTheFolder) {
+TEST_F(DebTest, NothingLeavesTheDirectory) {
   EXPECT_THAT(refusal({{"./../evil", "x"}}), HasSubstr("would leave"));
   EXPECT_THAT(refusal({{"a/../../evil", "x"}}), HasSubstr("would leave"));
   EXPECT_THAT(refusal({{"/evil", "x"}}), HasSubstr("would leave"));
@@ -64,7 +64,7 @@ TEST_F(DebTest, NothingLeavesTheFolder) {
 }
 
 TEST_F(DebTest, ALinkAboveTheTargetIsTheUsersOwn) {
-  ASSERT_TRUE(make_folders(path() / "real"));
+  ASSERT_TRUE(make_directories(path() / "real"));
   fs::create_symlink(path() / "real", path() / "to");
   ASSERT_TRUE(unpack(make_deb({{"./a/b", "x"}})));
   EXPECT_EQ(read_file(path() / "real/a/b").value(), "x");
@@ -85,7 +85,7 @@ TEST_F(DebTest, DamagedPackagesAreNamed) {
     EXPECT_EQ(cut.error().kind(), ErrorKind::environment);
     EXPECT_THAT(cut.error().to_string(), HasSubstr("unpacking x.deb: "));
   }
-  EXPECT_FALSE(unpack("rubbish"));
+  EXPECT_FALSE(unpack("garbage"));
 }
 
 }  // namespace

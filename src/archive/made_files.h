@@ -190,18 +190,18 @@ class RecordingProgress : public NoProgress {
   int amounts = 0;
 };
 
-class FolderTest : public ::testing::Test {
+class DirectoryTest : public ::testing::Test {
  protected:
   void SetUp() override {
     auto made = TempDir::make(fs::temp_directory_path(), "kobox-kernel-test");
     ASSERT_TRUE(made) << made.error().to_string();
-    folder_.emplace(std::move(*made));
+    directory_.emplace(std::move(*made));
   }
-  const fs::path& path() const { return folder_->path(); }
+  const fs::path& path() const { return directory_->path(); }
   void write(const fs::path& name, std::string_view bytes) {
     ASSERT_TRUE(write_file(path() / name, bytes));
   }
-  std::optional<TempDir> folder_;
+  std::optional<TempDir> directory_;
 };
 
 }  // namespace kobox

@@ -88,7 +88,7 @@ Result<> PackageIndex::add(std::string_view list, std::string_view suite) {
     auto stanza = list.substr(at, end - at);
     while (stanza.starts_with('\n')) stanza.remove_prefix(1);
     at = end + 2;
-    // Every Packages file starts its stanzas with the name; all others are none of ours.
+    // Every Packages file starts its stanzas with the name; others are not read.
     if (!stanza.starts_with("Package: linux-")) continue;
     KOBOX_TRY(auto package, parse_stanza(stanza, suite));
     packages_[package.name].push_back(std::move(package));

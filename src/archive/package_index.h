@@ -34,7 +34,7 @@ struct KernelPackages {
 class PackageIndex {
  public:
   // Adds the stanzas of one Packages list whose names start with "linux-". A stanza without
-  // name, version or size, or with a number that is none, is an ErrorKind::protocol.
+  // name, version or size, or with a malformed number, is an ErrorKind::protocol.
   Result<> add(std::string_view list, std::string_view suite);
 
   // Releases of the stock kernels for amd64, newest first (release.h says which those are).

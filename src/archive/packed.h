@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Compressed bytes, as the kernel's image and its modules have them. The bytes may be rubbish.
+// Compressed bytes, as the kernel's image and its modules have them. The bytes may be garbage.
 #pragma once
 
 #include <cstdint>

@@ -7,21 +7,21 @@
 
 namespace kobox {
 
-Result<std::uint64_t> free_space(const std::filesystem::path& folder) {
+Result<std::uint64_t> free_space(const std::filesystem::path& directory) {
   struct statvfs info = {};
-  if (::statvfs(folder.c_str(), &info) != 0)
-    return fail_errno("cannot tell the free space of {}", folder.string());
+  if (::statvfs(directory.c_str(), &info) != 0)
+    return fail_errno("cannot tell the free space of {}", directory.string());
   return std::uint64_t{info.f_bavail} * info.f_frsize;
 }
 
-Result<> check_space(const std::filesystem::path& folder, std::uint64_t needed,
+Result<> check_space(const std::filesystem::path& directory, std::uint64_t needed,
                      std::string_view what) {
-  KOBOX_TRY(const auto free, free_space(folder));
+  KOBOX_TRY(const auto free, free_space(directory));
   if (free >= needed) return {};
   return fail(ErrorKind::environment,
               "no space left on {}: {} needs about {}, {} are free; free some space, or set "
-              "XDG_CACHE_HOME to a folder that has it",
-              folder.string(), what, format_bytes(needed), format_bytes(free));
+              "XDG_CACHE_HOME to a directory that has it",
+              directory.string(), what, format_bytes(needed), format_bytes(free));
 }
 
 }  // namespace kobox

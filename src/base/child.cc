@@ -291,8 +291,8 @@ std::optional<std::filesystem::path> find_program(std::string_view name) {
     return std::nullopt;
   }
   const char* path = std::getenv("PATH");
-  for (const auto& folder : split(path != nullptr ? path : "/usr/bin:/bin", ':')) {
-    auto candidate = std::filesystem::path(folder.empty() ? "." : folder) / name;
+  for (const auto& directory : split(path != nullptr ? path : "/usr/bin:/bin", ':')) {
+    auto candidate = std::filesystem::path(directory.empty() ? "." : directory) / name;
     std::error_code ignored;
     if (::access(candidate.c_str(), X_OK) == 0 &&
         std::filesystem::is_regular_file(candidate, ignored))

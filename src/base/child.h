@@ -6,7 +6,7 @@
 // is tied to the thread that spawned the child (prctl(2)), so a Child must not outlive the
 // thread that spawned it.
 //
-//   CommandLine make{.argv = {"make", "modules"}, .cwd = folder};
+//   CommandLine make{.argv = {"make", "modules"}, .cwd = directory};
 //   KOBOX_TRY(auto done, run_command(make, {.deadline = Deadline::after(60s)}));
 //   if (!done.status.success()) …done.output…
 #pragma once

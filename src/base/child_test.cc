@@ -60,12 +60,12 @@ TEST(RunCommand, NamesAMissingProgram) {
 }
 
 TEST(RunCommand, ReportsAFileThatCannotBeExecuted) {
-  auto folder = TempDir::make(fs::temp_directory_path(), "kobox-child-test");
-  ASSERT_TRUE(folder);
-  const auto script = folder->path() / "not-a-program";
+  auto directory = TempDir::make(fs::temp_directory_path(), "kobox-child-test");
+  ASSERT_TRUE(directory);
+  const auto script = directory->path() / "not-a-program";
   ASSERT_TRUE(write_file(script,
                          "\x7f"
-                         "ELFrubbish"));
+                         "ELFgarbage"));
   ::chmod(script.c_str(), 0755);
   auto done = run_command({.argv = {script.string()}});
   ASSERT_FALSE(done);
@@ -125,7 +125,7 @@ TEST(RunCommand, StopsOnInterrupt) {
   EXPECT_EQ(done.error().kind(), ErrorKind::interrupted);
 }
 
-TEST(RunCommand, EnvironmentAndFolder) {
+TEST(RunCommand, EnvironmentAndDirectory) {
   auto done = run_command({.argv = {"sh", "-c", "pwd; echo \"$KOBOX_X-${HOME-unset}\""},
                            .cwd = "/",
                            .environment = {{"KOBOX_X", "a b"}, {"HOME", ""}}},
@@ -148,9 +148,9 @@ TEST(Child, GetsOnlyTheDescriptorsItIsGiven) {
 }
 
 TEST(Child, TellsOfAFailureWhateverNumbersItsDescriptorsGet) {
-  auto folder = TempDir::make(fs::temp_directory_path(), "kobox-child-test");
-  ASSERT_TRUE(folder);
-  const auto script = folder->path() / "script";
+  auto directory = TempDir::make(fs::temp_directory_path(), "kobox-child-test");
+  ASSERT_TRUE(directory);
+  const auto script = directory->path() / "script";
   ASSERT_TRUE(write_file(script, "#!/no/such/interpreter\n"));
   ::chmod(script.c_str(), 0755);
   // The pipe by which the child tells gets the next free numbers, which the child's own are too.

@@ -28,7 +28,7 @@ Result<Fd> make_memory_file(const char* name) {
 
 Result<Fd> reopen(const Fd& fd, int flags) {
   Fd again(::open(fmt::format("/proc/self/fd/{}", fd.get()).c_str(), flags | O_CLOEXEC));
-  if (!again) return fail_errno("cannot open a file anew");
+  if (!again) return fail_errno("cannot open a file again");
   return again;
 }
 

@@ -52,7 +52,7 @@ Result<FdPair> make_socket_pair();
 // A file in memory that has no name and goes away with its last descriptor (memfd_create(2)).
 // `name` only shows in /proc. Close-on-exec.
 Result<Fd> make_memory_file(const char* name);
-// Opens the file of a descriptor anew: with an offset of its own. Close-on-exec.
+// Opens the file of a descriptor again: with an offset of its own. Close-on-exec.
 Result<Fd> reopen(const Fd& fd, int flags);
 
 }  // namespace kobox

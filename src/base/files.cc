@@ -29,7 +29,7 @@ Result<> write_all(int fd, std::string_view bytes, const fs::path& path) {
   return {};
 }
 
-Result<fs::path> xdg_folder(const char* variable, const char* below_home) {
+Result<fs::path> xdg_directory(const char* variable, const char* below_home) {
   const char* set = std::getenv(variable);
   // The specification says to ignore a relative path.
   if (set != nullptr && set[0] == '/') return fs::path(set) / "kobox";
@@ -64,7 +64,7 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t max) {
 }
 
 Result<> write_file(const fs::path& path, std::string_view bytes) {
-  KOBOX_CHECK(make_folders(path.parent_path()));
+  KOBOX_CHECK(make_directories(path.parent_path()));
   std::string sibling = path.string() + ".XXXXXX";
   Fd fd(::mkostemp(sibling.data(), O_CLOEXEC));
   if (!fd) return fail_errno("cannot write {}", path.string());
@@ -76,16 +76,16 @@ Result<> write_file(const fs::path& path, std::string_view bytes) {
   return written;
 }
 
-Result<> make_folders(const fs::path& path) {
+Result<> make_directories(const fs::path& path) {
   std::error_code error;
   if (!path.empty()) fs::create_directories(path, error);
   if (error)
-    return fail(ErrorKind::environment, "cannot make the folder {}: {}", path.string(),
+    return fail(ErrorKind::environment, "cannot make the directory {}: {}", path.string(),
                 error.message());
   return {};
 }
 
-fs::path absolute_folder(const fs::path& path) {
+fs::path absolute_directory(const fs::path& path) {
   std::error_code ignored;
   const auto whole = fs::absolute(path, ignored).lexically_normal();
   return whole.has_filename() ? whole : whole.parent_path();
@@ -119,10 +119,10 @@ std::uint64_t disk_usage(const fs::path& path) {
 }
 
 Result<TempDir> TempDir::make(const fs::path& parent, std::string_view prefix) {
-  KOBOX_CHECK(make_folders(parent));
+  KOBOX_CHECK(make_directories(parent));
   std::string name = (parent / prefix).string() + ".XXXXXX";
   if (::mkdtemp(name.data()) == nullptr)
-    return fail_errno("cannot make a folder in {}", parent.string());
+    return fail_errno("cannot make a directory in {}", parent.string());
   return TempDir(name);
 }
 
@@ -137,7 +137,7 @@ TempDir::~TempDir() {
 }
 
 Result<std::optional<FileLock>> FileLock::try_acquire(const fs::path& path, LockMode mode) {
-  KOBOX_CHECK(make_folders(path.parent_path()));
+  KOBOX_CHECK(make_directories(path.parent_path()));
   const int operation = (mode == LockMode::shared ? LOCK_SH : LOCK_EX) | LOCK_NB;
   while (true) {
     Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
@@ -207,7 +207,7 @@ std::string Digest::hex() const {
   return fmt::format("{:016x}{:016x}", value.high64, value.low64);
 }
 
-Result<fs::path> cache_folder() { return xdg_folder("XDG_CACHE_HOME", ".cache"); }
-Result<fs::path> state_folder() { return xdg_folder("XDG_STATE_HOME", ".local/state"); }
+Result<fs::path> cache_directory() { return xdg_directory("XDG_CACHE_HOME", ".cache"); }
+Result<fs::path> state_directory() { return xdg_directory("XDG_STATE_HOME", ".local/state"); }
 
 }  // namespace kobox

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Whole files, temporary folders and locks: what every room does with the file system.
+// Whole files, temporary directories and locks: what every room does with the file system.
 //
 // Writers never leave half a file under its final name: they write beside it and rename.
 #pragma once
@@ -18,23 +18,23 @@ namespace kobox {
 
 namespace fs = std::filesystem;
 
-// Absolute, without "." and "..", and without a slash at its end: its filename is the folder's.
-fs::path absolute_folder(const fs::path& path);
+// Absolute, without "." and "..", and without a slash at its end: its filename is the directory's.
+fs::path absolute_directory(const fs::path& path);
 
 // The file's bytes; ErrorKind::environment if it cannot be read or is larger than max.
 Result<std::string> read_file(const fs::path& path, std::uint64_t max = std::uint64_t{1} << 30);
-// Makes the missing folders, writes a sibling, renames it into place. "No space left" is an
+// Makes the missing directories, writes a sibling, renames it into place. "No space left" is an
 // ErrorKind::environment that names the path; nothing is left behind then.
 Result<> write_file(const fs::path& path, std::string_view bytes);
-Result<> make_folders(const fs::path& path);
-// Removes a file or a folder with all in it; what is not there is no error.
+Result<> make_directories(const fs::path& path);
+// Removes a file or a directory with all in it; what is not there is no error.
 Result<> remove_tree(const fs::path& path);
 // Renames; the target must be on the same file system.
 Result<> rename_path(const fs::path& from, const fs::path& to);
-// Bytes on disk of a file or a whole folder (st_blocks).
+// Bytes on disk of a file or a whole directory (st_blocks).
 std::uint64_t disk_usage(const fs::path& path);
 
-// A private folder (0700) that goes away, with all in it, with its owner.
+// A private directory (0700) that goes away, with all in it, with its owner.
 class TempDir {
  public:
   // In `parent`, which is made if missing; the name starts with prefix.
@@ -47,7 +47,7 @@ class TempDir {
   ~TempDir();
 
   const fs::path& path() const { return path_; }
-  // The folder stays; the caller owns it from now on.
+  // The directory stays; the caller owns it from now on.
   fs::path keep() { return std::exchange(path_, {}); }
 
  private:
@@ -61,8 +61,8 @@ enum class LockMode { shared, exclusive };
 // by the kernel if the process dies.
 class FileLock {
  public:
-  // `path`: a file, which is made if it is not there, or a folder, in which nothing is made then.
-  // Waits until the deadline for other holders; ErrorKind::timeout then, or interrupted.
+  // `path`: a file, which is made if it is not there, or a directory, in which nothing is made
+  // then. Waits until the deadline for other holders; ErrorKind::timeout then, or interrupted.
   static Result<FileLock> acquire(const fs::path& path, LockMode mode, Deadline deadline);
   // Nothing if somebody else holds it.
   static Result<std::optional<FileLock>> try_acquire(const fs::path& path, LockMode mode);
@@ -91,7 +91,7 @@ class Digest {
 
 // XDG base directories (freedesktop.org, XDG Base Directory Specification 0.8).
 // ErrorKind::environment if neither the variable nor HOME is set.
-Result<fs::path> cache_folder();  // $XDG_CACHE_HOME/kobox
-Result<fs::path> state_folder();  // $XDG_STATE_HOME/kobox
+Result<fs::path> cache_directory();  // $XDG_CACHE_HOME/kobox
+Result<fs::path> state_directory();  // $XDG_STATE_HOME/kobox
 
 }  // namespace kobox

@@ -16,10 +16,10 @@ class FilesTest : public ::testing::Test {
   void SetUp() override {
     auto made = TempDir::make(fs::temp_directory_path(), "kobox-files-test");
     ASSERT_TRUE(made);
-    folder_.emplace(std::move(*made));
+    directory_.emplace(std::move(*made));
   }
-  const fs::path& path() { return folder_->path(); }
-  std::optional<TempDir> folder_;
+  const fs::path& path() { return directory_->path(); }
+  std::optional<TempDir> directory_;
 };
 
 TEST_F(FilesTest, WritesReadsAndReplaces) {
@@ -75,12 +75,12 @@ TEST(Digest, TellsPiecesApart) {
 TEST(Xdg, IgnoresARelativePath) {
   ::setenv("XDG_CACHE_HOME", "relative", 1);
   ::setenv("HOME", "/home/u", 1);
-  EXPECT_EQ(cache_folder().value(), "/home/u/.cache/kobox");
+  EXPECT_EQ(cache_directory().value(), "/home/u/.cache/kobox");
   ::setenv("XDG_CACHE_HOME", "/c", 1);
-  EXPECT_EQ(cache_folder().value(), "/c/kobox");
+  EXPECT_EQ(cache_directory().value(), "/c/kobox");
   ::unsetenv("XDG_CACHE_HOME");
   ::unsetenv("HOME");
-  EXPECT_FALSE(cache_folder());
+  EXPECT_FALSE(cache_directory());
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 //
 // Every blocking wait of kobox polls interrupt_fd() beside what it waits for, and every long
 // computation asks interrupted() now and then; both then return ErrorKind::interrupted, and the
-// owners' destructors stop children and remove temporary folders.
+// owners' destructors stop children and remove temporary directories.
 #pragma once
 
 #include "base/result.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A wait in slices, in which time that kobox did not run does not count.
 //
-// kobox and its machines may be stopped (SIGSTOP, Ctrl-Z) or the host may stand still. A deadline
+// kobox and its machines may be stopped (SIGSTOP, Ctrl-Z) or the host may be stopped. A deadline
 // that passes meanwhile says nothing about whom it was set for. A slice that ends far later than
 // it should tells of it, and the deadline is moved by as much.
 //

@@ -17,7 +17,7 @@ namespace {
 
 struct BuildArguments {
   CommonOptions common;
-  std::string output_folder;
+  std::string output_directory;
 };
 
 struct Built {
@@ -44,14 +44,14 @@ Result<> tell(const Built& built, const BuildArguments& arguments, const Project
   if (const auto* failed = std::get_if<BuildFailure>(&built.outcome)) {
     auto failure = build_failure(*failed, project.source);
     failure.reproduce = fmt::format("kobox build {} --kernel {}",
-                                    shell_quote(arguments.common.folder), built.release);
+                                    shell_quote(arguments.common.directory), built.release);
     status.print(render_failure(built.release, failure, color));
     return {};
   }
   const auto& module = std::get<BuiltModule>(built.outcome);
   auto path = module.ko;
-  if (!arguments.output_folder.empty()) {
-    path = std::filesystem::path(arguments.output_folder) / built.release / module.ko.filename();
+  if (!arguments.output_directory.empty()) {
+    path = std::filesystem::path(arguments.output_directory) / built.release / module.ko.filename();
     KOBOX_TRY(const auto bytes, read_file(module.ko));
     KOBOX_CHECK(write_file(std::filesystem::absolute(path), bytes));
   }
@@ -62,11 +62,11 @@ Result<> tell(const Built& built, const BuildArguments& arguments, const Project
 }
 
 Result<int> run_build_command(const BuildArguments& arguments, Console& console) {
-  KOBOX_TRY(const auto wish, color_of(arguments.common));
+  KOBOX_TRY(const auto choice, color_of(arguments.common));
   KOBOX_TRY(const auto lab, lab_options(arguments.common));
-  KOBOX_TRY(const auto project, load_project(arguments.common.folder));
+  KOBOX_TRY(const auto project, load_project(arguments.common.directory));
   const auto selectors = selectors_of(arguments.common, project);
-  const auto color = use_color(wish, console.output.is_terminal()) ? Color::on : Color::off;
+  const auto color = use_color(choice, console.output.is_terminal()) ? Color::on : Color::off;
   StatusLine status(console.output, loudness_of(arguments.common));
 
   std::vector<std::optional<Result<Built>>> results(selectors.size());
@@ -93,9 +93,9 @@ Result<int> run_build_command(const BuildArguments& arguments, Console& console)
 void add_build_command(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<BuildArguments>();
   auto& command = *app.add_subcommand("build", "Build the module and run nothing");
-  add_folder(command, arguments->common);
+  add_directory(command, arguments->common);
   add_kernel_options(command, arguments->common);
-  command.add_option("--output", arguments->output_folder, "Copy the .ko files to DIR/RELEASE/")
+  command.add_option("--output", arguments->output_directory, "Copy the .ko files to DIR/RELEASE/")
       ->type_name("DIR");
   add_output_options(command, arguments->common);
   command.callback([arguments, &action] {

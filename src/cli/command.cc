@@ -13,9 +13,9 @@ void add_output_options(CLI::App& app, CommonOptions& options) {
   app.add_option("--color", options.color, "auto, always or never")->type_name("WHEN");
 }
 
-void add_folder(CLI::App& app, CommonOptions& options) {
-  app.add_option("DIR", options.folder,
-                 "The module's folder, with its Kbuild or Makefile and kobox.toml (default: .)");
+void add_directory(CLI::App& app, CommonOptions& options) {
+  app.add_option("DIR", options.directory,
+                 "The module's directory, with its Kbuild or Makefile and kobox.toml (default: .)");
 }
 
 void add_kernel_options(CLI::App& app, CommonOptions& options) {
@@ -42,7 +42,7 @@ void add_machine_options(CLI::App& app, CommonOptions& options) {
   app.add_option("--timeout", options.timeout,
                  "Time limit of each test, or of a script, such as 10s or 2m")
       ->type_name("T");
-  app.add_flag("--keep", options.keep, "Keep the run's folder, with the console log");
+  app.add_flag("--keep", options.keep, "Keep the run's directory, with the console log");
   app.add_flag("--dry-run", options.dry_run,
                "Print the make and QEMU command lines and run nothing");
 }
@@ -52,25 +52,25 @@ Loudness loudness_of(const CommonOptions& options) {
   return options.verbose ? Loudness::verbose : Loudness::normal;
 }
 
-Result<ColorWish> color_of(const CommonOptions& options) {
-  if (options.color == "auto") return ColorWish::automatic;
-  if (options.color == "always") return ColorWish::always;
-  if (options.color == "never") return ColorWish::never;
+Result<ColorChoice> color_of(const CommonOptions& options) {
+  if (options.color == "auto") return ColorChoice::automatic;
+  if (options.color == "always") return ColorChoice::always;
+  if (options.color == "never") return ColorChoice::never;
   return fail(ErrorKind::usage, "--color '{}': use auto, always or never", options.color);
 }
 
 Result<LabOptions> lab_options(const CommonOptions& options) {
   LabOptions lab;
   KOBOX_CHECK(color_of(options));
-  KOBOX_TRY(lab.cache, cache_folder());
-  KOBOX_TRY(lab.state, state_folder());
+  KOBOX_TRY(lab.cache, cache_directory());
+  KOBOX_TRY(lab.state, state_directory());
   if (!options.headers.empty()) lab.headers = std::filesystem::absolute(options.headers);
   lab.network = options.offline ? Network::forbidden : Network::allowed;
   return lab;
 }
 
 Result<Project> project_of(const CommonOptions& options) {
-  KOBOX_TRY(auto project, load_project(options.folder));
+  KOBOX_TRY(auto project, load_project(options.directory));
   if (!options.guest.empty()) {
     KOBOX_TRY_WHILE("--guest", project.guest, parse_guest(options.guest));
   }
@@ -84,7 +84,7 @@ Result<Project> project_of(const CommonOptions& options) {
   if (project.guest == GuestKind::disk) {
     if (project.image.empty() || !options.kernels.empty()) return project;
     // An image has its one kernel.
-    KOBOX_TRY(const auto cache, cache_folder());
+    KOBOX_TRY(const auto cache, cache_directory());
     KOBOX_TRY(const auto image, DiskStore(cache).find(project.image));
     project.kernels_use = {image.release};
     return project;

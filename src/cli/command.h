@@ -29,7 +29,7 @@ using Action = std::function<Result<int>(Console&)>;
 
 // Options that more than one command has. The strings are as typed; the functions below check them.
 struct CommonOptions {
-  std::string folder = ".";
+  std::string directory = ".";
   std::vector<std::string> kernels;
   std::string headers;
   std::string accel = "auto";
@@ -47,15 +47,15 @@ struct CommonOptions {
 };
 
 void add_output_options(CLI::App& app, CommonOptions& options);   // -v -q --color
-void add_folder(CLI::App& app, CommonOptions& options);           // DIR
+void add_directory(CLI::App& app, CommonOptions& options);        // DIR
 void add_kernel_options(CLI::App& app, CommonOptions& options);   // --kernel --headers --offline
 void add_machine_options(CLI::App& app, CommonOptions& options);  // --accel --guest --timeout …
 
 Loudness loudness_of(const CommonOptions& options);
-Result<ColorWish> color_of(const CommonOptions& options);
+Result<ColorChoice> color_of(const CommonOptions& options);
 Result<LabOptions> lab_options(const CommonOptions& options);
 Result<std::optional<Duration>> timeout_of(const CommonOptions& options);
-// The project of the folder, with what the options say of its guest.
+// The project of the directory, with what the options say of its guest.
 Result<Project> project_of(const CommonOptions& options);
 // What of the options chooses the guest, as words to add to a command; each with a blank before it.
 std::string guest_words(const CommonOptions& options);

@@ -21,16 +21,17 @@ class CommandTest : public ::testing::Test {
     EXPECT_TRUE(write_file(module() / "Kbuild", "obj-m := x.o\n"));
     EXPECT_TRUE(write_file(module() / "kobox.toml", "[[test]]\nname = \"a\"\nrun = \"true\"\n"));
   }
-  fs::path module() const { return folder_.path() / "module"; }
+  fs::path module() const { return directory_.path() / "module"; }
 
   CommandResult kobox(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), KOBOX_BINARY);
-    auto done = run_command({.argv = std::move(arguments),
-                             .cwd = module(),
-                             .environment = {{"HOME", folder_.path().string()},
-                                             {"XDG_CACHE_HOME", (folder_.path() / "c").string()},
-                                             {"XDG_STATE_HOME", (folder_.path() / "s").string()}}},
-                            {.deadline = Deadline::after(30s)});
+    auto done =
+        run_command({.argv = std::move(arguments),
+                     .cwd = module(),
+                     .environment = {{"HOME", directory_.path().string()},
+                                     {"XDG_CACHE_HOME", (directory_.path() / "c").string()},
+                                     {"XDG_STATE_HOME", (directory_.path() / "s").string()}}},
+                    {.deadline = Deadline::after(30s)});
     if (done) return std::move(*done);
     ADD_FAILURE() << done.error().to_string();
     return {};
@@ -51,7 +52,7 @@ class CommandTest : public ::testing::Test {
     return done.error;
   }
 
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-command-test").value();
+  TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-command-test").value();
 };
 
 TEST_F(CommandTest, NoCommand) { EXPECT_THAT(refused({}), HasSubstr("--help")); }
@@ -65,9 +66,9 @@ TEST_F(CommandTest, AnUnknownCommandGetsASuggestion) {
 }
 
 TEST_F(CommandTest, UnknownOptionsAreNamed) {
-  refused({"--rubbish"});
+  refused({"--garbage"});
   EXPECT_THAT(refused({"test", "--acel", "kvm"}), HasSubstr("--acel"));
-  EXPECT_THAT(refused({"test", ".", "second-folder"}), HasSubstr("second-folder"));
+  EXPECT_THAT(refused({"test", ".", "second-directory"}), HasSubstr("second-directory"));
 }
 
 TEST_F(CommandTest, ValuesThatAreNone) {
@@ -117,10 +118,10 @@ TEST_F(CommandTest, KernelsThatAreNone) {
   EXPECT_THAT(refused({"kernel", "fetch"}), HasSubstr("SELECTOR"));
 }
 
-TEST_F(CommandTest, FoldersThatAreNone) {
+TEST_F(CommandTest, DirectoriesThatAreNone) {
   EXPECT_THAT(refused({"test", "/nonexistent"}),
-              HasSubstr("/nonexistent: there is no such folder"));
-  EXPECT_THAT(refused({"build", "Kbuild"}), HasSubstr("Kbuild is not a folder"));
+              HasSubstr("/nonexistent: there is no such directory"));
+  EXPECT_THAT(refused({"build", "Kbuild"}), HasSubstr("Kbuild is not a directory"));
 }
 
 TEST_F(CommandTest, CachePruneWantsToKnowWhat) {

@@ -130,7 +130,7 @@ Result<int> run_gdb(DebugMachine& machine, const DebugChoices& choices, Deadline
   return status->code;
 }
 
-// What the VS Code task shall give to kobox debug: the choices of this call.
+// What the VS Code task is to give to kobox debug: the choices of this call.
 std::vector<std::string> words_of(const DebugChoices& choices) {
   const auto& common = choices.common;
   std::vector<std::string> words;
@@ -160,10 +160,10 @@ Result<int> set_vscode_up(const DebugChoices& choices, Console& console) {
   KOBOX_TRY(const auto options, options_of(choices));
   KOBOX_TRY(const auto gdb, find_gdb());
   KOBOX_TRY(const auto written,
-            write_vscode_setup(options.shell.project.folder, gdb, words_of(choices)));
+            write_vscode_setup(options.shell.project.directory, gdb, words_of(choices)));
   for (const auto& path : written) console.output.write(path.string() + "\n");
   print_error(
-      "open this folder in VS Code (with Microsoft's C/C++ extension) and start 'kobox: "
+      "open this directory in VS Code (with Microsoft's C/C++ extension) and start 'kobox: "
       "debug the module'");
   return k_exit_passed;
 }
@@ -171,7 +171,7 @@ Result<int> set_vscode_up(const DebugChoices& choices, Console& console) {
 Result<int> run_debug_command(const DebugChoices& choices, Console& console) {
   if (choices.vscode) return set_vscode_up(choices, console);
   const auto& common = choices.common;
-  KOBOX_TRY(const auto wish, color_of(common));
+  KOBOX_TRY(const auto choice, color_of(common));
   KOBOX_TRY(const auto timeout, timeout_of(common));
   KOBOX_TRY(const auto options, options_of(choices));
   std::unique_ptr<DebugMachine> machine;
@@ -184,13 +184,13 @@ Result<int> run_debug_command(const DebugChoices& choices, Console& console) {
     }
     KOBOX_TRY(auto opened, DebugMachine::open(options, status));
     if (const auto* failure = std::get_if<Failure>(&opened)) {
-      const auto color = use_color(wish, console.output.is_terminal()) ? Color::on : Color::off;
+      const auto color = use_color(choice, console.output.is_terminal()) ? Color::on : Color::off;
       status.print(render_failure(options.shell.selector, *failure, color));
       return failure->kind == FailureKind::build ? k_exit_build : k_exit_environment;
     }
     machine = std::move(std::get<std::unique_ptr<DebugMachine>>(opened));
     const auto& shell = machine->machine();
-    status.note(fmt::format("{} under {}; the machine stands still; 'continue' loads the module",
+    status.note(fmt::format("{} under {}; the machine is stopped; 'continue' loads the module",
                             shell.prepared().kernel.release, to_string(shell.decision().accel)));
     if (shell.prepared().module)
       if (const auto hint = missing_debug_info(*shell.prepared().module); !hint.empty())
@@ -211,7 +211,7 @@ void add_debug_command(CLI::App& app, Action& action) {
   auto choices = std::make_shared<DebugChoices>();
   auto& command =
       *app.add_subcommand("debug", "GDB inside the module, from before its init function runs");
-  add_folder(command, choices->common);
+  add_directory(command, choices->common);
   command
       .add_option("--break", choices->breakpoints,
                   "Stop here: a function, or file:line (repeatable)")

@@ -52,13 +52,13 @@ Result<std::string> read_log(const std::string& name) {
   }
 }
 
-// `kobox decode LOG` in the module's folder.
+// `kobox decode LOG` in the module's directory.
 void settle_arguments(DecodeArguments& arguments) {
   std::error_code ignored;
-  const auto& first = arguments.common.folder;
+  const auto& first = arguments.common.directory;
   if (!arguments.log.empty() || fs::is_directory(first, ignored)) return;
   if (first != "-" && !fs::exists(first, ignored)) return;
-  arguments.log = std::exchange(arguments.common.folder, ".");
+  arguments.log = std::exchange(arguments.common.directory, ".");
 }
 
 Result<std::string> kernel_of(const DecodeArguments& arguments, const Project& project,
@@ -84,12 +84,12 @@ void tell_of(const Decoder& decoder, const std::string& module, const std::strin
 
 Result<int> run_decode_command(DecodeArguments arguments, Console& console) {
   settle_arguments(arguments);
-  KOBOX_TRY(const auto wish, color_of(arguments.common));
+  KOBOX_TRY(const auto choice, color_of(arguments.common));
   KOBOX_TRY(const auto lab, lab_options(arguments.common));
-  KOBOX_TRY(const auto project, load_project(arguments.common.folder));
+  KOBOX_TRY(const auto project, load_project(arguments.common.directory));
   KOBOX_TRY(const auto log, read_log(arguments.log));
   KOBOX_TRY(const auto selector, kernel_of(arguments, project, log));
-  const auto color = use_color(wish, console.output.is_terminal()) ? Color::on : Color::off;
+  const auto color = use_color(choice, console.output.is_terminal()) ? Color::on : Color::off;
   StatusLine status(console.output, loudness_of(arguments.common));
   KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
   status.stage(selector, "building");
@@ -101,7 +101,7 @@ Result<int> run_decode_command(DecodeArguments arguments, Console& console) {
   if (const auto* failed = std::get_if<BuildFailure>(&outcome)) {
     auto failure = build_failure(*failed, project.source);
     failure.reproduce = fmt::format("kobox build {} --kernel {}",
-                                    shell_quote(arguments.common.folder), kernel.release);
+                                    shell_quote(arguments.common.directory), kernel.release);
     status.print(render_failure(kernel.release, failure, color));
     return k_exit_build;
   }
@@ -124,7 +124,7 @@ void add_decode_command(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<DecodeArguments>();
   auto& command = *app.add_subcommand(
       "decode", "Print a kernel log with the module's file and line at each place in it");
-  add_folder(command, arguments->common);
+  add_directory(command, arguments->common);
   command.add_option("LOG", arguments->log, "The log; standard input if there is none or it is -");
   add_kernel_options(command, arguments->common);
   add_output_options(command, arguments->common);

@@ -13,7 +13,7 @@
 namespace kobox {
 
 Result<> print_dry_run(LabOptions lab, const Project& project,
-                       const std::vector<std::string>& selectors, AccelWish accel,
+                       const std::vector<std::string>& selectors, AccelChoice accel,
                        StatusLine& status) {
   lab.network = Network::forbidden;
   for (const auto& selector : selectors) {

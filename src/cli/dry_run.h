@@ -13,10 +13,10 @@
 namespace kobox {
 
 // For each kernel the make and the QEMU command line. Nothing is fetched: a kernel that is not
-// there is an error. With AccelWish::automatic the line is the one for TCG, or for KVM where an
+// there is an error. With AccelChoice::automatic the line is the one for TCG, or for KVM where an
 // earlier run found that it works.
 Result<> print_dry_run(LabOptions lab, const Project& project,
-                       const std::vector<std::string>& selectors, AccelWish accel,
+                       const std::vector<std::string>& selectors, AccelChoice accel,
                        StatusLine& status);
 
 }  // namespace kobox

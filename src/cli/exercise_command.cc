@@ -54,7 +54,7 @@ Result<TestOptions> tests_of(const CommonOptions& common, const std::vector<Test
   options.selectors = {selectors_of(common, options.project).front()};
   options.jobs = 1;
   options.keep = common.keep ? Keep::everything : Keep::failures;
-  options.command = "kobox exercise " + common.folder + guest_words(common);
+  options.command = "kobox exercise " + common.directory + guest_words(common);
   options.project.tests.clear();
   for (const auto& step : steps) options.project.tests.push_back(step.test);
   return options;
@@ -83,9 +83,9 @@ Result<int> show_trace(const TraceStep& step, std::size_t number, const TestOpti
 }
 
 Result<int> run_exercise_command(const CommonOptions& common, Console& console) {
-  KOBOX_TRY(const auto wish, color_of(common));
-  const auto color = use_color(wish, console.output.is_terminal()) ? Color::on : Color::off;
-  KOBOX_TRY(const auto walkthrough, load_walkthrough(common.folder));
+  KOBOX_TRY(const auto choice, color_of(common));
+  const auto color = use_color(choice, console.output.is_terminal()) ? Color::on : Color::off;
+  KOBOX_TRY(const auto walkthrough, load_walkthrough(common.directory));
   KOBOX_TRY(const auto options, tests_of(common, walkthrough.tests));
   StatusLine status(console.output, loudness_of(common));
   if (common.dry_run) {
@@ -115,7 +115,7 @@ void add_exercise_command(CLI::App& app, Action& action) {
   auto common = std::make_shared<CommonOptions>();
   auto& command = *app.add_subcommand(
       "exercise", "All of the exercise: read, write, log, debugger and trace, each judged");
-  add_folder(command, *common);
+  add_directory(command, *common);
   add_kernel_options(command, *common);
   add_machine_options(command, *common);
   add_output_options(command, *common);

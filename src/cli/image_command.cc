@@ -106,7 +106,7 @@ Result<int> build(const ImageArguments& arguments, Console& console) {
             store.build(name, recipe,
                         arguments.again ? DiskStore::Again::yes : DiskStore::Again::no, status));
   if (!built.fresh)
-    status.note(fmt::format("the image {} is there already; --again makes it anew", name));
+    status.note(fmt::format("the image {} is there already; --again makes it again", name));
   if (!arguments.output_file.empty())
     KOBOX_CHECK(export_disk(built.info, fs::absolute(arguments.output_file), status));
   status.done(name);
@@ -127,8 +127,8 @@ nlohmann::ordered_json to_json(const DiskInfo& info) {
           {"packages", info.packages},
           {"identity", info.identity},
           {"path", info.disk().string()},
-          {"kernel", (info.folder / "vmlinuz").string()},
-          {"initramfs", (info.folder / "initrd.img").string()}};
+          {"kernel", (info.directory / "vmlinuz").string()},
+          {"initramfs", (info.directory / "initrd.img").string()}};
 }
 
 std::string as_json(const std::vector<DiskInfo>& images) {
@@ -234,7 +234,7 @@ void add_image_command(CLI::App& app, Action& action) {
       .add_option("--output", arguments->output_file,
                   "Write a copy to a file that is not there yet")
       ->type_name("FILE");
-  build_app.add_flag("--again", arguments->again, "Make it anew if it is there");
+  build_app.add_flag("--again", arguments->again, "Make it again if it is there");
   add_kernel_options(build_app, arguments->common);
   add_output_options(build_app, arguments->common);
   auto& list_app = add_verb(image, action, arguments, "list", "The images that are there", list);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // One terminal for two programs: GDB, and a shell in the guest that GDB stops and lets go on.
 //
-// Keys go to whoever can use them: to GDB while the machine stands still, to the guest while it
+// Keys go to whoever can use them: to GDB while the machine is stopped, to the guest while it
 // runs. Ctrl-C is always GDB's, which stops the machine by it; Ctrl-] leaves.
 #pragma once
 

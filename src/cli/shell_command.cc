@@ -42,10 +42,10 @@ std::string greeting(const ShellMachine& shell) {
   auto text = fmt::format("{} under {}: {}", prepared.kernel.release,
                           to_string(shell.decision().accel), shell.decision().reason);
   if (prepared.module)
-    text += fmt::format("; {} is in {}", prepared.module->name, layout::k_module_folder);
+    text += fmt::format("; {} is in {}", prepared.module->name, layout::k_module_directory);
   if (shell.prepared().disk)
     text += fmt::format("; {}; sources are in {}", shell.prepared().disk->info.name,
-                        shell.work_folder());
+                        shell.work_directory());
   return text + (::isatty(STDIN_FILENO) == 1 ? "; Ctrl-] leaves" : "");
 }
 
@@ -56,7 +56,7 @@ std::string as_user(const ShellMachine& shell, const ShellArguments& arguments,
   return fmt::format(
       "cd {0} || cd /; chown {1}: \"$(tty)\" 2>/dev/null; exec setpriv --reuid={1} --regid={1} "
       "--init-groups --reset-env env LANG=C.UTF-8 {2}",
-      shell_quote(shell.work_folder()), shell_quote(arguments.user), words);
+      shell_quote(shell.work_directory()), shell_quote(arguments.user), words);
 }
 
 // The user's terminal on one side, a shell in the guest on the other.
@@ -136,10 +136,10 @@ Result<int> run_script(ShellMachine& shell, const ShellArguments& arguments,
   return reply.signal != 0 ? 128 + reply.signal : reply.status;
 }
 
-fs::path collected_folder(const ShellArguments& arguments, const ShellOptions& options) {
+fs::path collected_directory(const ShellArguments& arguments, const ShellOptions& options) {
   return arguments.collect_into.empty()
              ? default_collected(options.lab.state, options.project.source) / "shell"
-             : absolute_folder(arguments.collect_into);
+             : absolute_directory(arguments.collect_into);
 }
 
 Result<> bring_out(ShellMachine& shell, const ShellArguments& arguments,
@@ -152,15 +152,15 @@ Result<> bring_out(ShellMachine& shell, const ShellArguments& arguments,
   paths.reserve(arguments.collect.size());
   for (const auto& path : arguments.collect)
     paths.push_back((fs::path(shell.home()) / path).lexically_normal().string());
-  const auto folder = collected_folder(arguments, options);
-  KOBOX_TRY(const auto brought, copy_out(shell.agent(), paths, folder));
+  const auto directory = collected_directory(arguments, options);
+  KOBOX_TRY(const auto brought, copy_out(shell.agent(), paths, directory));
   if (const auto* obstacle = std::get_if<std::string>(&brought))
     return fail(ErrorKind::environment, "{}", *obstacle);
   const auto& unpacked = std::get<Unpacked>(brought);
   status.note(fmt::format("collected {} files ({}) in {}", unpacked.files,
-                          format_bytes(unpacked.bytes), folder.string()));
+                          format_bytes(unpacked.bytes), directory.string()));
   if (!unpacked.left_out.empty())
-    status.note("left out, being neither a file nor a folder: " + join(unpacked.left_out, ", "));
+    status.note("left out, being neither a file nor a directory: " + join(unpacked.left_out, ", "));
   return {};
 }
 
@@ -191,7 +191,8 @@ Result<ShellOptions> options_of(const ShellArguments& arguments) {
   for (const auto& path : arguments.put) {
     std::error_code ignored;
     if (!fs::exists(path, ignored))
-      return fail(ErrorKind::usage, "--put '{}': there is no such file or folder", printable(path));
+      return fail(ErrorKind::usage, "--put '{}': there is no such file or directory",
+                  printable(path));
   }
   options.put.assign(arguments.put.begin(), arguments.put.end());
   return options;
@@ -199,11 +200,11 @@ Result<ShellOptions> options_of(const ShellArguments& arguments) {
 
 Result<int> run_shell_command(const ShellArguments& arguments, Console& console) {
   const auto& common = arguments.common;
-  KOBOX_TRY(const auto wish, color_of(common));
+  KOBOX_TRY(const auto choice, color_of(common));
   KOBOX_TRY(const auto options, options_of(arguments));
   KOBOX_TRY(const auto timeout, timeout_of(common));
   if (!arguments.collect.empty())  // before there is any work that could be lost
-    KOBOX_CHECK(may_replace(collected_folder(arguments, options)));
+    KOBOX_CHECK(may_replace(collected_directory(arguments, options)));
   const bool by_hand = ::isatty(STDIN_FILENO) == 1;
   std::string script;
   if (!by_hand && !common.dry_run) {
@@ -219,7 +220,7 @@ Result<int> run_shell_command(const ShellArguments& arguments, Console& console)
     }
     KOBOX_TRY(auto opened, ShellMachine::open(options, status));
     if (const auto* failure = std::get_if<Failure>(&opened)) {
-      const auto color = use_color(wish, console.output.is_terminal()) ? Color::on : Color::off;
+      const auto color = use_color(choice, console.output.is_terminal()) ? Color::on : Color::off;
       status.print(render_failure(options.selector, *failure, color));
       if (failure->kind == FailureKind::build) return k_exit_build;
       return failure->kind == FailureKind::load ? k_exit_failed : k_exit_environment;
@@ -248,16 +249,16 @@ void add_shell_command(CLI::App& app, Action& action) {
   auto& options = arguments->common;
   auto& command = *app.add_subcommand(
       "shell", "A shell in a booted machine with the module; a script from standard input too");
-  add_folder(command, options);
+  add_directory(command, options);
   add_kernel_options(command, options);
   add_machine_options(command, options);
   add_output_options(command, options);
-  command.add_option("--put", arguments->put, "Take a file or folder into the home folder")
+  command.add_option("--put", arguments->put, "Take a file or directory into the home directory")
       ->type_name("PATH")
       ->allow_extra_args(false);
   command
       .add_option("--collect", arguments->collect,
-                  "At the end, bring a file or folder out of the guest")
+                  "At the end, bring a file or directory out of the guest")
       ->type_name("PATH")
       ->allow_extra_args(false);
   command.add_option("--collect-into", arguments->collect_into, "Where that goes")

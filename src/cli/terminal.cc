@@ -178,9 +178,9 @@ void StatusLine::draw() {
 
 void print_error(std::string_view message) { write_error("kobox: " + printable(message) + "\n"); }
 
-bool use_color(ColorWish wish, bool terminal) {
-  if (wish == ColorWish::always) return true;
-  if (wish == ColorWish::never || !terminal || is_dumb()) return false;
+bool use_color(ColorChoice choice, bool terminal) {
+  if (choice == ColorChoice::always) return true;
+  if (choice == ColorChoice::never || !terminal || is_dumb()) return false;
   const char* no_color = std::getenv("NO_COLOR");
   return no_color == nullptr || no_color[0] == '\0';
 }

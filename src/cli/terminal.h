@@ -14,7 +14,7 @@
 
 namespace kobox {
 
-enum class ColorWish { automatic, always, never };
+enum class ColorChoice { automatic, always, never };
 enum class Loudness { quiet, normal, verbose };
 
 // An open file description of kobox's own of the terminal that `fd` is, non-blocking; empty if it
@@ -81,6 +81,6 @@ class StatusLine : public Progress {
 void print_error(std::string_view message);
 
 // NO_COLOR (no-color.org) and TERM=dumb are kept.
-bool use_color(ColorWish wish, bool terminal);
+bool use_color(ColorChoice choice, bool terminal);
 
 }  // namespace kobox

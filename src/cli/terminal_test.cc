@@ -29,31 +29,31 @@ class UseColorTest : public ::testing::Test {
 };
 
 TEST_F(UseColorTest, OnATerminalOnly) {
-  EXPECT_TRUE(use_color(ColorWish::automatic, true));
-  EXPECT_FALSE(use_color(ColorWish::automatic, false));
+  EXPECT_TRUE(use_color(ColorChoice::automatic, true));
+  EXPECT_FALSE(use_color(ColorChoice::automatic, false));
 }
 
 TEST_F(UseColorTest, AWishBeatsEverything) {
   ::setenv("NO_COLOR", "1", 1);
   ::setenv("TERM", "dumb", 1);
-  EXPECT_TRUE(use_color(ColorWish::always, false));
-  EXPECT_FALSE(use_color(ColorWish::never, true));
+  EXPECT_TRUE(use_color(ColorChoice::always, false));
+  EXPECT_FALSE(use_color(ColorChoice::never, true));
 }
 
 TEST_F(UseColorTest, NoColorIsKeptUnlessItIsEmpty) {
   for (const char* value : {"1", "0", "no"}) {
     ::setenv("NO_COLOR", value, 1);
-    EXPECT_FALSE(use_color(ColorWish::automatic, true));
+    EXPECT_FALSE(use_color(ColorChoice::automatic, true));
   }
   ::setenv("NO_COLOR", "", 1);
-  EXPECT_TRUE(use_color(ColorWish::automatic, true));
+  EXPECT_TRUE(use_color(ColorChoice::automatic, true));
 }
 
 TEST_F(UseColorTest, ADumbTerminalHasNone) {
   ::setenv("TERM", "dumb", 1);
-  EXPECT_FALSE(use_color(ColorWish::automatic, true));
+  EXPECT_FALSE(use_color(ColorChoice::automatic, true));
   ::unsetenv("TERM");
-  EXPECT_FALSE(use_color(ColorWish::automatic, true));
+  EXPECT_FALSE(use_color(ColorChoice::automatic, true));
 }
 
 // Puts another file in a descriptor's place for a while.

@@ -98,19 +98,19 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
   options.jobs = arguments.jobs;
   options.isolation = arguments.fresh_boot ? Isolation::fresh_boot : Isolation::forked;
   options.keep = arguments.common.keep ? Keep::everything : Keep::failures;
-  options.command = "kobox test " + shell_quote(arguments.common.folder);
+  options.command = "kobox test " + shell_quote(arguments.common.directory);
   if (!arguments.common.headers.empty())
     options.command += " --headers " + shell_quote(arguments.common.headers);
   options.command += guest_words(arguments.common);
   options.collected = arguments.collect_into.empty()
                           ? default_collected(options.lab.state, options.project.source)
-                          : absolute_folder(arguments.collect_into);
+                          : absolute_directory(arguments.collect_into);
   return options;
 }
 
 Result<int> run_test_command(const TestArguments& arguments, Console& console) {
   KOBOX_TRY(const auto format, find_format(report_formats(), arguments.format));
-  KOBOX_TRY(const auto wish, color_of(arguments.common));
+  KOBOX_TRY(const auto choice, color_of(arguments.common));
   KOBOX_TRY(auto options, test_options(arguments));
   const auto loudness = loudness_of(arguments.common);
   StatusLine status(console.output, loudness);
@@ -122,7 +122,8 @@ Result<int> run_test_command(const TestArguments& arguments, Console& console) {
   }
 
   const bool live = format.name == report_formats().front().name && arguments.output_file.empty();
-  const auto color = use_color(wish, live && console.output.is_terminal()) ? Color::on : Color::off;
+  const auto color =
+      use_color(choice, live && console.output.is_terminal()) ? Color::on : Color::off;
   LivePrinter printer(status, color, loudness, options.selectors.size());
   ErrorPrinter errors(status);
   KOBOX_TRY(const auto report,
@@ -145,7 +146,7 @@ Result<int> run_test_command(const TestArguments& arguments, Console& console) {
 void add_test_command(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<TestArguments>();
   auto& command = *app.add_subcommand("test", "Build the module and run its tests in QEMU");
-  add_folder(command, arguments->common);
+  add_directory(command, arguments->common);
   add_kernel_options(command, arguments->common);
   command.add_flag("--matrix", arguments->matrix, "Run on the kernels of kobox.toml's matrix");
   add_machine_options(command, arguments->common);

@@ -116,7 +116,7 @@ class TraceOutput {
 
 Result<int> run_trace_command(const TraceChoices& choices, Console& console) {
   const auto& common = choices.common;
-  KOBOX_TRY(const auto wish, color_of(common));
+  KOBOX_TRY(const auto choice, color_of(common));
   KOBOX_TRY(const auto format, find_format(trace_formats(), choices.format));
   KOBOX_TRY(auto options, options_of(choices));
   StatusLine status(console.output, loudness_of(common));
@@ -131,14 +131,14 @@ Result<int> run_trace_command(const TraceChoices& choices, Console& console) {
     options.also = [&](const TraceSymbols& symbols) { return writer->sink(symbols); };
   KOBOX_TRY(const auto outcome, run_trace(options, status));
   if (const auto* failure = std::get_if<Failure>(&outcome)) {
-    const auto color = use_color(wish, console.output.is_terminal()) ? Color::on : Color::off;
+    const auto color = use_color(choice, console.output.is_terminal()) ? Color::on : Color::off;
     status.print(render_failure(options.shell.selector, *failure, color));
     return failure->kind == FailureKind::build ? k_exit_build : k_exit_environment;
   }
   const auto& report = std::get<TraceReport>(outcome);
   writer->finish(report.facts, report.analysis, report.symbols);
   KOBOX_CHECK(output.finish());
-  return report.facts.trouble.empty() ? k_exit_passed : k_exit_failed;
+  return report.facts.ended_early.empty() ? k_exit_passed : k_exit_failed;
 }
 
 }  // namespace
@@ -147,7 +147,7 @@ void add_trace_command(CLI::App& app, Action& action) {
   auto choices = std::make_shared<TraceChoices>();
   auto& command = *app.add_subcommand(
       "trace", "Say which VM exits (or device accesses) a command causes in the module");
-  add_folder(command, choices->common);
+  add_directory(command, choices->common);
   command.add_option("--test", choices->test, "Trace this test's command")->type_name("NAME");
   command.add_option("--run", choices->run, "Trace this command")->type_name("COMMAND");
   command

@@ -89,14 +89,14 @@ Result<> replace(const fs::path& path, const std::string& text) {
 
 }  // namespace
 
-Result<std::vector<fs::path>> write_vscode_setup(const fs::path& folder, const fs::path& gdb,
+Result<std::vector<fs::path>> write_vscode_setup(const fs::path& directory, const fs::path& gdb,
                                                  const std::vector<std::string>& arguments) {
-  const auto launch = folder / ".vscode/launch.json";
-  const auto tasks = folder / ".vscode/tasks.json";
+  const auto launch = directory / ".vscode/launch.json";
+  const auto tasks = directory / ".vscode/tasks.json";
   KOBOX_TRY(const auto new_launch,
             edited(launch, "0.2.0", "configurations", "name", launch_entry(gdb)));
   KOBOX_TRY(const auto new_tasks, edited(tasks, "2.0.0", "tasks", "label", task_entry(arguments)));
-  KOBOX_CHECK(make_folders(folder / ".vscode"));
+  KOBOX_CHECK(make_directories(directory / ".vscode"));
   KOBOX_CHECK(replace(launch, new_launch));
   KOBOX_CHECK(replace(tasks, new_tasks));
   return std::vector{launch, tasks};

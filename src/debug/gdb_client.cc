@@ -8,7 +8,7 @@
 namespace kobox {
 namespace {
 
-constexpr std::size_t k_max_complaints = 4096;
+constexpr std::size_t k_max_error_text = 4096;
 constexpr std::size_t k_max_stops = 1000;
 
 }  // namespace
@@ -26,8 +26,8 @@ Result<std::unique_ptr<GdbClient>> GdbClient::start(EventLoop& loop, const Comma
       std::make_unique<ReadableOnce>(loop, client.child_->pidfd(), [&] { client.take_end(); });
   client.errors_ =
       std::make_unique<Channel>(loop, std::move(errors.first), [&client](std::string_view text) {
-        const auto room = k_max_complaints - std::min(k_max_complaints, client.complaints_.size());
-        client.complaints_ += text.substr(0, room);
+        const auto room = k_max_error_text - std::min(k_max_error_text, client.error_text_.size());
+        client.error_text_ += text.substr(0, room);
       });
   client.channel_ = std::make_unique<Channel>(
       loop, std::move(talk.first), [&client](std::string_view bytes) { client.take(bytes); });
@@ -43,17 +43,17 @@ void GdbClient::take(std::string_view bytes) {
     overlong = overlong || line.cut;
     if (!overlong) take_line(line.text);
   });
-  if ((overlong || lines_.is_overlong()) && !trouble_)
-    trouble_ = Error(ErrorKind::protocol, "gdb sent a line of more than 1 MiB");
+  if ((overlong || lines_.is_overlong()) && !error_)
+    error_ = Error(ErrorKind::protocol, "gdb sent a line of more than 1 MiB");
 }
 
 void GdbClient::take_line(std::string_view line) {
-  if (trouble_) return;
+  if (error_) return;
   auto record = parse_mi(line);
   if (!record) {
     // Python scripts print as they please; only GDB's own words are MI.
-    complaints_ += fmt::format(
-        "{}\n", line.substr(0, k_max_complaints - std::min(k_max_complaints, complaints_.size())));
+    error_text_ += fmt::format(
+        "{}\n", line.substr(0, k_max_error_text - std::min(k_max_error_text, error_text_.size())));
     return;
   }
   if (std::holds_alternative<MiPrompt>(*record))
@@ -68,7 +68,7 @@ void GdbClient::take_result(MiResult result) {
   if (asked_)
     answer_ = std::move(result);
   else if (result.result_class == MiClass::error)  // of what it does in the background
-    trouble_ = Error(ErrorKind::tool, printable(result.results.text("msg")));
+    error_ = Error(ErrorKind::tool, printable(result.results.text("msg")));
 }
 
 void GdbClient::take_async(MiAsync async) {
@@ -78,22 +78,22 @@ void GdbClient::take_async(MiAsync async) {
 }
 
 void GdbClient::take_end() {
-  if (trouble_) return;
+  if (error_) return;
   loop_.run_ready();  // what it said last
   const auto status = child_->poll().value_or(ExitStatus{});
-  const auto said = printable(trim(complaints_));
-  trouble_ = Error(ErrorKind::tool,
-                   fmt::format("gdb {}{}{}", status.to_string(), said.empty() ? "" : ": ", said));
+  const auto said = printable(trim(error_text_));
+  error_ = Error(ErrorKind::tool,
+                 fmt::format("gdb {}{}{}", status.to_string(), said.empty() ? "" : ": ", said));
 }
 
 Result<> GdbClient::wait(const std::function<bool()>& predicate, Deadline deadline) {
-  KOBOX_CHECK(loop_.wait_until([&] { return predicate() || trouble_; }, deadline));
+  KOBOX_CHECK(loop_.wait_until([&] { return predicate() || error_; }, deadline));
   if (predicate()) return {};
-  return std::unexpected(*trouble_);
+  return std::unexpected(*error_);
 }
 
 Result<MiTuple> GdbClient::command(std::string_view text, Deadline deadline) {
-  if (trouble_) return std::unexpected(*trouble_);
+  if (error_) return std::unexpected(*error_);
   const auto token = next_token_++;
   if (text.starts_with("-exec-")) stops_.clear();
   answer_.reset();

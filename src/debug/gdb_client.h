@@ -6,8 +6,8 @@
 //   KOBOX_CHECK(gdb->command("-exec-continue", deadline));
 //   KOBOX_TRY(const auto stop, gdb->wait_for_stop(deadline));
 //
-// The program that is debugged either runs or stands still; commands, but for -exec-interrupt, are
-// for when it stands still.
+// The program that is debugged either runs or is stopped; commands, but for -exec-interrupt, are
+// for when it is stopped.
 #pragma once
 
 #include <deque>
@@ -49,7 +49,7 @@ class GdbClient {
   void on_notify(std::function<void(const MiAsync&)> sink) { on_notify_ = std::move(sink); }
 
   // Has it ended, or said something that is not MI?
-  bool ended() const { return trouble_.has_value(); }
+  bool ended() const { return error_.has_value(); }
 
  private:
   explicit GdbClient(EventLoop& loop) : loop_(loop) {}
@@ -62,8 +62,8 @@ class GdbClient {
 
   EventLoop& loop_;
   LineSplitter lines_{k_mi_max_line};
-  std::string complaints_;  // its standard error, and what came before it spoke MI; bounded
-  std::optional<Error> trouble_;
+  std::string error_text_;  // its standard error, and what came before it spoke MI; bounded
+  std::optional<Error> error_;
   bool listens_ = false;  // it has prompted
   std::uint64_t next_token_ = 1;
   bool asked_ = false;  // a command's answer is waited for

@@ -14,7 +14,7 @@
 #   server       for `target remote`
 #   breakpoints  locations
 # and, for a module,
-#   sources      [as the compiler knew the folder, as the user does]
+#   sources      [as the compiler knew the directory, as the user does]
 #   ko           the module's file, with its DWARF
 #   name         as the kernel calls it
 #   symbols      section name -> [index in the symbol table, st_value] of a symbol that lies in it
@@ -169,7 +169,7 @@ def ignore_stray_traps():
 def set_up(facts):
     quietly("set breakpoint pending on")
     quietly("set architecture " + facts["architecture"])
-    if gdb.parameter("filename-display") == "relative":  # the user has no wish of their own
+    if gdb.parameter("filename-display") == "relative":  # the user has no choice of their own
         quietly("set filename-display basename")
     ignore_stray_traps()
     gdb.frame_filters[KernelFrames.name] = KernelFrames()

@@ -114,7 +114,7 @@ std::string qualified_location(const std::string& location, const BuiltModule& m
   return fmt::format("{}:{}", places.back().file, location);
 }
 
-Result<fs::path> write_gdb_setup(const fs::path& folder, const GdbSetup& setup,
+Result<fs::path> write_gdb_setup(const fs::path& directory, const GdbSetup& setup,
                                  const Kernel& kernel, const BuiltModule* module,
                                  const fs::path& loaded_ko) {
   json facts = {{"kernel", setup.kernel_symbols.string()},
@@ -124,14 +124,14 @@ Result<fs::path> write_gdb_setup(const fs::path& folder, const GdbSetup& setup,
                 {"first_argument", kernel.arch->argument_register},
                 {"breakpoints", setup.breakpoints}};
   if (module != nullptr) {
-    const auto ko = folder / module->ko.filename();
+    const auto ko = directory / module->ko.filename();
     KOBOX_CHECK(copy_without_addresses(module->ko, ko));
     KOBOX_TRY(const auto more, module_facts(kernel, *module, loaded_ko, ko));
     facts.update(more);
   }
-  const auto session = folder / "gdb_session.py";
+  const auto session = directory / "gdb_session.py";
   KOBOX_CHECK(write_file(session, k_gdb_session));
-  auto path = folder / "setup.gdb";
+  auto path = directory / "setup.gdb";
   KOBOX_TRY(const auto text, python_of(facts));
   KOBOX_CHECK(
       write_file(path, fmt::format("python kobox = {}\nsource {}\n", text, session.string())));

@@ -30,7 +30,7 @@ struct GdbSetup {
 // Writes FOLDER/setup.gdb and what it needs, for `gdb -x`. Without a module only the kernel's
 // symbols are set up. Errors: environment (files cannot be read or written, a kernel whose types
 // (.BTF) do not tell where a module's name is).
-Result<std::filesystem::path> write_gdb_setup(const std::filesystem::path& folder,
+Result<std::filesystem::path> write_gdb_setup(const std::filesystem::path& directory,
                                               const GdbSetup& setup, const Kernel& kernel,
                                               const BuiltModule* module,
                                               const std::filesystem::path& loaded_ko);

@@ -32,7 +32,7 @@ constexpr const char* k_odd_name = "a \"quoted\" 'n' \\ame #%s {ä}";
 
 class GdbSetupTest : public ::testing::Test {
  protected:
-  fs::path path() const { return folder_.path(); }
+  fs::path path() const { return directory_.path(); }
   void run(const std::string& command) const {
     const auto done = run_command({.argv = {"sh", "-c", command}, .cwd = path()}).value();
     ASSERT_TRUE(done.status.success()) << command << "\n" << done.error;
@@ -87,7 +87,7 @@ class GdbSetupTest : public ::testing::Test {
     return Json::parse(lines[0].substr(k_begin.size()), nullptr, false);
   }
 
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-gdb-test").value();
+  TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-gdb-test").value();
 };
 
 const std::vector<std::pair<std::string, std::string>> k_no_settings = {
@@ -181,7 +181,7 @@ TEST_F(GdbSetupTest, AKernelWhoseTypesDoNotTellIsRefused) {
               HasSubstr("no symtab in struct mod_kallsyms"));
   EXPECT_THAT(why(kernel({})), HasSubstr("no name in struct module"));
   EXPECT_THAT(why({.vmlinux = built.ko}), HasSubstr("CONFIG_DEBUG_INFO_BTF"));
-  run("printf rubbish > types && gcc -c -o vmlinux vmlinux.s");
+  run("printf garbage > types && gcc -c -o vmlinux vmlinux.s");
   EXPECT_THAT(why({.vmlinux = path() / "vmlinux"}), HasSubstr("CONFIG_DEBUG_INFO_BTF"));
 }
 
@@ -209,15 +209,15 @@ TEST_F(GdbSetupTest, GdbHasTheKernelsSymbolsWhereItWasMovedTo) {
   if (!gdb) GTEST_SKIP() << gdb.error().to_string();
   run("printf 'int dev_open(void) { return 1; }' > kernel.c && gcc -c -o kernel.o kernel.c && "
       "ld -e 0 -Ttext=0xffffffff81000000 -o kernel.elf kernel.o");
-  // As one's home folder may be called.
-  const auto folder = path() / k_odd_name;
-  ASSERT_TRUE(make_folders(folder));
-  fs::rename(path() / "kernel.elf", folder / "kernel.elf");
+  // As one's home directory may be called.
+  const auto directory = path() / k_odd_name;
+  ASSERT_TRUE(make_directories(directory));
+  fs::rename(path() / "kernel.elf", directory / "kernel.elf");
   for (const std::uint64_t offset : {0x0U, 0x12e00000U}) {
-    const GdbSetup setup = {.kernel_symbols = folder / "kernel.elf",
+    const GdbSetup setup = {.kernel_symbols = directory / "kernel.elf",
                             .kernel_offset = offset,
                             .server = path() / "no-such-socket"};
-    const auto script = write_gdb_setup(folder, setup, {}, nullptr, {}).value();
+    const auto script = write_gdb_setup(directory, setup, {}, nullptr, {}).value();
     const auto done = run_command({.argv = {*gdb, "-nx", "-batch", "-x", script, "-ex",
                                             R"(printf "is at %#lx\n", (long) dev_open)"},
                                    .cwd = path(),

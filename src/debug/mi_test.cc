@@ -193,7 +193,7 @@ TEST(ParseMi, EveryCutOfARecordIsRefusedOrARecord) {
 
 TEST(ParseMi, WhatIsNoRecordIsAProtocolError) {
   constexpr const char* k_lines[] = {
-      "",          " ",          "rubbish",     "7",          "-exec-run",  "^",
+      "",          " ",          "garbage",     "7",          "-exec-run",  "^",
       "^fine",     "^done ",     "^don",        "^done-x",    "^Done",      "*",
       "*stopped,", "*1",         "=",           "~",          "~x",         "+7",
       "-1^done",   "^done\r",    "^done\n",     "\xff\xfe",   "7~\"x\"",    "~\"x",

@@ -160,13 +160,13 @@ class ReadOrcTest : public ::testing::Test {
           name == ".orc_unwind_ip" ? ".long 0x40, 0x50" : ".short 8, 0, 0x105, 16, 0, 0x205";
       text += fmt::format(".section {},\"a\"\n{}\n", name, value);
     }
-    EXPECT_TRUE(write_file(folder_.path() / "a.s", text));
+    EXPECT_TRUE(write_file(directory_.path() / "a.s", text));
     const auto done =
-        run_command({.argv = {"gcc", "-c", "a.s", "-o", "a.o"}, .cwd = folder_.path()}).value();
+        run_command({.argv = {"gcc", "-c", "a.s", "-o", "a.o"}, .cwd = directory_.path()}).value();
     EXPECT_TRUE(done.status.success()) << done.error;
-    return ElfImage::open(folder_.path() / "a.o").value();
+    return ElfImage::open(directory_.path() / "a.o").value();
   }
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-orc-test").value();
+  TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-orc-test").value();
 };
 
 MATCHER_P2(IsRow, ip, type, "") { return arg.ip == std::uint64_t(ip) && arg.type == type; }

@@ -19,7 +19,7 @@
 namespace kobox {
 namespace {
 
-// Part of the file's name: a file that an older kobox made otherwise is made anew.
+// Part of the file's name: a file that an older kobox made otherwise is made again.
 constexpr int k_format = 2;
 constexpr Duration k_wait_for_maker = std::chrono::minutes(2);
 
@@ -176,15 +176,15 @@ Result<> write_symbol_file(const fs::path& vmlinux, const fs::path& to) {
   return writer.finish(to);
 }
 
-fs::path symbol_folder(const fs::path& cache) { return cache / "symbols"; }
+fs::path symbol_directory(const fs::path& cache) { return cache / "symbols"; }
 fs::path symbol_file_lock(const fs::path& file) { return file.string() + ".lock"; }
 
 Result<SymbolFile> kernel_symbols(const Kernel& kernel, const fs::path& cache) {
-  const auto folder = symbol_folder(cache);
-  const auto path =
-      folder / fmt::format("{}-{}-{}.elf", kernel.release, kernel.identity.substr(0, 16), k_format);
+  const auto directory = symbol_directory(cache);
+  const auto path = directory / fmt::format("{}-{}-{}.elf", kernel.release,
+                                            kernel.identity.substr(0, 16), k_format);
   const auto lock_path = symbol_file_lock(path);
-  KOBOX_CHECK(make_folders(folder));
+  KOBOX_CHECK(make_directories(directory));
   const auto deadline = Deadline::after(k_wait_for_maker);
   SymbolFile file{.path = path, .lock = {}};
   {
@@ -199,7 +199,7 @@ Result<SymbolFile> kernel_symbols(const Kernel& kernel, const fs::path& cache) {
   {
     KOBOX_TRY(const auto maker, FileLock::acquire(lock_path, LockMode::exclusive, deadline));
     if (!fs::exists(path)) {
-      KOBOX_TRY(const auto beside, TempDir::make(folder, "making-"));
+      KOBOX_TRY(const auto beside, TempDir::make(directory, "making-"));
       const auto made = beside.path() / "kernel.elf";
       KOBOX_CHECK_WHILE("making the kernel's symbol file", write_symbol_file(kernel.vmlinux, made));
       KOBOX_CHECK(rename_path(made, path));

@@ -22,7 +22,7 @@ struct SymbolFile {
 };
 
 // Where they are, and the lock of one: shared by those who use it, alone for who removes it.
-std::filesystem::path symbol_folder(const std::filesystem::path& cache);
+std::filesystem::path symbol_directory(const std::filesystem::path& cache);
 std::filesystem::path symbol_file_lock(const std::filesystem::path& file);
 
 // Made once for each kernel, in about a second; two kobox at once make it once. Errors: environment

@@ -166,7 +166,7 @@ class ReadElf {
 
 class SymbolFileTest : public ::testing::Test {
  protected:
-  fs::path path() const { return folder_.path(); }
+  fs::path path() const { return directory_.path(); }
 
   // A vmlinux from assembler text.
   fs::path vmlinux(const std::string& name, const std::string& text) const {
@@ -185,12 +185,12 @@ class SymbolFileTest : public ::testing::Test {
   }
   std::vector<std::string> made() const {
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(symbol_folder(path() / "cache")))
+    for (const auto& entry : fs::directory_iterator(symbol_directory(path() / "cache")))
       if (entry.path().extension() != ".lock") names.push_back(entry.path().filename());
     return names;
   }
 
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-symbol-test").value();
+  TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-symbol-test").value();
 };
 
 TEST_F(SymbolFileTest, EverySymbolReachesToTheNextOne) {

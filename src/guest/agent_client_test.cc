@@ -291,7 +291,7 @@ TEST_F(AgentClientTest, ALateReplyIsIgnored) {
 }
 
 TEST_F(AgentClientTest, RubbishBreaksItForGood) {
-  expect("run", [&](const Json&) { client_.take(wire::frame("rubbish")); });
+  expect("run", [&](const Json&) { client_.take(wire::frame("garbage")); });
   const auto reply = client_.run({.command = "x"});
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error().kind(), ErrorKind::protocol);

@@ -3,7 +3,7 @@
 #include <ctime>
 
 #include "guest/guest.h"
-#include "guest/standstill.h"
+#include "guest/stalled_boot.h"
 
 namespace kobox {
 namespace {
@@ -21,7 +21,7 @@ std::string found() {
 }
 
 std::string timeout_message(Guest& guest, const GuestSpec& spec) {
-  const auto where = where_it_stands(guest);
+  const auto where = cpu_positions(guest);
   return fmt::format("the kernel did not reach kobox's agent within its boot limit of {} s{}{}{}",
                      spec.boot_limit.count() / 1000,
                      guest.console().empty() ? "; its console stayed silent" : "",
@@ -42,7 +42,7 @@ BootFailure describe_failure(Guest& guest, const GuestSpec& spec) {
     failure.message = broken->message();
   } else {
     failure.message = timeout_message(guest, spec);
-    failure.silent = !kernel_has_spoken(guest.console().text());
+    failure.silent = !kernel_has_printed(guest.console().text());
   }
   failure.console = guest.console().text();
   return failure;
@@ -83,12 +83,12 @@ Result<BootOutcome> boot_once(EventLoop& loop, const GuestSpec& spec, AccelDecis
   return describe_failure(*guest, spec);
 }
 
-// Once more if it came to nothing without a word: one boot among thousands under TCG does.
+// Once more if it failed without output: one boot among thousands under TCG does.
 Result<BootOutcome> boot_one(EventLoop& loop, const GuestSpec& spec, AccelDecision decision) {
   KOBOX_TRY(auto outcome, boot_once(loop, spec, decision));
   const auto* first = std::get_if<BootFailure>(&outcome);
   if (first == nullptr || decision.accel != Accel::tcg || !first->silent) return outcome;
-  decision.reason += fmt::format("; a first boot stood still: {}", first->message);
+  decision.reason += fmt::format("; a first boot was stopped: {}", first->message);
   return boot_once(loop, spec, std::move(decision));
 }
 
@@ -119,9 +119,9 @@ class Race {
  private:
   Result<> start() {
     auto kvm_spec = spec_;
-    kvm_spec.folder = spec_.folder / "kvm-probe";
+    kvm_spec.directory = spec_.directory / "kvm-probe";
     std::error_code ignored;
-    std::filesystem::create_directories(kvm_spec.folder, ignored);
+    std::filesystem::create_directories(kvm_spec.directory, ignored);
     kvm_ = Guest::start(loop_, kvm_spec, Accel::kvm);
     if (is_interrupted(kvm_)) return std::unexpected(kvm_.error());
     tcg_ = Guest::start(loop_, while_booting(spec_, Accel::tcg), Accel::tcg);
@@ -187,7 +187,7 @@ std::string kvm_advice(const std::string& obstacle) {
   return fmt::format("--accel kvm: {}; use --accel tcg, or auto to let kobox choose", obstacle);
 }
 
-// Booted because it was asked for, with nothing known against it. What stands still for the whole
+// Booted because it was asked for, with nothing known against it. What is stopped for the whole
 // boot limit is not tried again.
 Result<BootOutcome> boot_kvm(EventLoop& loop, const GuestSpec& spec, AccelDecision decision,
                              const AccelMemory& memory) {
@@ -205,26 +205,26 @@ Result<BootOutcome> boot_kvm(EventLoop& loop, const GuestSpec& spec, AccelDecisi
 
 }  // namespace
 
-Result<std::optional<AccelDecision>> settled_accel(const Kernel& kernel, AccelWish wish,
+Result<std::optional<AccelDecision>> settled_accel(const Kernel& kernel, AccelChoice choice,
                                                    const std::filesystem::path& cache) {
-  if (wish == AccelWish::tcg)
+  if (choice == AccelChoice::tcg)
     return AccelDecision{.accel = Accel::tcg, .reason = "asked for with --accel tcg"};
   const auto obstacle = kvm_obstacle();
-  if (obstacle && wish == AccelWish::automatic)
+  if (obstacle && choice == AccelChoice::automatic)
     return AccelDecision{.accel = Accel::tcg, .reason = *obstacle};
   if (obstacle) return fail(ErrorKind::environment, "{}", kvm_advice(*obstacle));
   KOBOX_TRY(const auto qemu, find_qemu(*kernel.arch));
   auto known = AccelMemory(cache, kernel.identity, qemu).recall();
-  if (wish == AccelWish::automatic) return known;
+  if (choice == AccelChoice::automatic) return known;
   if (known && known->accel == Accel::tcg && !known->kvm_only_slower)
     return fail(ErrorKind::environment, "{}", kvm_advice(known->reason));
   return AccelDecision{.accel = Accel::kvm, .reason = "asked for with --accel kvm"};
 }
 
-Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& spec, AccelWish wish,
+Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& spec, AccelChoice choice,
                                const std::filesystem::path& cache) {
   KOBOX_TRY(const auto qemu, find_qemu(*spec.kernel.arch));
-  KOBOX_TRY(auto decision, settled_accel(spec.kernel, wish, cache));
+  KOBOX_TRY(auto decision, settled_accel(spec.kernel, choice, cache));
   const AccelMemory memory(cache, spec.kernel.identity, qemu);
   if (!decision && spec.disk && !spec.disk->kept_layer.empty()) {
     // Two machines may not write to one disk: they race on others.
@@ -235,7 +235,7 @@ Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& spec, AccelWish
     decision = std::get<BootedGuest>(tried).decision;
   }
   if (!decision) return Race(loop, spec).run(memory);
-  if (wish == AccelWish::kvm) return boot_kvm(loop, spec, std::move(*decision), memory);
+  if (choice == AccelChoice::kvm) return boot_kvm(loop, spec, std::move(*decision), memory);
   return boot_one(loop, spec, std::move(*decision));
 }
 

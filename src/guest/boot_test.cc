@@ -23,16 +23,18 @@ constexpr const char* k_works_and_boots = "greet;work 200;console booting;hello;
 
 class BootTest : public ::testing::Test {
  protected:
-  fs::path cache() const { return qemu_.folder() / "cache"; }
+  fs::path cache() const { return qemu_.directory() / "cache"; }
   GuestSpec spec() const {
     return {.kernel = {.release = "6.1.0-fake", .vmlinuz = "/v", .identity = "fake"},
             .initramfs = "/i",
             .boot_limit = limit_,
-            .folder = qemu_.folder()};
+            .directory = qemu_.directory()};
   }
-  Result<BootOutcome> boot(AccelWish wish) { return boot_guest(loop_, spec(), wish, cache()); }
-  BootedGuest booted(AccelWish wish) {
-    auto outcome = boot(wish);
+  Result<BootOutcome> boot(AccelChoice choice) {
+    return boot_guest(loop_, spec(), choice, cache());
+  }
+  BootedGuest booted(AccelChoice choice) {
+    auto outcome = boot(choice);
     if (!outcome)
       ADD_FAILURE() << outcome.error().to_string();
     else if (auto* failure = std::get_if<BootFailure>(&*outcome))
@@ -41,8 +43,8 @@ class BootTest : public ::testing::Test {
       return std::get<BootedGuest>(std::move(*outcome));
     return {};
   }
-  BootFailure failed(AccelWish wish) {
-    auto outcome = boot(wish);
+  BootFailure failed(AccelChoice choice) {
+    auto outcome = boot(choice);
     if (!outcome)
       ADD_FAILURE() << outcome.error().to_string();
     else if (auto* failure = std::get_if<BootFailure>(&*outcome))
@@ -54,7 +56,7 @@ class BootTest : public ::testing::Test {
 
   // What "signal" and "await" (fake_qemu.cc) put two machines in order by.
   std::string with_fifo() const {
-    const auto path = qemu_.folder() / "fifo";
+    const auto path = qemu_.directory() / "fifo";
     EXPECT_EQ(::mkfifo(path.c_str(), 0600), 0);
     return path.string();
   }
@@ -69,14 +71,14 @@ class BootTest : public ::testing::Test {
 
 TEST_F(BootTest, UnderTcgWhenAskedFor) {
   qemu_.tcg_does(k_boots);
-  const auto guest = booted(AccelWish::tcg);
+  const auto guest = booted(AccelChoice::tcg);
   ASSERT_TRUE(guest.guest);
   EXPECT_EQ(guest.decision.accel, Accel::tcg);
   EXPECT_EQ(guest.guest->accel(), Accel::tcg);
   EXPECT_THAT(guest.decision.reason, HasSubstr("--accel tcg"));
   EXPECT_EQ(guest.guest->agent().release(), "6.1.0-fake");
   EXPECT_EQ(guest.guest->console().text(), "booting\r\n");
-  EXPECT_EQ(guest.guest->console_log(), qemu_.folder() / "console.log");
+  EXPECT_EQ(guest.guest->console_log(), qemu_.directory() / "console.log");
 }
 
 TEST_F(BootTest, AKvmThatHangsLosesAndIsRemembered) {
@@ -85,14 +87,14 @@ TEST_F(BootTest, AKvmThatHangsLosesAndIsRemembered) {
   qemu_.kvm_does(k_hangs);
   qemu_.tcg_does(k_works_and_boots);
   {
-    const auto guest = booted(AccelWish::automatic);
+    const auto guest = booted(AccelChoice::automatic);
     ASSERT_TRUE(guest.guest);
     EXPECT_EQ(guest.decision.accel, Accel::tcg);
     EXPECT_THAT(guest.decision.reason, HasSubstr("/dev/kvm opens but does not boot this kernel"));
-    EXPECT_EQ(guest.guest->console_log(), qemu_.folder() / "console.log");
+    EXPECT_EQ(guest.guest->console_log(), qemu_.directory() / "console.log");
   }
   EXPECT_EQ(qemu_.starts(), "kvm\ntcg\n");
-  const auto again = booted(AccelWish::automatic);
+  const auto again = booted(AccelChoice::automatic);
   EXPECT_EQ(again.decision.accel, Accel::tcg);
   EXPECT_THAT(again.decision.reason, HasSubstr("does not boot this kernel, found 20"));
   EXPECT_EQ(qemu_.starts(), "kvm\ntcg\ntcg\n") << "the second run must not try KVM again";
@@ -103,28 +105,28 @@ TEST_F(BootTest, AKvmThatArrivesAfterTcgIsTakenAllTheSame) {
   const auto tcg_was_first = with_fifo();
   qemu_.kvm_does("greet;await " + tcg_was_first + ";console booting;hello;hang");
   qemu_.tcg_does("greet;work 200;console booting;hello;signal " + tcg_was_first + ";hang");
-  EXPECT_EQ(booted(AccelWish::automatic).decision.accel, Accel::kvm);
+  EXPECT_EQ(booted(AccelChoice::automatic).decision.accel, Accel::kvm);
   qemu_.kvm_does(k_boots);
-  EXPECT_EQ(booted(AccelWish::automatic).decision.accel, Accel::kvm);
+  EXPECT_EQ(booted(AccelChoice::automatic).decision.accel, Accel::kvm);
 }
 
 TEST_F(BootTest, AKvmThatTakesMoreOfTheProcessorThanTcgMayStillBeAskedFor) {
   NEEDS_KVM;
   qemu_.kvm_does("greet;work 8000;hang");
   qemu_.tcg_does("greet;work 50;console booting;hello;hang");
-  const auto guest = booted(AccelWish::automatic);
+  const auto guest = booted(AccelChoice::automatic);
   EXPECT_EQ(guest.decision.accel, Accel::tcg);
   EXPECT_THAT(guest.decision.reason, HasSubstr("in the processor time that TCG took, found 20"));
-  EXPECT_EQ(booted(AccelWish::automatic).decision.reason, guest.decision.reason);
+  EXPECT_EQ(booted(AccelChoice::automatic).decision.reason, guest.decision.reason);
   qemu_.kvm_does(k_boots);
-  EXPECT_EQ(booted(AccelWish::kvm).decision.accel, Accel::kvm);
+  EXPECT_EQ(booted(AccelChoice::kvm).decision.accel, Accel::kvm);
 }
 
 TEST_F(BootTest, AKvmThatIsKilledProvesNothing) {
   NEEDS_KVM;
   qemu_.kvm_does("greet;kill 9");
   qemu_.tcg_does(k_boots);
-  const auto guest = booted(AccelWish::automatic);
+  const auto guest = booted(AccelChoice::automatic);
   EXPECT_EQ(guest.decision.accel, Accel::tcg);
   EXPECT_THAT(guest.decision.reason, HasSubstr("QEMU was killed by signal 9"));
   EXPECT_FALSE(fs::exists(cache() / "accel.json"));
@@ -138,7 +140,7 @@ TEST_F(BootTest, ATcgThatEndsLeavesTheRaceToKvm) {
     fs::remove(cache() / "accel.json");
     const std::string begins = end == "refuse" ? "" : "greet;";
     qemu_.tcg_does(begins + "signal " + tcg_is_gone + ";" + end);
-    EXPECT_EQ(booted(AccelWish::automatic).decision.accel, Accel::kvm) << end;
+    EXPECT_EQ(booted(AccelChoice::automatic).decision.accel, Accel::kvm) << end;
   }
 }
 
@@ -146,7 +148,7 @@ TEST_F(BootTest, WhereNeitherStartsTheErrorIsSaid) {
   NEEDS_KVM;
   qemu_.kvm_does("stderr failed to initialize kvm;exit 1");
   qemu_.tcg_does("stderr cannot set up guest memory;exit 1");
-  const auto outcome = boot(AccelWish::automatic);
+  const auto outcome = boot(AccelChoice::automatic);
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().kind(), ErrorKind::environment);
   EXPECT_THAT(outcome.error().to_string(), HasSubstr("cannot set up guest memory"));
@@ -157,8 +159,8 @@ TEST_F(BootTest, AKvmThatBootsWinsAndIsRemembered) {
   NEEDS_KVM;
   qemu_.kvm_does(k_boots);
   qemu_.tcg_does(k_hangs);
-  EXPECT_EQ(booted(AccelWish::automatic).decision.accel, Accel::kvm);
-  const auto again = booted(AccelWish::automatic);
+  EXPECT_EQ(booted(AccelChoice::automatic).decision.accel, Accel::kvm);
+  const auto again = booted(AccelChoice::automatic);
   EXPECT_EQ(again.decision.accel, Accel::kvm);
   EXPECT_THAT(again.decision.reason, HasSubstr("/dev/kvm boots this kernel"));
   EXPECT_THAT(qemu_.starts(), AnyOf("kvm\ntcg\nkvm\n", "tcg\nkvm\nkvm\n"));
@@ -168,10 +170,10 @@ TEST_F(BootTest, AKvmThatQemuCannotUseIsRemembered) {
   NEEDS_KVM;
   qemu_.kvm_does("stderr failed to initialize kvm;exit 1");
   qemu_.tcg_does(k_boots);
-  const auto guest = booted(AccelWish::automatic);
+  const auto guest = booted(AccelChoice::automatic);
   EXPECT_EQ(guest.decision.accel, Accel::tcg);
   EXPECT_THAT(guest.decision.reason, HasSubstr("failed to initialize kvm"));
-  booted(AccelWish::automatic);
+  booted(AccelChoice::automatic);
   EXPECT_EQ(qemu_.starts(), "kvm\ntcg\ntcg\n");
 }
 
@@ -181,7 +183,7 @@ TEST_F(BootTest, AKvmThatDiesInTheRaceIsNamed) {
   // The hello comes when the other is surely gone.
   qemu_.tcg_does("greet;hang");
   limit_ = 300ms;
-  const auto failure = failed(AccelWish::automatic);
+  const auto failure = failed(AccelChoice::automatic);
   EXPECT_THAT(failure.message, HasSubstr("did not reach kobox's agent"));
   EXPECT_FALSE(fs::exists(cache() / "accel.json")) << "nothing was found out";
 }
@@ -193,15 +195,15 @@ TEST_F(BootTest, ADiskThatIsKeptHasOneMachineAtATime) {
   qemu_.tcg_does("greet;disk;console booting;hello;hang");
   auto with_disk = spec();
   for (const auto* name : {"image", "overlay", "kept"})
-    ASSERT_TRUE(write_file(qemu_.folder() / name, name));
-  with_disk.disk = GuestDisk{.image = qemu_.folder() / "image",
-                             .overlay = qemu_.folder() / "overlay",
+    ASSERT_TRUE(write_file(qemu_.directory() / name, name));
+  with_disk.disk = GuestDisk{.image = qemu_.directory() / "image",
+                             .overlay = qemu_.directory() / "overlay",
                              .identity = "disk",
-                             .kept_layer = qemu_.folder() / "kept"};
-  const auto outcome = boot_guest(loop_, with_disk, AccelWish::automatic, cache());
+                             .kept_layer = qemu_.directory() / "kept"};
+  const auto outcome = boot_guest(loop_, with_disk, AccelChoice::automatic, cache());
   ASSERT_TRUE(outcome);
   EXPECT_THAT(qemu_.starts(), AnyOf("kvm\ntcg\ntcg\n", "tcg\nkvm\ntcg\n"));
-  const auto kept = (qemu_.folder() / "kept").string() + "\n";
+  const auto kept = (qemu_.directory() / "kept").string() + "\n";
   EXPECT_THAT(qemu_.disks(), ::testing::EndsWith(kept));
   EXPECT_EQ(qemu_.disks().find(kept), qemu_.disks().size() - kept.size()) << qemu_.disks();
 }
@@ -210,10 +212,10 @@ TEST_F(BootTest, AnotherKernelIsTriedAnew) {
   NEEDS_KVM;
   qemu_.kvm_does(k_hangs);
   qemu_.tcg_does(k_boots);
-  booted(AccelWish::automatic);
+  booted(AccelChoice::automatic);
   auto other = spec();
   other.kernel.identity = "another";
-  ASSERT_TRUE(boot_guest(loop_, other, AccelWish::automatic, cache()));
+  ASSERT_TRUE(boot_guest(loop_, other, AccelChoice::automatic, cache()));
   EXPECT_EQ(qemu_.starts(), "kvm\ntcg\nkvm\ntcg\n");
 }
 
@@ -222,8 +224,8 @@ TEST_F(BootTest, AskingForAKvmThatIsKnownNotToBoot) {
   limit_ = 1s;
   qemu_.kvm_does(k_hangs);
   qemu_.tcg_does(k_works_and_boots);
-  booted(AccelWish::automatic);
-  const auto outcome = boot(AccelWish::kvm);
+  booted(AccelChoice::automatic);
+  const auto outcome = boot(AccelChoice::kvm);
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().kind(), ErrorKind::environment);
   EXPECT_THAT(outcome.error().to_string(), HasSubstr("does not boot this kernel"));
@@ -235,12 +237,12 @@ TEST_F(BootTest, AskingForAKvmThatHangs) {
   NEEDS_KVM;
   limit_ = 200ms;
   qemu_.kvm_does(k_hangs);
-  const auto failure = failed(AccelWish::kvm);
+  const auto failure = failed(AccelChoice::kvm);
   EXPECT_THAT(failure.message, HasSubstr("did not reach kobox's agent"));
   EXPECT_THAT(failure.message, HasSubstr("its console stayed silent"));
   EXPECT_THAT(failure.message, HasSubstr("try --accel tcg"));
   EXPECT_FALSE(failure.host_at_fault);
-  const auto again = boot(AccelWish::kvm);
+  const auto again = boot(AccelChoice::kvm);
   ASSERT_FALSE(again);
   EXPECT_THAT(again.error().to_string(), HasSubstr("does not boot this kernel, found 20"));
   EXPECT_EQ(qemu_.starts(), "kvm\n");
@@ -249,7 +251,7 @@ TEST_F(BootTest, AskingForAKvmThatHangs) {
 TEST_F(BootTest, AskingForAKvmThatQemuCannotUse) {
   NEEDS_KVM;
   qemu_.kvm_does("stderr failed to initialize kvm;exit 1");
-  const auto outcome = boot(AccelWish::kvm);
+  const auto outcome = boot(AccelChoice::kvm);
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().kind(), ErrorKind::environment);
   EXPECT_THAT(outcome.error().to_string(), HasSubstr("failed to initialize kvm"));
@@ -258,7 +260,7 @@ TEST_F(BootTest, AskingForAKvmThatQemuCannotUse) {
 TEST_F(BootTest, AKernelThatDoesNotArrive) {
   limit_ = 200ms;
   qemu_.tcg_does("greet;console VFS: Unable to mount root fs;hang");
-  const auto failure = failed(AccelWish::tcg);
+  const auto failure = failed(AccelChoice::tcg);
   EXPECT_THAT(failure.message, HasSubstr("did not reach kobox's agent within its boot limit"));
   EXPECT_EQ(failure.console, "VFS: Unable to mount root fs\r\n");
   EXPECT_FALSE(failure.host_at_fault);
@@ -270,15 +272,15 @@ TEST_F(BootTest, WhatIsSaidOfOneThatDoesNotArrive) {
                                 R"(CPU#1\nEIP=0000fff0 EFL=00000002 HLT=0\n")";
   qemu_.tcg_does("greet;console [    0.123456] tea;" + registers + ";hang");
   EXPECT_THAT(
-      failed(AccelWish::tcg).message,
+      failed(AccelChoice::tcg).message,
       HasSubstr("; CPU 0 is halted in 0xffffffff81a17a0b, CPU 1 is in the firmware at 0xfff0"));
-  EXPECT_EQ(qemu_.starts(), "tcg\n") << "a kernel that speaks is not the emulator's trouble";
+  EXPECT_EQ(qemu_.starts(), "tcg\n") << "a kernel that speaks is not the emulator's fault";
 }
 
 TEST_F(BootTest, OneThatStandsStillWithoutAWordIsBegunAnew) {
   limit_ = 500ms;
   qemu_.tcg_does(std::string("greet;console SeaBIOS;hang|") + k_boots);
-  const auto guest = booted(AccelWish::tcg);
+  const auto guest = booted(AccelChoice::tcg);
   ASSERT_TRUE(guest.guest);
   EXPECT_THAT(guest.decision.reason, HasSubstr("asked for with --accel tcg; a first boot stood "
                                                "still: the kernel did not reach"));
@@ -289,7 +291,7 @@ TEST_F(BootTest, OneThatStandsStillWithoutAWordIsBegunAnew) {
 TEST_F(BootTest, OneThatStandsStillTwiceIsAFailure) {
   limit_ = 200ms;
   qemu_.tcg_does(k_hangs);
-  EXPECT_THAT(failed(AccelWish::tcg).message, HasSubstr("did not reach kobox's agent"));
+  EXPECT_THAT(failed(AccelChoice::tcg).message, HasSubstr("did not reach kobox's agent"));
   EXPECT_EQ(qemu_.starts(), "tcg\ntcg\n");
 }
 
@@ -297,10 +299,11 @@ TEST_F(BootTest, AFullHostDiskIsTheHostsFaultAtOnce) {
   qemu_.tcg_does(R"(greet;monitor {"event": "BLOCK_IO_ERROR", "data": {"action": "stop"}};hang)");
   auto with_disk = spec();
   for (const auto* name : {"image", "overlay"})
-    ASSERT_TRUE(write_file(qemu_.folder() / name, name));
-  with_disk.disk = GuestDisk{
-      .image = qemu_.folder() / "image", .overlay = qemu_.folder() / "overlay", .identity = "disk"};
-  const auto outcome = boot_guest(loop_, with_disk, AccelWish::tcg, cache());
+    ASSERT_TRUE(write_file(qemu_.directory() / name, name));
+  with_disk.disk = GuestDisk{.image = qemu_.directory() / "image",
+                             .overlay = qemu_.directory() / "overlay",
+                             .identity = "disk"};
+  const auto outcome = boot_guest(loop_, with_disk, AccelChoice::tcg, cache());
   ASSERT_TRUE(outcome);
   const auto& failure = std::get<BootFailure>(*outcome);
   EXPECT_TRUE(failure.host_at_fault);
@@ -317,12 +320,12 @@ TEST_F(BootTest, SeveralProcessorsTakeTurnsUntilTheAgentSpeaks) {
   qemu_.tcg_does(std::string("greet;console booting;hello;") + k_saves + "|" + k_goes_on);
   auto several = spec();
   several.cpus = 2;
-  const auto outcome = boot_guest(loop_, several, AccelWish::tcg, cache());
+  const auto outcome = boot_guest(loop_, several, AccelChoice::tcg, cache());
   ASSERT_TRUE(outcome) << outcome.error().to_string();
   const auto& guest = *std::get<BootedGuest>(*outcome).guest;
   EXPECT_EQ(qemu_.accels(), "tcg,thread=single\ntcg,thread=multi\n");
   EXPECT_TRUE(guest.restored());
-  EXPECT_EQ(guest.console(), "booting\r\n");
+  EXPECT_EQ(guest.console().text(), "booting\r\n");
 }
 
 TEST_F(BootTest, TheyGoOnTakingTurnsWhereTheMachineCannotBeSaved) {
@@ -330,7 +333,7 @@ TEST_F(BootTest, TheyGoOnTakingTurnsWhereTheMachineCannotBeSaved) {
       "greet;hello;answer;answer;take-fd the-state;error it has a device that cannot;answer;hang");
   auto several = spec();
   several.cpus = 2;
-  const auto outcome = boot_guest(loop_, several, AccelWish::tcg, cache());
+  const auto outcome = boot_guest(loop_, several, AccelChoice::tcg, cache());
   ASSERT_TRUE(outcome) << outcome.error().to_string();
   EXPECT_EQ(qemu_.accels(), "tcg,thread=single\n");
   EXPECT_THAT(std::get<BootedGuest>(*outcome).decision.reason, HasSubstr("take turns"));
@@ -338,13 +341,13 @@ TEST_F(BootTest, TheyGoOnTakingTurnsWhereTheMachineCannotBeSaved) {
 
 TEST_F(BootTest, OneProcessorBootsAsItGoesOn) {
   qemu_.tcg_does(k_boots);
-  EXPECT_FALSE(booted(AccelWish::tcg).guest->restored());
+  EXPECT_FALSE(booted(AccelChoice::tcg).guest->restored());
   EXPECT_EQ(qemu_.accels(), "tcg,thread=multi\n");
 }
 
 TEST_F(BootTest, AKernelThatResetsIsNotTheHostsFault) {
   qemu_.tcg_does("greet;console Kernel panic;shutdown guest-reset;exit 0");
-  const auto failure = failed(AccelWish::tcg);
+  const auto failure = failed(AccelChoice::tcg);
   EXPECT_EQ(failure.message,
             "the machine ended while it booted: the machine was reset from inside");
   EXPECT_EQ(failure.console, "Kernel panic\r\n");
@@ -353,20 +356,20 @@ TEST_F(BootTest, AKernelThatResetsIsNotTheHostsFault) {
 
 TEST_F(BootTest, AQemuThatIsKilledIsTheHostsFault) {
   qemu_.tcg_does("greet;kill 9");
-  EXPECT_TRUE(failed(AccelWish::tcg).host_at_fault);
+  EXPECT_TRUE(failed(AccelChoice::tcg).host_at_fault);
   qemu_.tcg_does("greet;stderr out of memory;exit 1");
-  EXPECT_TRUE(failed(AccelWish::tcg).host_at_fault);
+  EXPECT_TRUE(failed(AccelChoice::tcg).host_at_fault);
 }
 
 TEST_F(BootTest, AnAgentOfAnotherVersion) {
   qemu_.tcg_does("greet;hello 99;hang");
-  EXPECT_THAT(failed(AccelWish::tcg).message, HasSubstr("speaks protocol 99"));
+  EXPECT_THAT(failed(AccelChoice::tcg).message, HasSubstr("speaks protocol 99"));
 }
 
 TEST_F(BootTest, AnInterruptIsAnError) {
   qemu_.tcg_does(k_hangs);
   interrupt();
-  const auto outcome = boot(AccelWish::tcg);
+  const auto outcome = boot(AccelChoice::tcg);
   reset_interrupt_for_testing();
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().kind(), ErrorKind::interrupted);
@@ -374,7 +377,7 @@ TEST_F(BootTest, AnInterruptIsAnError) {
 
 TEST_F(BootTest, WaitsForTheGuestEndWithTheMachine) {
   qemu_.tcg_does("greet;hello;exit 0");
-  const auto guest = booted(AccelWish::tcg);
+  const auto guest = booted(AccelChoice::tcg);
   ASSERT_TRUE(guest.guest);
   const auto reply = guest.guest->agent().run({.command = "true"});
   ASSERT_FALSE(reply);
@@ -385,7 +388,7 @@ TEST_F(BootTest, WaitsForTheGuestEndWithTheMachine) {
 
 TEST_F(BootTest, WaitsEndWhenTheyHaveBecomePointless) {
   qemu_.tcg_does(k_boots);
-  const auto guest = booted(AccelWish::tcg);
+  const auto guest = booted(AccelChoice::tcg);
   ASSERT_TRUE(guest.guest);
   guest.guest->give_up_when([] { return true; });
   const auto waited = guest.guest->wait_until([] { return false; }, Deadline::after(10s));

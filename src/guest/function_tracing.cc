@@ -93,7 +93,8 @@ Result<> FunctionTracing::stop() {
   return {};
 }
 
-Result<FunctionTracing::Recording> FunctionTracing::collect(const std::filesystem::path& folder) {
+Result<FunctionTracing::Recording> FunctionTracing::collect(
+    const std::filesystem::path& directory) {
   Recording recording;
   KOBOX_TRY(const auto formats, shell(k_formats));
   recording.formats = split_formats(formats);
@@ -105,7 +106,7 @@ Result<FunctionTracing::Recording> FunctionTracing::collect(const std::filesyste
         recording.lost += std::strtoull(line.data() + key.size(), nullptr, 10);
     // A page that is not full is a page too: the kernel may keep more of them than were asked for.
     KOBOX_TRY(const auto pages, agent_->drain(place + "/trace_pipe_raw", 2 * buffer_));
-    const auto file = folder / fmt::format("guest-{}", cpu);
+    const auto file = directory / fmt::format("guest-{}", cpu);
     KOBOX_CHECK(write_file(file, pages));
     recording.files.push_back(file);
   }

@@ -35,8 +35,8 @@ class FunctionTracing {
     std::vector<std::string> formats;          // of its events: their format files
     std::uint64_t lost = 0;                    // events that did not fit
   };
-  // What was recorded, into files below `folder`. Once; after stop().
-  Result<Recording> collect(const std::filesystem::path& folder);
+  // What was recorded, into files below `directory`. Once; after stop().
+  Result<Recording> collect(const std::filesystem::path& directory);
 
  private:
   FunctionTracing(AgentClient& agent, const Spec& spec)

@@ -15,12 +15,11 @@ namespace {
 using namespace std::chrono_literals;
 
 // For QEMU to read a few hundred kilobytes, and to go on.
-constexpr Duration k_wake_limit = 10s;
+constexpr Duration k_resume_limit = 10s;
 constexpr Duration k_save_limit = 20s;  // to write them
 
 // Between QEMU's hanging up and its end.
 constexpr Duration k_end_limit = 2s;
-
 
 // Sources: Documentation/admin-guide/kernel-parameters.txt.
 std::string kernel_command_line(const Arch& arch, Accel accel, bool disk) {
@@ -55,7 +54,7 @@ MachineSpec machine_spec(const GuestSpec& spec, Accel accel) {
           .memory = spec.memory,
           .cpus = spec.cpus,
           .accel = accel,
-          .console_log = spec.folder / "console.log",
+          .console_log = spec.directory / "console.log",
           .agent_port = wire::k_port_name,
           .tcg_threads = spec.tcg_threads,
           .tracing = spec.tracing,
@@ -80,7 +79,7 @@ Result<> Guest::open_disk(const std::vector<Fd>& frozen) {
     disk_.push_back(std::move(reopened));
   }
   if (!disk.kept_layer.empty()) return open_layer(disk.kept_layer, O_RDWR);
-  const auto path = spec_.folder / "disk.qcow2";
+  const auto path = spec_.directory / "disk.qcow2";
   KOBOX_TRY(const auto empty, read_file(disk.overlay));
   KOBOX_CHECK(write_file(path, empty));
   KOBOX_CHECK(open_layer(path, O_RDWR));
@@ -118,7 +117,7 @@ Result<std::unique_ptr<Guest>> Guest::fork(EventLoop& loop, const GuestSnapshot&
                                            const ForkSpec& fork) {
   const auto kind = fork.kind_of_memory;
   auto spec = snapshot.spec;
-  spec.folder = fork.folder;
+  spec.directory = fork.directory;
   spec.kind_of_memory = kind;
   spec.tcg_threads = fork.tcg_threads;
   spec.tracing = fork.tracing;
@@ -139,7 +138,7 @@ Result<std::unique_ptr<Guest>> Guest::fork(EventLoop& loop, const GuestSnapshot&
   return guest;
 }
 
-Result<> Guest::run() { return resume(*machine_, Deadline::after(k_wake_limit)); }
+Result<> Guest::run() { return resume(*machine_, Deadline::after(k_resume_limit)); }
 
 Result<bool> Guest::change_threads(TcgThreads threads) {
   KOBOX_TRY(const auto state, make_memory_file("kobox-state"));
@@ -165,10 +164,10 @@ Result<bool> Guest::change_threads(TcgThreads threads) {
 Result<> Guest::load(const Fd& state) {
   KOBOX_TRY(const auto from_its_start, reopen(state, O_RDONLY));
   restored_ = true;
-  return load_state(loop_, *machine_, from_its_start, Deadline::after(k_wake_limit));
+  return load_state(loop_, *machine_, from_its_start, Deadline::after(k_resume_limit));
 }
 
-// A loop's wait, which is made longer by what the machine stands still.
+// A loop's wait, which is made longer by what the machine is stopped.
 Result<> Guest::wait_while_it_runs(const std::function<bool()>& predicate, Deadline deadline) {
   const auto& standstill = machine_->monitor().standstill();
   const auto before = standstill.past();
@@ -197,10 +196,11 @@ std::optional<Error> Guest::out_of_disk() {
   });
   if (!stopped) return std::nullopt;
   const auto& kept = spec_.disk->kept_layer;
-  return Error(ErrorKind::environment,
-               fmt::format("no space left on this host for what the guest writes to its disk: free "
-                           "some on the disk of {}, or set XDG_STATE_HOME to a folder that has it",
-                           (kept.empty() ? spec_.folder : kept).string()));
+  return Error(
+      ErrorKind::environment,
+      fmt::format("no space left on this host for what the guest writes to its disk: free "
+                  "some on the disk of {}, or set XDG_STATE_HOME to a directory that has it",
+                  (kept.empty() ? spec_.directory : kept).string()));
 }
 
 Result<> Guest::wait_until(const std::function<bool()>& predicate, Deadline deadline) {

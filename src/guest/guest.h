@@ -32,7 +32,7 @@ struct GuestSpec {
   std::uint64_t memory = std::uint64_t{256} << 20;  // bytes
   int cpus = 1;
   Duration boot_limit = std::chrono::seconds(60);
-  std::filesystem::path folder;  // private; console.log is written there
+  std::filesystem::path directory;  // private; console.log is written there
   GuestMemory kind_of_memory = GuestMemory::ordinary;
   TcgThreads tcg_threads = TcgThreads::each_cpu;  // boot_guest: once the agent has spoken
   std::optional<Tracing> tracing = {};
@@ -49,12 +49,12 @@ class Guest {
  public:
   // Starts the machine; the boot goes on while the loop runs. Errors: see Machine::start.
   static Result<std::unique_ptr<Guest>> start(EventLoop& loop, const GuestSpec& spec, Accel accel);
-  // Starts a fork of a saved guest, which stands still until run(): its memory is the snapshot's,
-  // copy-on-write, or a copy of it when it shall be saveable itself. The console log in `folder`
+  // Starts a fork of a saved guest, which is stopped until run(): its memory is the snapshot's,
+  // copy-on-write, or a copy of it when it is to be saveable itself. The console log in `directory`
   // begins with what the saved guest's console had printed. Errors: as start, and environment if
   // QEMU cannot load the state.
   struct ForkSpec {
-    std::filesystem::path folder;
+    std::filesystem::path directory;
     GuestMemory kind_of_memory = GuestMemory::ordinary;
     TcgThreads tcg_threads = TcgThreads::each_cpu;
     std::optional<Tracing> tracing = {};
@@ -97,7 +97,7 @@ class Guest {
   // waited for has become pointless. An empty function takes it away.
   void give_up_when(std::function<bool()> condition) { give_up_ = std::move(condition); }
   // A debugger may stop the machine, and will have it go on: until it is gone, the time that the
-  // machine stands still does not count in any wait for the guest.
+  // machine is stopped does not count in any wait for the guest.
   void let_debugger_stop(bool may) { debugged_ = may; }
   // Lets the machine go on for so long; it may end meanwhile, which is no error here.
   Result<> watch_for(Duration duration);
@@ -107,7 +107,7 @@ class Guest {
       : loop_(loop),
         spec_(std::move(spec)),
         accel_(accel),
-        console_log_(spec_.folder / "console.log") {}
+        console_log_(spec_.directory / "console.log") {}
   Result<> start_machine(MachineSpec machine);
   Result<> open_disk(const std::vector<Fd>& frozen);
   Result<> load(const Fd& state);
@@ -139,7 +139,7 @@ struct BootFailure {
   std::filesystem::path console_log;
   bool host_at_fault = false;  // QEMU itself failed or was killed
   bool agent_spoke = false;    // it did get there, but was of no use
-  bool silent = false;         // its time passed before the kernel had printed a word
+  bool silent = false;         // its time passed before the kernel had printed anything
 };
 
 struct BootedGuest {
@@ -149,13 +149,13 @@ struct BootedGuest {
 
 using BootOutcome = std::variant<BootedGuest, BootFailure>;
 
-// The accelerator, where the wish, the host and earlier findings in `cache` settle it without a
+// The accelerator, where the choice, the host and earlier findings in `cache` settle it without a
 // try; nothing where boot_guest would find out by a race. Errors: environment (--accel kvm without
 // a KVM that opens, or one that is known not to boot this kernel).
-Result<std::optional<AccelDecision>> settled_accel(const Kernel& kernel, AccelWish wish,
+Result<std::optional<AccelDecision>> settled_accel(const Kernel& kernel, AccelChoice choice,
                                                    const std::filesystem::path& cache);
 
-// Boots to the agent's hello, with the accelerator that the wish, the host and earlier findings
+// Boots to the agent's hello, with the accelerator that the choice, the host and earlier findings
 // allow. When KVM is possible but nothing is known of it, a KVM and a TCG machine boot the same
 // kernel at once, and KVM is taken if it arrives before it has used more processor time than TCG
 // needed; what was found is remembered in `cache` (docs/accel.md).
@@ -165,7 +165,7 @@ Result<std::optional<AccelDecision>> settled_accel(const Kernel& kernel, AccelWi
 // (it locks a page only after it was translated), and the kernel hangs or dies at a breakpoint of
 // its own patching (text_poke_bp in arch/x86/kernel/alternative.c). Most patching is the boot's.
 // Errors: environment (no QEMU, --accel kvm without a KVM that opens), interrupted.
-Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& spec, AccelWish wish,
+Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& spec, AccelChoice choice,
                                const std::filesystem::path& cache);
 
 }  // namespace kobox

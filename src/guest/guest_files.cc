@@ -14,11 +14,11 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration k_tar_limit = 60s;
-// Another kobox holds a folder only while it looks and renames.
+// Another kobox holds a directory only while it looks and renames.
 constexpr Duration k_lock_limit = 60s;
 constexpr const char* k_incoming = "/kobox/incoming.tar";
 constexpr const char* k_outgoing = "/kobox/outgoing.tar";
-constexpr const char* k_complaints = "/kobox/outgoing.err";
+constexpr const char* k_tar_errors = "/kobox/outgoing.err";
 constexpr const char* k_copies = "/kobox/outgoing";
 // Of what files_below takes.
 constexpr std::uint64_t k_max_bytes_in = std::uint64_t{200} << 20;
@@ -26,14 +26,14 @@ constexpr std::size_t k_max_files_in = 20'000;
 // The files' own limit, and what a tar has besides.
 constexpr UnpackLimits k_limits;
 constexpr std::uint64_t k_max_tar = k_limits.bytes + k_limits.entries * 1024 + (1U << 20);
-constexpr std::size_t k_longest_folder = 60;
+constexpr std::size_t k_longest_directory = 60;
 constexpr const char* k_mark = ".collected-by-kobox";
 constexpr std::size_t k_max_mark = std::size_t{64} << 20;
 
-Result<> add_file(std::vector<TarFile>& files, const fs::path& folder, const fs::path& path) {
+Result<> add_file(std::vector<TarFile>& files, const fs::path& directory, const fs::path& path) {
   std::error_code error;
   const auto status = fs::symlink_status(path, error);
-  TarFile file{.relative = path.lexically_relative(folder)};
+  TarFile file{.relative = path.lexically_relative(directory)};
   if (fs::is_symlink(status)) {
     file.link = fs::read_symlink(path, error).string();
   } else if (fs::is_regular_file(status)) {
@@ -47,62 +47,63 @@ Result<> add_file(std::vector<TarFile>& files, const fs::path& folder, const fs:
   return {};
 }
 
-// All that is no folder, by its path from here.
-std::set<std::string> files_in(const fs::path& folder) {
+// All that is no directory, by its path from here.
+std::set<std::string> files_in(const fs::path& directory) {
   std::set<std::string> names;
   std::error_code error;
-  for (auto at = fs::recursive_directory_iterator(folder, error);
+  for (auto at = fs::recursive_directory_iterator(directory, error);
        !error && at != fs::recursive_directory_iterator(); at.increment(error))
     if (!fs::is_directory(at->symlink_status(error)))
-      names.insert(at->path().lexically_relative(folder).string());
+      names.insert(at->path().lexically_relative(directory).string());
   return names;
 }
 
 // Which files were collected, behind a line that says what this is.
-Result<> write_mark(const fs::path& folder) {
+Result<> write_mark(const fs::path& directory) {
   std::string text =
-      "kobox replaces this folder when it collects again, as long as these are all:\n";
-  for (const auto& name : files_in(folder)) text += name + '\0';
-  return write_file(folder / k_mark, text);
+      "kobox replaces this directory when it collects again, as long as these are all:\n";
+  for (const auto& name : files_in(directory)) text += name + '\0';
+  return write_file(directory / k_mark, text);
 }
 
-// Something in the folder that is the user's own; nothing if all is collected.
-fs::path not_collected(const fs::path& folder) {
-  const auto text = read_file(folder / k_mark, k_max_mark).value_or("");
+// Something in the directory that is the user's own; nothing if all is collected.
+fs::path not_collected(const fs::path& directory) {
+  const auto text = read_file(directory / k_mark, k_max_mark).value_or("");
   const auto list = std::string_view(text).substr(std::min(text.size(), text.find('\n') + 1));
   const auto names = split(list, '\0');
   std::set<std::string> collected(names.begin(), names.end());
   if (!text.empty()) collected.insert(k_mark);
-  for (const auto& name : files_in(folder))
-    if (!collected.contains(name)) return folder / name;
+  for (const auto& name : files_in(directory))
+    if (!collected.contains(name)) return directory / name;
   return {};
 }
 
-// Two kobox may collect into one folder: whoever looks at what is there, or replaces it, holds the
-// folder above, which needs no file for that.
+// Two kobox may collect into one directory: whoever looks at what is there, or replaces it, holds
+// the directory above, which needs no file for that.
 Result<FileLock> lock_places_in(const fs::path& parent) {
   return FileLock::acquire(parent, LockMode::exclusive, Deadline::after(k_lock_limit));
 }
 
-Result<> check_replaceable(const fs::path& folder) {
+Result<> check_replaceable(const fs::path& directory) {
   std::error_code error;
-  const auto there = fs::symlink_status(folder, error);
+  const auto there = fs::symlink_status(directory, error);
   if (there.type() == fs::file_type::not_found) return {};
-  const auto foreign = there.type() == fs::file_type::directory ? not_collected(folder) : folder;
+  const auto foreign =
+      there.type() == fs::file_type::directory ? not_collected(directory) : directory;
   if (foreign.empty()) return {};
   return fail(
       ErrorKind::usage,
-      "{} holds what kobox has not collected and will not replace ({}); name another folder "
+      "{} holds what kobox has not collected and will not replace ({}); name another directory "
       "with --collect-into",
-      folder.string(), printable(foreign.filename().string()));
+      directory.string(), printable(foreign.filename().string()));
 }
 
 struct GuestTar {
   std::string bytes;
 };
 
-// What tar says that it could not; that a file changed meanwhile is none of it.
-std::string complaint_of(const std::string& status_and_words) {
+// What tar says that it could not; a file that changed meanwhile does not count.
+std::string tar_error_of(const std::string& status_and_words) {
   const auto end = status_and_words.find('\n');
   const auto words =
       trim(std::string_view(status_and_words).substr(std::min(status_and_words.size(), end)));
@@ -111,7 +112,7 @@ std::string complaint_of(const std::string& status_and_words) {
   return words.empty() ? "it failed" : std::string(words.substr(0, 200));
 }
 
-// Leaves a tar of all that is there at these paths, each once; says what stands against it.
+// Leaves a tar of all that is there at these paths, each once; says what prevents it.
 //
 // What the kernel makes when it is read (in /proc, /sys and what is mounted there) has no size that
 // tar could believe: of such files there are copies, in a second tar behind the first.
@@ -132,7 +133,7 @@ set --
   constexpr const char* k_take = R"(
 if [ ! -e "$path" ]; then echo "there is no $path to collect"
 elif ! made_by_the_kernel "$path"; then set -- "$@" ".$path"
-elif [ -d "$path" ]; then echo "$path is a folder of the kernel's; name the files in it"
+elif [ -d "$path" ]; then echo "$path is a directory of the kernel's; name the files in it"
 else copy "$path"
 fi
 )";
@@ -147,7 +148,7 @@ cat $complaints.status $complaints >&2
 rm -rf $copies $complaints $complaints.status
 )";
   auto script = fmt::format("tar={}\ncopies={}\ncomplaints={}\nlimit={}\ntar_limit={}\n",
-                            k_outgoing, k_copies, k_complaints, k_limits.bytes, k_max_tar);
+                            k_outgoing, k_copies, k_tar_errors, k_limits.bytes, k_max_tar);
   script += k_functions;
   for (const auto& path : paths) {
     const bool within = std::ranges::any_of(paths, [&](const std::string& other) {
@@ -158,7 +159,7 @@ rm -rf $copies $complaints $complaints.status
   return script + k_pack;
 }
 
-// What is there at these paths, or what stands against it.
+// What is there at these paths, or what prevents it.
 Result<std::variant<GuestTar, std::string>> tar_of(AgentClient& agent,
                                                    const std::vector<std::string>& paths) {
   KOBOX_TRY(const auto reply,
@@ -172,27 +173,27 @@ Result<std::variant<GuestTar, std::string>> tar_of(AgentClient& agent,
   KOBOX_TRY(auto tar, agent.get(k_outgoing, k_max_tar + 1));
   if (tar.size() > k_max_tar)
     return fmt::format("the files to collect have more than {}", format_bytes(k_limits.bytes));
-  if (const auto complaint = complaint_of(reply.standard_error); !complaint.empty())
+  if (const auto complaint = tar_error_of(reply.standard_error); !complaint.empty())
     return fmt::format("the guest could not read all of it: {}", printable(complaint));
   return GuestTar{std::move(tar)};
 }
 
 }  // namespace
 
-Result<std::vector<TarFile>> files_below(const fs::path& folder,
+Result<std::vector<TarFile>> files_below(const fs::path& directory,
                                          const std::vector<std::string>& paths) {
   std::vector<TarFile> files;
   std::uint64_t bytes = 0;
-  const auto take = [&](const fs::path& path, const fs::path& wished) -> Result<> {
-    KOBOX_CHECK(add_file(files, folder, path));
+  const auto take = [&](const fs::path& path, const fs::path& requested) -> Result<> {
+    KOBOX_CHECK(add_file(files, directory, path));
     std::error_code error;
     if (fs::is_regular_file(fs::symlink_status(path, error))) bytes += fs::file_size(path, error);
     if (files.size() <= k_max_files_in && bytes <= k_max_bytes_in) return {};
-    return fail(ErrorKind::usage, "{} has more than {} files, or more than {}", wished.string(),
+    return fail(ErrorKind::usage, "{} has more than {} files, or more than {}", requested.string(),
                 k_max_files_in, format_bytes(k_max_bytes_in));
   };
   for (const auto& relative : paths) {
-    const auto path = (folder / relative).lexically_normal();
+    const auto path = (directory / relative).lexically_normal();
     std::error_code error;
     if (!fs::is_directory(fs::symlink_status(path, error))) {
       KOBOX_CHECK(take(path, path));
@@ -206,24 +207,25 @@ Result<std::vector<TarFile>> files_below(const fs::path& folder,
   return files;
 }
 
-Result<> copy_in(AgentClient& agent, const std::vector<TarFile>& files, const std::string& folder,
-                 const std::string& owner) {
+Result<> copy_in(AgentClient& agent, const std::vector<TarFile>& files,
+                 const std::string& directory, const std::string& owner) {
   KOBOX_TRY(const auto tar, pack_tar(files));
   KOBOX_CHECK(agent.put(k_incoming, tar, 0600));
   std::set<std::string> topmost;
   for (const auto& file : files) topmost.insert(file.relative.begin()->string());
-  // A folder that was there keeps its owner.
+  // A directory that was there keeps its owner.
   auto script = fmt::format(
-      "folder={0}\nnew=1\n[ -d \"$folder\" ] && new=0\n"
-      "mkdir -p \"$folder\" && cd \"$folder\" && tar -x -o -f {1} || {{ rm -f {1}; exit 1; }}\n"
+      "directory={0}\nnew=1\n[ -d \"$directory\" ] && new=0\n"
+      "mkdir -p \"$directory\" && cd \"$directory\" && tar -x -o -f {1} || {{ rm -f {1}; exit 1; "
+      "}}\n"
       "rm -f {1}\n[ $new = 0 ] || chown {2}: .\n",
-      shell_quote(folder), k_incoming, shell_quote(owner));
+      shell_quote(directory), k_incoming, shell_quote(owner));
   for (const auto& one : topmost)
     script +=
         fmt::format("chown -hR {}: {} || exit 1\n", shell_quote(owner), shell_quote("./" + one));
   KOBOX_TRY(const auto reply, agent.run({.command = script, .timeout = k_tar_limit}));
   if (reply.status == 0 && !reply.timed_out && reply.signal == 0) return {};
-  return fail(ErrorKind::tool, "the guest cannot take files into {}: {}", folder,
+  return fail(ErrorKind::tool, "the guest cannot take files into {}: {}", directory,
               printable(trim(reply.standard_error)));
 }
 
@@ -232,21 +234,21 @@ fs::path default_collected(const fs::path& state, const fs::path& source) {
   return state / "collected" / fmt::format("{}-{}", source.filename().string(), digest);
 }
 
-Result<> may_replace(const fs::path& folder) {
+Result<> may_replace(const fs::path& directory) {
   std::error_code error;
-  if (!fs::exists(fs::symlink_status(folder, error))) return {};
-  KOBOX_TRY(const auto lock, lock_places_in(absolute_folder(folder).parent_path()));
-  return check_replaceable(folder);
+  if (!fs::exists(fs::symlink_status(directory, error))) return {};
+  KOBOX_TRY(const auto lock, lock_places_in(absolute_directory(directory).parent_path()));
+  return check_replaceable(directory);
 }
 
 Result<std::variant<Unpacked, std::string>> copy_out(AgentClient& agent,
                                                      const std::vector<std::string>& paths,
-                                                     const fs::path& folder) {
-  KOBOX_CHECK(may_replace(folder));
+                                                     const fs::path& directory) {
+  KOBOX_CHECK(may_replace(directory));
   KOBOX_TRY(auto tar, tar_of(agent, paths));
   if (auto* obstacle = std::get_if<std::string>(&tar)) return std::move(*obstacle);
 
-  const auto place = absolute_folder(folder);
+  const auto place = absolute_directory(directory);
   KOBOX_TRY(auto beside, TempDir::make(place.parent_path(), ".collecting-"));
   const auto fresh = beside.path() / "files";
   KOBOX_TRY(auto unpacked, unpack_tar(std::get<GuestTar>(tar).bytes, fresh, k_limits));
@@ -264,9 +266,9 @@ Result<> replace_collected(const fs::path& fresh, const fs::path& place) {
   return rename_path(fresh, place);
 }
 
-std::string folder_name(const std::string& test) {
+std::string directory_name(const std::string& test) {
   std::string name;
-  for (const char c : test.substr(0, k_longest_folder)) {
+  for (const char c : test.substr(0, k_longest_directory)) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                        (c == '.' && !name.empty()) || c == '_';
     name += plain ? c : '-';

@@ -36,7 +36,7 @@ TEST_F(MayReplaceTest, WhatWasCollectedBefore) {
 }
 
 // As two `kobox test` of one project do.
-TEST_F(MayReplaceTest, TwoThatCollectIntoOneFolderReplaceEachOthers) {
+TEST_F(MayReplaceTest, TwoThatCollectIntoOneDirectoryReplaceEachOthers) {
   const auto place = temp_.path() / "collected/a-test";
   const auto collect = [&](const std::string& who) -> Result<> {
     for (int i = 0; i < 100; ++i) {
@@ -71,7 +71,7 @@ TEST_F(MayReplaceTest, NothingOfTheUsers) {
     const auto may = may_replace(path);
     ASSERT_FALSE(may) << path;
     EXPECT_EQ(may.error().kind(), ErrorKind::usage);
-    EXPECT_THAT(may.error().message(), HasSubstr("name another folder with --collect-into"));
+    EXPECT_THAT(may.error().message(), HasSubstr("name another directory with --collect-into"));
   }
   fs::create_directory_symlink(temp_.path(), temp_.path() / "link");
   EXPECT_FALSE(may_replace(temp_.path() / "link"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A guest that was stopped and saved: what forks wake from (Guest::fork).
+// A guest that was stopped and saved: what forks resume from (Guest::fork).
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@
 namespace kobox {
 
 struct GuestSnapshot {
-  GuestSpec spec;  // its folder is of no meaning here
+  GuestSpec spec;  // its directory is of no meaning here
   Accel accel = Accel::tcg;
   Fd memory;  // the guest's, byte for byte
   Fd state;   // QEMU's migration stream of everything else

@@ -107,25 +107,26 @@ class Unpacker {
   Unpacked done() && { return std::move(done_); }
 
  private:
-  // The folder of these parts, made as far as it is not there.
+  // The directory of these parts, made as far as it is not there.
   Result<Fd> enter(std::span<const std::string> parts) {
     KOBOX_TRY(Fd at, reopen(root_, O_RDONLY | O_DIRECTORY));
     for (const auto& part : parts) {
-      if (::mkdirat(at.get(), part.c_str(), 0755) == 0 && ++folders_ > limits_.entries)
-        return fail(ErrorKind::protocol, "the guest gave more than {} folders", limits_.entries);
+      if (::mkdirat(at.get(), part.c_str(), 0755) == 0 && ++directories_ > limits_.entries)
+        return fail(ErrorKind::protocol, "the guest gave more than {} directories",
+                    limits_.entries);
       Fd next(::openat(at.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
       if (!next && (errno == ENOTDIR || errno == ELOOP))
-        return fail(ErrorKind::protocol, "the guest gave {} as a file and as a folder",
+        return fail(ErrorKind::protocol, "the guest gave {} as a file and as a directory",
                     printable(part));
-      if (!next) return fail_errno("cannot make the folder {}", printable(part));
+      if (!next) return fail_errno("cannot make the directory {}", printable(part));
       at = std::move(next);
     }
     return at;
   }
 
   Result<> take_file(archive* reader, const std::vector<std::string>& parts, const char* name) {
-    KOBOX_TRY(const auto folder, enter(std::span(parts).first(parts.size() - 1)));
-    const Fd file(::openat(folder.get(), parts.back().c_str(),
+    KOBOX_TRY(const auto directory, enter(std::span(parts).first(parts.size() - 1)));
+    const Fd file(::openat(directory.get(), parts.back().c_str(),
                            O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
     if (!file && errno == EEXIST)
       return fail(ErrorKind::protocol, "the guest gave {} twice", printable(name));
@@ -147,7 +148,7 @@ class Unpacker {
 
   Fd root_;
   UnpackLimits limits_;
-  std::size_t entries_ = 0, folders_ = 0;
+  std::size_t entries_ = 0, directories_ = 0;
   Unpacked done_;
   std::array<char, 65536> buffer_ = {};
 };
@@ -167,12 +168,13 @@ Result<std::string> pack_tar(const std::vector<TarFile>& files) {
   return fail(ErrorKind::internal, "cannot pack files for the guest: {}", words_of(writer.get()));
 }
 
-Result<Unpacked> unpack_tar(std::string_view bytes, const std::filesystem::path& folder,
+Result<Unpacked> unpack_tar(std::string_view bytes, const std::filesystem::path& directory,
                             const UnpackLimits& limits) {
-  KOBOX_CHECK(make_folders(folder.parent_path()));
-  if (::mkdir(folder.c_str(), 0755) != 0) return fail_errno("cannot make {}", folder.string());
-  Fd root(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!root) return fail_errno("cannot open {}", folder.string());
+  KOBOX_CHECK(make_directories(directory.parent_path()));
+  if (::mkdir(directory.c_str(), 0755) != 0)
+    return fail_errno("cannot make {}", directory.string());
+  Fd root(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return fail_errno("cannot open {}", directory.string());
   Unpacker unpacker(std::move(root), limits);
   const std::unique_ptr<archive, FreeReader> reader(archive_read_new());
   archive_read_support_format_tar(reader.get());

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Files on their way into a guest and out of it: as a tar, which both guests can read and write.
 //
-// What comes out is not trusted. Only regular files and folders are taken, each below the folder
-// that was given, opened one part of the path at a time and never through a link; how many they
-// are and how much they hold is bounded.
+// What comes out is not trusted. Only regular files and directories are taken, each below the
+// directory that was given, opened one part of the path at a time and never through a link; how
+// many they are and how much they hold is bounded.
 #pragma once
 
 #include <cstdint>
@@ -35,10 +35,10 @@ struct Unpacked {
   std::uint64_t bytes = 0;
   std::vector<std::string> left_out;  // links and devices, by name; at most 20
 };
-// Unpacks a tar from a guest, or several one after the other, into a folder, which is made and must
-// not be there yet. Any bytes may be given. Errors: protocol (a path that leads out of the folder,
-// or is twice; broken; more than the limits), environment.
-Result<Unpacked> unpack_tar(std::string_view bytes, const std::filesystem::path& folder,
+// Unpacks a tar from a guest, or several one after the other, into a directory, which is made and
+// must not be there yet. Any bytes may be given. Errors: protocol (a path that leads out of the
+// directory, or is twice; broken; more than the limits), environment.
+Result<Unpacked> unpack_tar(std::string_view bytes, const std::filesystem::path& directory,
                             const UnpackLimits& limits = {});
 
 }  // namespace kobox

@@ -61,7 +61,7 @@ class GuestTar {
 class TarFilesTest : public ::testing::Test {
  protected:
   Result<Unpacked> unpack(GuestTar& tar, const UnpackLimits& limits = {}) {
-    return unpack_tar(tar.take(), folder(), limits);
+    return unpack_tar(tar.take(), directory(), limits);
   }
   void expect_refused(GuestTar& tar, const std::string& why, const UnpackLimits& limits = {}) {
     const auto unpacked = unpack(tar, limits);
@@ -70,33 +70,33 @@ class TarFilesTest : public ::testing::Test {
     EXPECT_THAT(unpacked.error().to_string(), HasSubstr(why));
     EXPECT_FALSE(fs::exists(temp_->path() / "escaped"));
   }
-  fs::path folder() const { return temp_->path() / "out"; }
+  fs::path directory() const { return temp_->path() / "out"; }
 
   Result<TempDir> temp_ = TempDir::make(fs::temp_directory_path(), "kobox-test-");
 };
 
-TEST_F(TarFilesTest, FilesAndFoldersArrive) {
+TEST_F(TarFilesTest, FilesAndDirectoriesArrive) {
   GuestTar tar;
   tar.add("./root/", AE_IFDIR).file("./root/a", "A").file("deep/er/b", "BB").file("empty", "");
   const auto unpacked = unpack(tar);
   ASSERT_TRUE(unpacked) << unpacked.error().to_string();
   EXPECT_EQ(unpacked->files, 3U);
   EXPECT_EQ(unpacked->bytes, 3U);
-  EXPECT_EQ(*read_file(folder() / "root/a"), "A");
-  EXPECT_EQ(*read_file(folder() / "deep/er/b"), "BB");
-  EXPECT_EQ(fs::status(folder() / "root/a").permissions() & fs::perms::set_uid, fs::perms::none);
+  EXPECT_EQ(*read_file(directory() / "root/a"), "A");
+  EXPECT_EQ(*read_file(directory() / "deep/er/b"), "BB");
+  EXPECT_EQ(fs::status(directory() / "root/a").permissions() & fs::perms::set_uid, fs::perms::none);
 }
 
 TEST_F(TarFilesTest, SeveralInARowAreAsOne) {
   GuestTar first, second, third;
   const auto row = first.file("a/one", "1").take() + second.file("a/two", "22").take();
-  const auto unpacked = unpack_tar(row, folder());
+  const auto unpacked = unpack_tar(row, directory());
   ASSERT_TRUE(unpacked) << unpacked.error().to_string();
   EXPECT_EQ(unpacked->files, 2U);
   EXPECT_EQ(unpacked->bytes, 3U);
-  EXPECT_EQ(*read_file(folder() / "a/two"), "22");
-  fs::remove_all(folder());
-  EXPECT_FALSE(unpack_tar(row + third.file("a/one").take(), folder())) << "twice";
+  EXPECT_EQ(*read_file(directory() / "a/two"), "22");
+  fs::remove_all(directory());
+  EXPECT_FALSE(unpack_tar(row + third.file("a/one").take(), directory())) << "twice";
 }
 
 TEST_F(TarFilesTest, NoPathLeadsOut) {
@@ -104,11 +104,11 @@ TEST_F(TarFilesTest, NoPathLeadsOut) {
   up.file("../escaped");
   expect_refused(up, "leads elsewhere");
   GuestTar deep;
-  fs::remove_all(folder());
+  fs::remove_all(directory());
   deep.file("a/../../escaped");
   expect_refused(deep, "leads elsewhere");
   GuestTar absolute;
-  fs::remove_all(folder());
+  fs::remove_all(directory());
   absolute.file((temp_->path() / "escaped").string());
   expect_refused(absolute, "must not be");
 }
@@ -123,17 +123,17 @@ TEST_F(TarFilesTest, NoLinkIsMadeOrFollowed) {
   const auto unpacked = unpack(tar);
   ASSERT_TRUE(unpacked) << unpacked.error().to_string();
   EXPECT_FALSE(fs::exists(temp_->path() / "escaped"));
-  EXPECT_FALSE(fs::is_symlink(folder() / "link"));
+  EXPECT_FALSE(fs::is_symlink(directory() / "link"));
   EXPECT_THAT(unpacked->left_out, ElementsAre("link", "hard", "device", "pipe"));
 }
 
 TEST_F(TarFilesTest, ALinkThatIsThereAlreadyIsNotFollowedEither) {
-  fs::create_directory(folder());
-  fs::create_symlink(temp_->path(), folder() / "link");
+  fs::create_directory(directory());
+  fs::create_symlink(temp_->path(), directory() / "link");
   GuestTar tar;
   tar.file("link/escaped");
   const auto unpacked = unpack(tar);
-  ASSERT_FALSE(unpacked) << "a folder that is there is not unpacked into";
+  ASSERT_FALSE(unpacked) << "a directory that is there is not unpacked into";
   EXPECT_FALSE(fs::exists(temp_->path() / "escaped"));
 }
 
@@ -142,7 +142,7 @@ TEST_F(TarFilesTest, SizeAndNumberAreBounded) {
   large.file("a", std::string(1000, 'a')).file("b", std::string(1000, 'b'));
   expect_refused(large, "more than 1.5 kB", {.bytes = 1500});
   GuestTar many;
-  fs::remove_all(folder());
+  fs::remove_all(directory());
   for (int i = 0; i < 20; ++i) many.file(fmt::format("{}", i));
   expect_refused(many, "more than 10 files", {.entries = 10});
 }
@@ -152,18 +152,18 @@ TEST_F(TarFilesTest, OneNameIsOneThing) {
   twice.file("a").file("a");
   expect_refused(twice, "a twice");
   GuestTar both;
-  fs::remove_all(folder());
+  fs::remove_all(directory());
   both.file("a").file("a/b");
-  expect_refused(both, "as a file and as a folder");
+  expect_refused(both, "as a file and as a directory");
 }
 
 TEST_F(TarFilesTest, BrokenAndEmptyTars) {
-  const auto rubbish = unpack_tar(std::string(4096, 'x'), folder());
-  ASSERT_FALSE(rubbish);
-  EXPECT_EQ(rubbish.error().kind(), ErrorKind::protocol);
-  fs::remove_all(folder());
-  EXPECT_FALSE(unpack_tar("", folder()));
-  fs::remove_all(folder());
+  const auto garbage = unpack_tar(std::string(4096, 'x'), directory());
+  ASSERT_FALSE(garbage);
+  EXPECT_EQ(garbage.error().kind(), ErrorKind::protocol);
+  fs::remove_all(directory());
+  EXPECT_FALSE(unpack_tar("", directory()));
+  fs::remove_all(directory());
   GuestTar nothing;
   const auto empty = unpack(nothing);
   ASSERT_TRUE(empty) << empty.error().to_string();
@@ -171,8 +171,8 @@ TEST_F(TarFilesTest, BrokenAndEmptyTars) {
   GuestTar tar;
   tar.file("a", std::string(5000, 'a'));
   const auto bytes = tar.take();
-  fs::remove_all(folder());
-  EXPECT_FALSE(unpack_tar(std::string_view(bytes).substr(0, 2000), folder()));
+  fs::remove_all(directory());
+  EXPECT_FALSE(unpack_tar(std::string_view(bytes).substr(0, 2000), directory()));
 }
 
 TEST_F(TarFilesTest, WhatIsPackedIsWhatComesOut) {
@@ -183,9 +183,9 @@ TEST_F(TarFilesTest, WhatIsPackedIsWhatComesOut) {
                               .executable = true},
                              {.relative = "x/link", .origin = {}, .link = "script"}});
   ASSERT_TRUE(tar);
-  const auto unpacked = unpack_tar(*tar, folder());
+  const auto unpacked = unpack_tar(*tar, directory());
   ASSERT_TRUE(unpacked) << unpacked.error().to_string();
-  EXPECT_EQ(*read_file(folder() / "x/script"), "#!/bin/sh\n");
+  EXPECT_EQ(*read_file(directory() / "x/script"), "#!/bin/sh\n");
   EXPECT_THAT(unpacked->left_out, ElementsAre("x/link"));
   EXPECT_FALSE(pack_tar({{.relative = "a", .origin = "/nowhere", .link = {}}}));
 }

@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "guest/disk_guest.h"
-#include "guest/template_folder.h"
+#include "guest/template_directory.h"
 
 namespace kobox {
 namespace {
@@ -60,10 +60,10 @@ std::string full_key(const std::string& base, Accel accel) {
   return digest.hex();
 }
 
-bool is_used(const fs::path& folder) {
+bool is_used(const fs::path& directory) {
   std::error_code ignored;
-  if (!fs::exists(folder / "lock", ignored)) return false;
-  const auto lock = FileLock::try_acquire(folder / "lock", LockMode::exclusive);
+  if (!fs::exists(directory / "lock", ignored)) return false;
+  const auto lock = FileLock::try_acquire(directory / "lock", LockMode::exclusive);
   return lock && !lock->has_value();
 }
 
@@ -71,8 +71,8 @@ bool is_interrupt(const Error& error) {
   return error.kind() == ErrorKind::interrupted || error.kind() == ErrorKind::internal;
 }
 
-// What every fork would have to do is done beforehand, the boot's own loose ends included.
-Result<GuestSnapshot> settle_and_save(EventLoop& loop, Guest& guest) {
+// What every fork would have to do is done before, the boot's own loose ends included.
+Result<GuestSnapshot> quiesce_and_save(EventLoop& loop, Guest& guest) {
   KOBOX_CHECK(guest.agent().configure(AgentClient::watchful(k_usual_test_limit)));
   if (guest.spec().disk) KOBOX_CHECK(settle_disk_guest(guest));
   KOBOX_CHECK(guest.watch_for(k_loose_ends));
@@ -83,28 +83,28 @@ class Store {
  public:
   Store(const GuestSpec& spec, const fs::path& cache, std::string base,
         const std::function<void(const std::string&)>& notice)
-      : spec_(spec), root_(template_folder(cache)), base_(std::move(base)), notice_(notice) {}
+      : spec_(spec), root_(template_directory(cache)), base_(std::move(base)), notice_(notice) {}
 
   // Nothing: there is none that can be used.
   Result<std::shared_ptr<Template>> open(const AccelDecision& decision) const {
-    const auto folder = folder_of(decision.accel);
+    const auto directory = directory_of(decision.accel);
     std::error_code error;
-    if (!fs::exists(folder / "manifest", error)) return nullptr;
-    KOBOX_TRY(auto lock,
-              FileLock::acquire(folder / "lock", LockMode::shared, Deadline::after(k_lock_limit)));
-    if (!fs::exists(folder / "manifest", error)) return nullptr;  // pruned meanwhile
+    if (!fs::exists(directory / "manifest", error)) return nullptr;
+    KOBOX_TRY(auto lock, FileLock::acquire(directory / "lock", LockMode::shared,
+                                           Deadline::after(k_lock_limit)));
+    if (!fs::exists(directory / "manifest", error)) return nullptr;  // pruned meanwhile
     auto snapshot =
-        read_template_folder(folder, full_key(base_, decision.accel), spec_, decision.accel);
+        read_template_directory(directory, full_key(base_, decision.accel), spec_, decision.accel);
     if (!snapshot) {
-      notice_(fmt::format("the saved machine {} cannot be used and is made anew: {}",
-                          folder.filename().string(), snapshot.error().message()));
-      KOBOX_CHECK(remove_template(folder));
+      notice_(fmt::format("the saved machine {} cannot be used and is made again: {}",
+                          directory.filename().string(), snapshot.error().message()));
+      KOBOX_CHECK(remove_template(directory));
       return nullptr;
     }
-    fs::last_write_time(folder, fs::file_time_type::clock::now(), error);  // for cache prune
+    fs::last_write_time(directory, fs::file_time_type::clock::now(), error);  // for cache prune
     return std::make_shared<Template>(Template{.snapshot = std::move(*snapshot),
                                                .decision = decision,
-                                               .folder = folder,
+                                               .directory = directory,
                                                .fresh = false,
                                                .in_use = std::move(lock)});
   }
@@ -115,15 +115,15 @@ class Store {
                              Deadline::after(k_lock_limit));
   }
 
-  Result<std::variant<AccelDecision, BootFailure>> make(EventLoop& loop, AccelWish wish,
+  Result<std::variant<AccelDecision, BootFailure>> make(EventLoop& loop, AccelChoice choice,
                                                         const fs::path& cache) const {
     auto spec = spec_;
     spec.kind_of_memory = GuestMemory::saveable;
     spec.tcg_threads = TcgThreads::one;  // as it boots; forks choose for themselves
-    KOBOX_TRY(auto outcome, boot_guest(loop, spec, wish, cache));
+    KOBOX_TRY(auto outcome, boot_guest(loop, spec, choice, cache));
     if (auto* failure = std::get_if<BootFailure>(&outcome)) return std::move(*failure);
     auto& booted = std::get<BootedGuest>(outcome);
-    auto saved = settle_and_save(loop, *booted.guest);
+    auto saved = quiesce_and_save(loop, *booted.guest);
     if (!saved && is_interrupt(saved.error())) return std::unexpected(saved.error());
     if (!saved)
       return BootFailure{.message = "while the guest was prepared: " + saved.error().message(),
@@ -134,28 +134,29 @@ class Store {
     const auto& snapshot = *saved;
     const auto accel = booted.decision.accel;
     booted.guest.reset();
-    KOBOX_TRY(auto making, new_folder());
-    auto written = write_template_folder(making.folder.path(), full_key(base_, accel), snapshot);
+    KOBOX_TRY(auto making, new_directory());
+    auto written =
+        write_template_directory(making.directory.path(), full_key(base_, accel), snapshot);
     if (!written)
       return std::unexpected(std::move(written).error().while_doing(
           "saving a booted machine in the cache, which --fresh-boot does without"));
-    KOBOX_CHECK(remove_template(folder_of(accel)));  // what could not be used
-    KOBOX_CHECK(rename_path(making.folder.path(), folder_of(accel)));
-    making.folder.keep();
+    KOBOX_CHECK(remove_template(directory_of(accel)));  // what could not be used
+    KOBOX_CHECK(rename_path(making.directory.path(), directory_of(accel)));
+    making.directory.keep();
     return std::move(booted.decision);
   }
 
  private:
   struct Making {
-    TempDir folder;
+    TempDir directory;
     FileLock lock;
   };
-  fs::path folder_of(Accel accel) const {
+  fs::path directory_of(Accel accel) const {
     return root_ / fmt::format("{}.{}.{}M.{}cpu.{}", spec_.kernel.release, to_string(accel),
                                spec_.memory >> 20, spec_.cpus, full_key(base_, accel));
   }
-  // A folder to work in; what others left of theirs when they were killed goes away.
-  Result<Making> new_folder() const {
+  // A directory to work in; what others left of theirs when they were killed goes away.
+  Result<Making> new_directory() const {
     KOBOX_TRY(const auto sweeping, FileLock::acquire(root_ / ".locks/sweep", LockMode::exclusive,
                                                      Deadline::after(k_lock_limit)));
     std::error_code error;
@@ -164,10 +165,10 @@ class Store {
       const auto lock = FileLock::try_acquire(entry.path() / "lock", LockMode::exclusive);
       if (lock && *lock) KOBOX_CHECK(remove_tree(entry.path()));
     }
-    KOBOX_TRY(auto folder, TempDir::make(root_, k_making));
-    KOBOX_TRY(auto lock, FileLock::acquire(folder.path() / "lock", LockMode::exclusive,
+    KOBOX_TRY(auto directory, TempDir::make(root_, k_making));
+    KOBOX_TRY(auto lock, FileLock::acquire(directory.path() / "lock", LockMode::exclusive,
                                            Deadline::after(k_lock_limit)));
-    return Making{std::move(folder), std::move(lock)};
+    return Making{std::move(directory), std::move(lock)};
   }
 
   const GuestSpec& spec_;
@@ -178,13 +179,13 @@ class Store {
 
 }  // namespace
 
-Result<TemplateOutcome> ensure_template(EventLoop& loop, const GuestSpec& spec, AccelWish wish,
+Result<TemplateOutcome> ensure_template(EventLoop& loop, const GuestSpec& spec, AccelChoice choice,
                                         const fs::path& cache,
                                         const std::function<void(const std::string&)>& notice) {
   KOBOX_TRY(auto base, base_key(spec));
   const Store store(spec, cache, std::move(base), notice);
   const auto find = [&]() -> Result<std::shared_ptr<Template>> {
-    KOBOX_TRY(const auto decision, settled_accel(spec.kernel, wish, cache));
+    KOBOX_TRY(const auto decision, settled_accel(spec.kernel, choice, cache));
     if (!decision) return nullptr;
     return store.open(*decision);
   };
@@ -193,7 +194,7 @@ Result<TemplateOutcome> ensure_template(EventLoop& loop, const GuestSpec& spec, 
   KOBOX_TRY(const auto lock, store.lock());
   KOBOX_TRY(found, find());  // somebody may have made it while we waited
   if (found) return found;
-  KOBOX_TRY(auto made, store.make(loop, wish, cache));
+  KOBOX_TRY(auto made, store.make(loop, choice, cache));
   if (auto* failure = std::get_if<BootFailure>(&made)) return std::move(*failure);
   KOBOX_TRY(found, store.open(std::get<AccelDecision>(made)));
   if (!found) return fail(ErrorKind::environment, "a booted machine was saved and is gone again");
@@ -201,32 +202,32 @@ Result<TemplateOutcome> ensure_template(EventLoop& loop, const GuestSpec& spec, 
   return found;
 }
 
-void distrust(const Template& one) { forget_check(one.folder); }
+void require_check(const Template& one) { forget_check(one.directory); }
 
-fs::path template_folder(const fs::path& cache) { return cache / "templates"; }
+fs::path template_directory(const fs::path& cache) { return cache / "templates"; }
 
-Result<> remove_template(const fs::path& folder) {
+Result<> remove_template(const fs::path& directory) {
   // In one step, so that nobody opens half of it.
-  const auto doomed = folder.parent_path() /
-                      fmt::format("{}-{}-{}", k_making, ::getpid(), folder.filename().string());
+  const auto doomed = directory.parent_path() /
+                      fmt::format("{}-{}-{}", k_making, ::getpid(), directory.filename().string());
   std::error_code error;
-  fs::rename(folder, doomed, error);
-  return remove_tree(error ? folder : doomed);
+  fs::rename(directory, doomed, error);
+  return remove_tree(error ? directory : doomed);
 }
 
-Result<> remove_unused_template(const fs::path& folder) {
-  KOBOX_TRY(const auto lock, FileLock::try_acquire(folder / "lock", LockMode::exclusive));
-  return lock ? remove_template(folder) : Result<>();
+Result<> remove_unused_template(const fs::path& directory) {
+  KOBOX_TRY(const auto lock, FileLock::try_acquire(directory / "lock", LockMode::exclusive));
+  return lock ? remove_template(directory) : Result<>();
 }
 
 std::vector<SavedMachine> list_templates(const fs::path& cache) {
   std::vector<SavedMachine> found;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(template_folder(cache), error)) {
+  for (const auto& entry : fs::directory_iterator(template_directory(cache), error)) {
     if (entry.path().filename() == ".locks") continue;
     struct stat info = {};
     if (::stat(entry.path().c_str(), &info) != 0) continue;  // gone meanwhile
-    found.push_back({.folder = entry.path(),
+    found.push_back({.directory = entry.path(),
                      .bytes = disk_usage(entry.path()),
                      .last_used = std::chrono::system_clock::from_time_t(info.st_mtime),
                      .in_use = is_used(entry.path())});
@@ -243,7 +244,7 @@ Result<std::vector<SavedMachine>> trim_templates(const fs::path& cache, std::uin
   for (const auto& one : all) {
     if (total <= max_bytes) break;
     if (one.in_use) continue;
-    KOBOX_CHECK(remove_unused_template(one.folder));
+    KOBOX_CHECK(remove_unused_template(one.directory));
     total -= one.bytes;
     removed.push_back(one);
   }

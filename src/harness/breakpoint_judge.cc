@@ -74,8 +74,8 @@ bool is_at(const CodePlace& place, const std::string& wanted) {
   return place.file.size() == file.size() || place.file[place.file.size() - file.size() - 1] == '/';
 }
 
-std::size_t count_come_by(const std::vector<CodePlace>& path,
-                          const std::vector<std::string>& wanted) {
+std::size_t count_passed(const std::vector<CodePlace>& path,
+                         const std::vector<std::string>& wanted) {
   std::size_t found = 0;
   for (const auto& place : path)
     if (found < wanted.size() && is_at(place, wanted[found])) ++found;
@@ -95,12 +95,12 @@ std::optional<std::string> judge_breakpoint(const BreakpointSpec& spec,
   for (std::size_t i = 0; i < spec.expect.size() && i < seen.values.size(); ++i)
     if (const auto wrong = judge_value(spec.expect[i].first, spec.expect[i].second, seen.values[i]))
       return fmt::format("at the breakpoint at {}: {}", spec.at, *wrong);
-  if (const auto found = count_come_by(seen.backtrace, spec.backtrace);
+  if (const auto found = count_passed(seen.backtrace, spec.backtrace);
       found < spec.backtrace.size())
     return fmt::format("the backtrace at {} has no {}{}; it is {}", spec.at, spec.backtrace[found],
                        found > 0 ? " above " + spec.backtrace[found - 1] : "",
                        describe(seen.backtrace, /*with_lines=*/false));
-  if (const auto found = count_come_by(seen.path, spec.step); found < spec.step.size())
+  if (const auto found = count_passed(seen.path, spec.step); found < spec.step.size())
     return fmt::format("stepping from {} did not come to {}{}{}; it went through {}", spec.at,
                        spec.step[found], found > 0 ? " after " + spec.step[found - 1] : "",
                        seen.path_end.empty() ? "" : " before " + seen.path_end,

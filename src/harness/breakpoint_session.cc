@@ -83,10 +83,10 @@ Result<> BreakpointSession::go_on() {
   return {};
 }
 
-Result<> BreakpointSession::watch(std::function<bool()> shall_end) {
-  shall_end_ = std::move(shall_end);
+Result<> BreakpointSession::watch(std::function<bool()> should_end) {
+  should_end_ = std::move(should_end);
   for (;;) {
-    KOBOX_TRY(const auto stop, gdb_->wait_for_stop(deadline_, shall_end_));
+    KOBOX_TRY(const auto stop, gdb_->wait_for_stop(deadline_, should_end_));
     if (!stop) return {};
     KOBOX_CHECK(serve(*stop));
     KOBOX_CHECK(go_on());
@@ -98,7 +98,7 @@ Result<> BreakpointSession::serve(const MiTuple& stop) {
   if (steppers_.empty()) return {};
   KOBOX_CHECK(step_through(std::string(stop.text("thread-id"))));
   steppers_.clear();
-  return uproot();
+  return remove_step_breakpoints();
 }
 
 Result<> BreakpointSession::examine(const MiTuple& stop) {
@@ -116,8 +116,8 @@ Result<> BreakpointSession::examine(const MiTuple& stop) {
     if (spec.step.empty()) continue;
     const auto place = place_of(stop.find("frame"));
     seen_[i].path.push_back(place);
-    if (count_come_by(seen_[i].path, spec.step) == spec.step.size()) continue;
-    KOBOX_CHECK(plant(spec, std::string(stop.text("thread-id"))));
+    if (count_passed(seen_[i].path, spec.step) == spec.step.size()) continue;
+    KOBOX_CHECK(insert_step_breakpoints(spec, std::string(stop.text("thread-id"))));
     steppers_.push_back({i, place.function});
   }
   return {};
@@ -172,7 +172,7 @@ Result<std::optional<MiTuple>> BreakpointSession::advance(const std::string& com
   auto next = command;
   for (;;) {
     KOBOX_CHECK(gdb_->command(fmt::format("{} --thread {}", next, thread), deadline_));
-    KOBOX_TRY(auto stop, gdb_->wait_for_stop(deadline_, shall_end_));
+    KOBOX_TRY(auto stop, gdb_->wait_for_stop(deadline_, should_end_));
     if (!stop) return std::nullopt;
     KOBOX_CHECK(examine(*stop));
     if (stop->text("thread-id") == thread) return stop;
@@ -199,11 +199,12 @@ void BreakpointSession::note_place(const CodePlace& place, const std::vector<Cod
     }
     seen.path.push_back(place);
     const auto& wanted = specs_[stepper.index].step;
-    return count_come_by(seen.path, wanted) == wanted.size();
+    return count_passed(seen.path, wanted) == wanted.size();
   });
 }
 
-Result<> BreakpointSession::plant(const BreakpointSpec& spec, const std::string& thread) {
+Result<> BreakpointSession::insert_step_breakpoints(const BreakpointSpec& spec,
+                                                    const std::string& thread) {
   KOBOX_TRY(const auto own_stack, stack());
   const auto condition = fmt::format("(unsigned long) $rsp / {} == {}", k_stack_bytes, own_stack);
   for (const auto& function : spec.step) {
@@ -218,17 +219,17 @@ Result<> BreakpointSession::plant(const BreakpointSpec& spec, const std::string&
     const bool has_lines =
         breakpoint->find("line") != nullptr || breakpoint->text("addr") == "<MULTIPLE>";
     if (!has_lines)
-      planted_.push_back(std::move(number));
+      step_breakpoints_.push_back(std::move(number));
     else
       KOBOX_CHECK(gdb_->command("-break-delete " + number, deadline_));
   }
   return {};
 }
 
-Result<> BreakpointSession::uproot() {
-  for (const auto& number : planted_)
+Result<> BreakpointSession::remove_step_breakpoints() {
+  for (const auto& number : step_breakpoints_)
     KOBOX_CHECK(gdb_->command("-break-delete " + number, deadline_));
-  planted_.clear();
+  step_breakpoints_.clear();
   return {};
 }
 

@@ -32,8 +32,8 @@ class BreakpointSession {
                    std::span<const std::string> locations);
   // Lets the machine go on.
   Result<> go_on();
-  // Serves every stop, until `shall_end` holds while the machine runs.
-  Result<> watch(std::function<bool()> shall_end);
+  // Serves every stop, until `should_end` holds while the machine runs.
+  Result<> watch(std::function<bool()> should_end);
 
  private:
   // A breakpoint whose first hit is being followed by steps.
@@ -58,21 +58,21 @@ class BreakpointSession {
   // Notes the place; those who have what they want, or have left what they were in, end.
   void note_place(const CodePlace& place, const std::vector<CodePlace>& frames);
   // Breakpoints in functions without lines, into which GDB does not step.
-  Result<> plant(const BreakpointSpec& spec, const std::string& thread);
+  Result<> insert_step_breakpoints(const BreakpointSpec& spec, const std::string& thread);
   // Which kernel stack the processor is on: other tasks run through the same functions.
   Result<std::string> stack();
-  Result<> uproot();
+  Result<> remove_step_breakpoints();
 
   EventLoop& loop_;
   std::span<const BreakpointSpec> specs_;
   std::span<BreakpointSeen> seen_;
   Deadline deadline_;
-  std::function<bool()> shall_end_;
+  std::function<bool()> should_end_;
   std::unique_ptr<GdbClient> gdb_;
   std::vector<std::string> numbers_;  // GDB's, of the specs' breakpoints
   std::vector<bool> first_;           // its first hit was seen
   std::vector<Stepper> steppers_;
-  std::vector<std::string> planted_;  // GDB's numbers
+  std::vector<std::string> step_breakpoints_;  // GDB's numbers
 };
 
 }  // namespace kobox

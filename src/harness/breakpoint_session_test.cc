@@ -42,7 +42,7 @@ class BreakpointSessionTest : public ::testing::Test {
   }
   // Connects, lets the machine run, and serves stops until `ended` says so.
   Result<> session(const std::function<bool()>& ended) {
-    const auto gdb = folder_.path() / "gdb";
+    const auto gdb = directory_.path() / "gdb";
     EXPECT_TRUE(
         write_file(gdb,
                    "#!/bin/bash\nsay() { echo \"${1//TOKEN/$token}\"; }\necho '(gdb) '\n"
@@ -57,13 +57,13 @@ class BreakpointSessionTest : public ::testing::Test {
     const std::vector<BreakpointSpec> specs = {spec_};
     BreakpointSession session(loop_, specs, seen_, Deadline::after(30s));
     const std::vector<std::string> locations = {spec_.at};
-    KOBOX_CHECK(session.connect(gdb, folder_.path() / "setup.gdb", locations));
+    KOBOX_CHECK(session.connect(gdb, directory_.path() / "setup.gdb", locations));
     KOBOX_CHECK(session.go_on());
     return session.watch(ended);
   }
   const BreakpointSeen& seen() const { return seen_[0]; }
 
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-fake-gdb").value();
+  TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-fake-gdb").value();
   EventLoop loop_;
   BreakpointSpec spec_ = {.at = "f"};
   std::string script_;

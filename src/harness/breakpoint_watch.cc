@@ -38,11 +38,11 @@ struct BreakpointWatch::Started {
 };
 
 BreakpointWatch::BreakpointWatch(Guest& guest, const TestSpec& test, GdbTarget target,
-                                 Fd wish_to_end, Fd wake)
+                                 Fd end_request, Fd wake)
     : guest_(guest),
       test_(test),
       target_(std::move(target)),
-      wish_to_end_(std::move(wish_to_end)),
+      end_request_(std::move(end_request)),
       wake_(std::move(wake)),
       started_(std::make_unique<Started>()),
       seen_(test.breakpoints.size()) {
@@ -58,10 +58,10 @@ Result<std::unique_ptr<BreakpointWatch>> BreakpointWatch::start(Guest& guest,
                                                                 const TestSpec& test,
                                                                 Duration limit) {
   KOBOX_TRY(auto target, GdbTarget::open(guest, prepared, {.cache = cache}));
-  KOBOX_TRY(auto wish_to_end, make_event());
+  KOBOX_TRY(auto end_request, make_event());
   KOBOX_TRY(auto wake, make_event());
   std::unique_ptr<BreakpointWatch> watch(
-      new BreakpointWatch(guest, test, std::move(target), std::move(wish_to_end), std::move(wake)));
+      new BreakpointWatch(guest, test, std::move(target), std::move(end_request), std::move(wake)));
   watch->hint_ = missing_debug_info(*prepared.module);
   std::vector<std::string> locations;
   for (const auto& breakpoint : test.breakpoints)
@@ -72,14 +72,14 @@ Result<std::unique_ptr<BreakpointWatch>> BreakpointWatch::start(Guest& guest,
   goes_on.wait();  // GDB has deadlines of its own
   if (!watch->broken_) return watch;
   watch->end_thread();
-  return std::unexpected(*watch->trouble_);
+  return std::unexpected(*watch->error_);
 }
 
 void BreakpointWatch::work(const std::vector<std::string>& locations, Duration limit) {
   bool told = false;
   const auto done = catching([&] { return serve(locations, Deadline::after(limit), told); });
   if (!done) {
-    trouble_ = done.error();
+    error_ = done.error();
     broken_ = true;
   }
   if (!told) started_->machine_goes_on.set_value();
@@ -95,18 +95,18 @@ Result<> BreakpointWatch::serve(const std::vector<std::string>& locations, Deadl
     Relay(GdbTarget& relayed, EventLoop& on) : target(relayed) { target.relay(on); }
     ~Relay() { target.end_relay(); }
   } relay(target_, loop);
-  bool shall_end = false;
-  const ReadableOnce wish(loop, wish_to_end_.get(), [&] { shall_end = true; });
+  bool should_end = false;
+  const ReadableOnce choice(loop, end_request_.get(), [&] { should_end = true; });
   BreakpointSession session(loop, test_.breakpoints, seen_, deadline);
   KOBOX_CHECK(session.connect(target_.program(), target_.setup_script(), locations));
   KOBOX_CHECK(session.go_on());
   told = true;
   started_->machine_goes_on.set_value();
-  return session.watch([&] { return shall_end; });
+  return session.watch([&] { return should_end; });
 }
 
 void BreakpointWatch::end_thread() {
-  set(wish_to_end_);
+  set(end_request_);
   thread_.join();
 }
 
@@ -116,7 +116,7 @@ std::optional<Failure> BreakpointWatch::finish() {
 }
 
 std::optional<Failure> BreakpointWatch::judge() const {
-  if (trouble_ && trouble_->kind() == ErrorKind::timeout) {
+  if (error_ && error_->kind() == ErrorKind::timeout) {
     std::string hits;
     for (std::size_t i = 0; i < seen_.size(); ++i)
       hits += fmt::format("{}{}: {}", i > 0 ? ", " : "", test_.breakpoints[i].at, seen_[i].hits);
@@ -125,9 +125,9 @@ std::optional<Failure> BreakpointWatch::judge() const {
                                           "(hits so far: {})",
                                           hits)};
   }
-  if (trouble_ && !guest_.machine().end())
+  if (error_ && !guest_.machine().end())
     return Failure{.kind = FailureKind::environment,
-                   .message = "the debugger could not go on: " + trouble_->message()};
+                   .message = "the debugger could not go on: " + error_->message()};
   std::vector<std::string> wrong;
   for (std::size_t i = 0; i < seen_.size(); ++i)
     if (auto sentence = judge_breakpoint(test_.breakpoints[i], seen_[i]))

@@ -37,12 +37,12 @@ class BreakpointWatch {
   // GDB has ended before its time: what it stopped may never go on.
   bool broken() const { return broken_; }
 
-  // Ends GDB; the machine may stand still after this. What the breakpoints did not see, as one
+  // Ends GDB; the machine may be stopped after this. What the breakpoints did not see, as one
   // assertion; or why GDB could not go on, unless the machine's own end was the reason.
   std::optional<Failure> finish();
 
  private:
-  BreakpointWatch(Guest& guest, const TestSpec& test, GdbTarget target, Fd wish_to_end, Fd wake);
+  BreakpointWatch(Guest& guest, const TestSpec& test, GdbTarget target, Fd end_request, Fd wake);
   void work(const std::vector<std::string>& locations, Duration limit);
   Result<> serve(const std::vector<std::string>& locations, Deadline deadline, bool& told);
   void end_thread();
@@ -52,7 +52,7 @@ class BreakpointWatch {
   const TestSpec& test_;
   GdbTarget target_;
   std::string hint_;                   // why GDB may know less than expected, or ""
-  Fd wish_to_end_;                     // eventfd(2): the thread shall end
+  Fd end_request_;                     // eventfd(2): the thread is to end
   Fd wake_;                            // eventfd(2): the thread has ended
   std::optional<ReadableOnce> waker_;  // so that the guest's waits look at broken()
   std::atomic<bool> broken_ = false;
@@ -61,7 +61,7 @@ class BreakpointWatch {
   struct Started;
   std::unique_ptr<Started> started_;
   std::vector<BreakpointSeen> seen_;
-  std::optional<Error> trouble_;
+  std::optional<Error> error_;
 };
 
 }  // namespace kobox

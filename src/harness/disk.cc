@@ -26,7 +26,7 @@ Result<HeldDisk> hold_disk(const LabOptions& options, const Project& project, co
   if (held.info.kernel_identity == kernel.identity) return held;
   return fail(ErrorKind::usage,
               "the image {} has the kernel {} {}, and not {} {}; choose that with --kernel, or "
-              "make the image anew with `kobox image build {} --again --kernel {}`",
+              "make the image again with `kobox image build {} --again --kernel {}`",
               name, held.info.release, held.info.kernel_version, kernel.release, kernel.version,
               name, kernel.release);
 }

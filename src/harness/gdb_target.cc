@@ -28,24 +28,25 @@ Result<std::uint64_t> kernel_offset(Guest& guest, const Kernel& kernel) {
 
 }  // namespace
 
-Result<GdbTarget> GdbTarget::open(Guest& guest, const Prepared& prepared, const Wish& wish) {
+Result<GdbTarget> GdbTarget::open(Guest& guest, const Prepared& prepared, const Options& choice) {
   KOBOX_TRY(auto gdb, find_gdb());
-  KOBOX_TRY(auto symbols, kernel_symbols(prepared.kernel, wish.cache));
-  KOBOX_TRY(auto folder, TempDir::make(fs::temp_directory_path(), "kobox-gdb-"));
-  GdbTarget target(std::move(gdb), std::move(symbols), std::move(folder));
+  KOBOX_TRY(auto symbols, kernel_symbols(prepared.kernel, choice.cache));
+  KOBOX_TRY(auto directory, TempDir::make(fs::temp_directory_path(), "kobox-gdb-"));
+  GdbTarget target(std::move(gdb), std::move(symbols), std::move(directory));
   GdbSetup setup{.kernel_symbols = target.symbols_.path, .server = {}, .breakpoints = {}};
   KOBOX_TRY(setup.kernel_offset, kernel_offset(guest, prepared.kernel));
-  const auto socket = target.folder_.path() / "gdb";
-  KOBOX_TRY(target.listener_, wish.port ? listen_on_loopback(*wish.port) : listen_on_path(socket));
-  KOBOX_TRY(const auto server, listen_on_path(target.folder_.path() / "qemu"));
+  const auto socket = target.directory_.path() / "gdb";
+  KOBOX_TRY(target.listener_,
+            choice.port ? listen_on_loopback(*choice.port) : listen_on_path(socket));
+  KOBOX_TRY(const auto server, listen_on_path(target.directory_.path() / "qemu"));
   KOBOX_CHECK(serve_gdb(guest.machine(), server, Deadline::after(k_monitor_limit)));
   guest.let_debugger_stop(true);
   setup.server = target.server_ =
-      wish.port ? fmt::format("localhost:{}", *wish.port) : socket.string();
+      choice.port ? fmt::format("localhost:{}", *choice.port) : socket.string();
   const auto* module = prepared.module ? &*prepared.module : nullptr;
-  for (const auto& location : wish.breakpoints)
+  for (const auto& location : choice.breakpoints)
     setup.breakpoints.push_back(module ? qualified_location(location, *module) : location);
-  KOBOX_TRY(target.setup_, write_gdb_setup(target.folder_.path(), setup, prepared.kernel, module,
+  KOBOX_TRY(target.setup_, write_gdb_setup(target.directory_.path(), setup, prepared.kernel, module,
                                            prepared.guest_module));
   return target;
 }

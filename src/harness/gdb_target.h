@@ -20,7 +20,7 @@ namespace kobox {
 
 class GdbTarget {
  public:
-  struct Wish {
+  struct Options {
     std::filesystem::path cache;
     std::vector<std::string> breakpoints = {};         // GDB locations
     std::optional<std::uint16_t> port = std::nullopt;  // of the loopback interface, instead of a
@@ -30,11 +30,11 @@ class GdbTarget {
   // Has the machine's QEMU serve GDB, and listens for one; the machine runs until a debugger
   // connects, and is waited for from now on as one that a debugger may stop. Errors: environment
   // (no gdb; the port is taken; a kernel without kallsyms), and the guest's (tool, timeout).
-  static Result<GdbTarget> open(Guest& guest, const Prepared& prepared, const Wish& wish);
+  static Result<GdbTarget> open(Guest& guest, const Prepared& prepared, const Options& choice);
 
   // Lets debuggers through to QEMU while the loop runs. Call once.
   void relay(EventLoop& loop) {
-    relay_ = std::make_unique<GdbRelay>(loop, std::move(listener_), folder_.path() / "qemu");
+    relay_ = std::make_unique<GdbRelay>(loop, std::move(listener_), directory_.path() / "qemu");
   }
   // Is a debugger connected?
   bool connected() const { return relay_ && relay_->connected(); }
@@ -49,12 +49,12 @@ class GdbTarget {
   const std::filesystem::path& program() const { return gdb_; }
 
  private:
-  GdbTarget(std::filesystem::path gdb, SymbolFile symbols, TempDir folder)
-      : gdb_(std::move(gdb)), symbols_(std::move(symbols)), folder_(std::move(folder)) {}
+  GdbTarget(std::filesystem::path gdb, SymbolFile symbols, TempDir directory)
+      : gdb_(std::move(gdb)), symbols_(std::move(symbols)), directory_(std::move(directory)) {}
 
   std::filesystem::path gdb_;
   SymbolFile symbols_;
-  TempDir folder_;  // private, with a name that is short enough for a socket
+  TempDir directory_;  // private, with a name that is short enough for a socket
   std::filesystem::path setup_;
   std::string server_;
   Fd listener_;

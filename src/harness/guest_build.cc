@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "guest/guest_files.h"
 #include "harness/machines.h"
-#include "harness/run_folder.h"
+#include "harness/run_directory.h"
 #include "module/build_record.h"
 #include "module/compiler_output.h"
 #include "module/source_tree.h"
@@ -25,8 +25,8 @@ constexpr std::size_t k_max_module = std::size_t{512} << 20;
 constexpr std::size_t k_max_modules = 100;
 
 // Where the sources are in the guest.
-std::string guest_folder(const Project& project) {
-  return "/kobox/build/" + folder_name(project.source.filename().string());
+std::string guest_directory(const Project& project) {
+  return "/kobox/build/" + directory_name(project.source.filename().string());
 }
 
 // A guest-built module has another place in the cache than one that the host built.
@@ -43,11 +43,11 @@ class GuestBuild {
       : options_(options), project_(project), prepared_(prepared), progress_(progress) {}
 
   // make's output, and whether it succeeded.
-  Result<std::pair<std::string, bool>> make(AccelWish accel, const BuildPlace& place,
+  Result<std::pair<std::string, bool>> make(AccelChoice accel, const BuildPlace& place,
                                             const std::vector<SourceEntry>& sources) {
-    KOBOX_TRY(const auto folder, RunFolder::make(options_.state, /*keep=*/false));
-    KOBOX_CHECK(wake(accel, folder.path()));
-    KOBOX_CHECK(copy_in(agent(), as_files(sources), guest_folder(project_), "root"));
+    KOBOX_TRY(const auto directory, RunDirectory::make(options_.state, /*keep=*/false));
+    KOBOX_CHECK(get_machine(accel, directory.path()));
+    KOBOX_CHECK(copy_in(agent(), as_files(sources), guest_directory(project_), "root"));
     KOBOX_TRY(const auto reply, agent().run({.command = guest_make_command(project_) + " 2>&1",
                                              .timeout = k_make_limit,
                                              .max_output = k_max_output}));
@@ -61,18 +61,18 @@ class GuestBuild {
   }
 
  private:
-  Result<> wake(AccelWish accel, const fs::path& folder) {
+  Result<> get_machine(AccelChoice accel, const fs::path& directory) {
     machines_.emplace(project_, prepared_,
                       Session::Options{.accel = accel,
                                        .cache = options_.cache,
                                        .state = options_.state,
-                                       .folder = folder,
+                                       .directory = directory,
                                        .timeout = {}},
                       Isolation::forked, progress_);
     KOBOX_TRY(auto failure, machines_->make_ready());
     if (failure) return not_booted(*failure);
     KOBOX_TRY(auto opened,
-              machines_->open(loop_, folder, Machines::Use::tests, project_.test_limit));
+              machines_->open(loop_, directory, Machines::Use::tests, project_.test_limit));
     if (const auto* failed = std::get_if<Failure>(&opened)) return not_booted(*failed);
     auto& machine = std::get<Machines::Opened>(opened);
     if (!machine.note.empty()) progress_.note(machine.note);
@@ -87,18 +87,18 @@ class GuestBuild {
 
   // The modules that kbuild lists, and the list itself, to where write_build_record looks.
   Result<> fetch_modules(const BuildPlace& place) {
-    const auto here = guest_folder(project_) + "/";
+    const auto here = guest_directory(project_) + "/";
     KOBOX_TRY(const auto order, agent().get(here + "modules.order", 1 << 20));
     std::string list;
     if (lines_of(order).size() > k_max_modules)
       return fail(ErrorKind::protocol, "the guest names more than {} modules", k_max_modules);
     for (const auto line : lines_of(order)) {
       fs::path ko = std::string(trim(line));
-      // Below the folder, or absolute: as kbuild's age has it.
-      if (ko.is_absolute()) ko = ko.lexically_relative(guest_folder(project_));
+      // Below the directory, or absolute: as kbuild's age has it.
+      if (ko.is_absolute()) ko = ko.lexically_relative(guest_directory(project_));
       ko = ko.lexically_normal().replace_extension(".ko");
       if (ko.empty() || ko.is_absolute() || ko.begin()->string() == "..")
-        return fail(ErrorKind::protocol, "the guest names a module outside of its folder: {}",
+        return fail(ErrorKind::protocol, "the guest names a module outside of its directory: {}",
                     printable(line));
       KOBOX_TRY(const auto bytes, agent().get(here + ko.string(), k_max_module));
       KOBOX_CHECK(write_file(place.copy() / ko, bytes));
@@ -133,11 +133,11 @@ std::string guest_make_command(const Project& project) {
   return fmt::format(
       "cd {0} && LC_ALL=C make -C /lib/modules/$(uname -r)/build M={0} "
       "--no-print-directory --output-sync=target -j$(nproc) modules",
-      guest_folder(project));
+      guest_directory(project));
 }
 
 Result<BuildOutcome> build_in_guest(const LabOptions& options, const Project& project,
-                                    const Prepared& prepared, AccelWish accel,
+                                    const Prepared& prepared, AccelChoice accel,
                                     const std::string& progress_key, Progress& progress) {
   KOBOX_CHECK(check_module_source(project.source));
   const auto kernel = place_key(prepared);
@@ -157,7 +157,7 @@ Result<BuildOutcome> build_in_guest(const LabOptions& options, const Project& pr
       if (const auto fault = host_fault(made.first))
         return fail(ErrorKind::environment, "in the guest: {}; make's output is in {}", *fault,
                     place.log().string());
-      auto failure = first_error(made.first, guest_folder(project));
+      auto failure = first_error(made.first, guest_directory(project));
       failure.full_log = place.log();
       return failure;
     }
@@ -167,7 +167,7 @@ Result<BuildOutcome> build_in_guest(const LabOptions& options, const Project& pr
   return BuiltModule{.name = module.name,
                      .ko = module.ko,
                      .source = project.source,
-                     .copy = guest_folder(project),
+                     .copy = guest_directory(project),
                      .identity = module.identity,
                      .fresh = fresh,
                      .log = place.log()};

@@ -20,7 +20,7 @@ namespace kobox {
 // same. `prepared` has the kernel and the disk. Errors: as build_module's; tool (the guest did not
 // do its part).
 Result<BuildOutcome> build_in_guest(const LabOptions& options, const Project& project,
-                                    const Prepared& prepared, AccelWish accel,
+                                    const Prepared& prepared, AccelChoice accel,
                                     const std::string& progress_key, Progress& progress);
 
 // A module's sources, as files for the guest.

@@ -87,10 +87,11 @@ std::optional<Failure> judge_forbidden(const TestSpec& test, const LogPart& log)
             fmt::format("the kernel log has a line with {}, which must not be there: {}",
                         describe(forbidden), in_quotes(line)));
   if (log.lost == 0 || test.no_kernel_log.empty()) return std::nullopt;
-  return assertion(fmt::format(
-      "the kernel log has a gap of {} record{}, lost before they were read: a line with {} may have "
-      "been among them",
-      log.lost, log.lost == 1 ? "" : "s", describe(test.no_kernel_log.front())));
+  return assertion(
+      fmt::format("the kernel log has a gap of {} record{}, lost before they were read: a line "
+                  "with {} may have "
+                  "been among them",
+                  log.lost, log.lost == 1 ? "" : "s", describe(test.no_kernel_log.front())));
 }
 
 }  // namespace

@@ -156,10 +156,10 @@ TEST(Judge, ForbiddenLogLines) {
 
 TEST(Judge, AGapInTheLogIsNoPassWhereALineMustNotBeThere) {
   const TestSpec test{.no_kernel_log = {contains("Failed"), contains("bad")}};
-  EXPECT_EQ(
-      said(test, {}, {"all fine"}, 7),
-      "the kernel log has a gap of 7 records, lost before they were read: a line with \"Failed\" in "
-      "it may have been among them");
+  EXPECT_EQ(said(test, {}, {"all fine"}, 7),
+            "the kernel log has a gap of 7 records, lost before they were read: a line with "
+            "\"Failed\" in "
+            "it may have been among them");
   EXPECT_THAT(said(test, {}, {"bad"}, 7), HasSubstr("which must not be there"));
   EXPECT_EQ(said({}, {}, {"all fine"}, 7), "") << "nothing is looked for";
 }

@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "base/workers.h"
 #include "harness/machines.h"
-#include "harness/run_folder.h"
+#include "harness/run_directory.h"
 #include "harness/session.h"
 
 namespace kobox {
@@ -62,9 +62,9 @@ class KernelRun {
     else if (!record_.failed())
       run_tests();
     machines_.reset();
-    if (folder_ && options_.keep == Keep::everything)
-      progress_.note(fmt::format("kept {}", folder_->path().string()));
-    folder_.reset();
+    if (directory_ && options_.keep == Keep::everything)
+      progress_.note(fmt::format("kept {}", directory_->path().string()));
+    directory_.reset();
     progress_.done(selector_);
     done.module = prepared_ ? prepared_->module->name : options_.project.module_name;
     done.interrupted = interrupted_;
@@ -126,13 +126,14 @@ class KernelRun {
   }
 
   Result<> get_machines() {
-    KOBOX_TRY(auto folder, RunFolder::make(options_.lab.state, options_.keep == Keep::everything));
-    folder_.emplace(std::move(folder));
+    KOBOX_TRY(auto directory,
+              RunDirectory::make(options_.lab.state, options_.keep == Keep::everything));
+    directory_.emplace(std::move(directory));
     machines_.emplace(options_.project, *prepared_,
                       Session::Options{.accel = options_.accel,
                                        .cache = options_.lab.cache,
                                        .state = options_.lab.state,
-                                       .folder = folder_->path(),
+                                       .directory = directory_->path(),
                                        .timeout = options_.timeout,
                                        .collected = options_.collected / release_},
                       options_.isolation, progress_);
@@ -149,12 +150,12 @@ class KernelRun {
       }
     }
     if (!failure) return {};
-    folder_->keep();
+    directory_->keep();
     record_.fail_run(std::move(*failure));
     return {};
   }
 
-  // A module that has found its device cannot be saved with it (Session::renew_devices).
+  // A module that has found its device cannot be saved with it (Session::rescan_devices).
   bool worth_loading_once() const {
     return shared_.budget.load_once && wanted_ >= k_worth_loading_once &&
            options_.project.devices.empty();
@@ -193,32 +194,32 @@ class KernelRun {
     const auto machine = shared_.machines.take(accel_known_ ? 1 : k_racing);
     if (interrupted()) return fail_interrupted();
     progress_.stage(selector_, test.name);
-    const auto folder = folder_->path() / fmt::format("{:03}", i + 1);
-    KOBOX_CHECK(make_folders(folder));
-    KOBOX_TRY(auto outcome, in_machine(test, folder));
+    const auto directory = directory_->path() / fmt::format("{:03}", i + 1);
+    KOBOX_CHECK(make_directories(directory));
+    KOBOX_TRY(auto outcome, in_machine(test, directory));
     const bool passed = !outcome.result.failure;
-    if (!passed) keep_folder();
+    if (!passed) keep_directory();
     if (outcome.stage == Session::Stage::testing) {
       record_.take(i, std::move(outcome.result));
     } else {  // it concerns the whole run
       stop_ = true;
       record_.fail_run(std::move(*outcome.result.failure), i);
     }
-    // What cannot be removed now goes with the run's folder.
+    // What cannot be removed now goes with the run's directory.
     if (passed && options_.keep != Keep::everything) [[maybe_unused]]
-      const auto removed = remove_tree(folder);
+      const auto removed = remove_tree(directory);
     return {};
   }
 
-  // Others may still run their commands while a fork wakes; a boot is work.
-  Result<Session::Outcome> in_machine(const TestSpec& test, const fs::path& folder) {
+  // Others may still run their commands while a fork resumes; a boot is work.
+  Result<Session::Outcome> in_machine(const TestSpec& test, const fs::path& directory) {
     EventLoop loop;
     Slots::Slot working;
     const auto begin = [&] {
       if (!working.held()) working = shared_.working.take();
     };
     KOBOX_TRY(auto opened,
-              machines_->open(loop, folder, use_for(test),
+              machines_->open(loop, directory, use_for(test),
                               limit_of(test, options_.project, options_.timeout), begin));
     if (auto* failure = std::get_if<Failure>(&opened))
       return Session::Outcome{.result = judged_test(test.name, std::move(*failure))};
@@ -233,9 +234,9 @@ class KernelRun {
     return outcome;
   }
 
-  void keep_folder() {
-    const std::lock_guard lock(folder_mutex_);
-    folder_->keep();
+  void keep_directory() {
+    const std::lock_guard lock(directory_mutex_);
+    directory_->keep();
   }
 
   static Machines::Use use_for(const TestSpec& test) {
@@ -263,8 +264,8 @@ class KernelRun {
   RunRecord record_;
   std::string release_;
   std::optional<Prepared> prepared_;
-  std::optional<RunFolder> folder_;
-  std::mutex folder_mutex_;
+  std::optional<RunDirectory> directory_;
+  std::mutex directory_mutex_;
   std::optional<Machines> machines_;
   std::ptrdiff_t wanted_ = 0;  // tests that are not skipped
   std::atomic<bool> accel_known_ = true;

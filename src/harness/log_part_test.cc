@@ -39,7 +39,7 @@ TEST(LogPart, WhatIsNoLongerKeptIsLostToo) {
 }
 
 TEST(LogPart, ARecordThatCannotBeReadIsLostAndNumbersThatGoBackAreNot) {
-  EXPECT_EQ(log_part(log_of({"6,1,1,-;a\n", "rubbish", "6,3,1,-;b\n"}), 0).lost, 1U);
+  EXPECT_EQ(log_part(log_of({"6,1,1,-;a\n", "garbage", "6,3,1,-;b\n"}), 0).lost, 1U);
   EXPECT_EQ(log_part(log_of({"6,9,1,-;a\n", "6,3,1,-;b\n", "6,4,1,-;c\n"}), 0).lost, 0U);
 }
 

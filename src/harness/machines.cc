@@ -7,9 +7,9 @@
 
 namespace kobox {
 
-Session::Options Machines::options_for(const std::filesystem::path& folder, Use use) const {
+Session::Options Machines::options_for(const std::filesystem::path& directory, Use use) const {
   auto options = options_;
-  options.folder = folder;
+  options.directory = directory;
   if (use != Use::tests) options.tcg_threads = TcgThreads::one;
   if (use != Use::tracing) options.tracing.reset();
   return options;
@@ -25,7 +25,7 @@ Result<std::optional<Failure>> Machines::make_ready() {
   EventLoop loop;
   KOBOX_TRY(
       auto outcome,
-      ensure_template(loop, guest_spec(project_, prepared_, options_.folder), options_.accel,
+      ensure_template(loop, guest_spec(project_, prepared_, options_.directory), options_.accel,
                       options_.cache, [&](const std::string& notice) { progress_.note(notice); }));
   if (const auto* failed = std::get_if<BootFailure>(&outcome)) return to_failure(*failed);
   template_ = std::get<std::shared_ptr<const Template>>(std::move(outcome));
@@ -33,7 +33,7 @@ Result<std::optional<Failure>> Machines::make_ready() {
     KOBOX_TRY(const auto removed, trim_saved_machines(options_.cache));
     for (const auto& item : removed)
       progress_.detail(fmt::format("saved machines are over their limit: removed {} ({})",
-                                   item.folder.filename().string(), format_bytes(item.bytes)));
+                                   item.directory.filename().string(), format_bytes(item.bytes)));
   }
   return std::optional<Failure>();
 }
@@ -42,11 +42,11 @@ Result<std::optional<Failure>> Machines::load_once() {
   EventLoop loop;
   auto session = Session::fork(loop, project_, prepared_, options_, template_->snapshot,
                                template_->decision, GuestMemory::saveable);
-  const auto awake = session ? (*session)->wake(options_.timeout.value_or(project_.test_limit))
-                             : Result<>(std::unexpected(session.error()));
-  if (!awake) {
-    if (awake.error().kind() == ErrorKind::interrupted) return std::unexpected(awake.error());
-    distrust_forks();
+  const auto resumed = session ? (*session)->resume(options_.timeout.value_or(project_.test_limit))
+                               : Result<>(std::unexpected(session.error()));
+  if (!resumed) {
+    if (resumed.error().kind() == ErrorKind::interrupted) return std::unexpected(resumed.error());
+    note_failed_fork();
     return std::optional<Failure>();
   }
   auto saved = (*session)->save_loaded();
@@ -63,42 +63,43 @@ Result<std::optional<Failure>> Machines::load_once() {
 
 // Running. Any Error but interrupted means that a boot may help.
 Result<std::unique_ptr<Session>> Machines::fork(EventLoop& loop,
-                                                const std::filesystem::path& folder, Use use,
+                                                const std::filesystem::path& directory, Use use,
                                                 Duration limit) {
-  const auto options = options_for(folder, use);
+  const auto options = options_for(directory, use);
   auto session =
       loaded_ && use == Use::tests
           ? Session::fork(loop, project_, prepared_, options, *loaded_, template_->decision)
           : Session::fork(loop, project_, prepared_, options, template_->snapshot,
                           template_->decision);
-  if (session) KOBOX_CHECK((*session)->wake(limit));
+  if (session) KOBOX_CHECK((*session)->resume(limit));
   return session;
 }
 
 Result<std::variant<Machines::Opened, Failure>> Machines::open(
-    EventLoop& loop, const std::filesystem::path& folder, Use use, Duration limit,
+    EventLoop& loop, const std::filesystem::path& directory, Use use, Duration limit,
     const std::function<void()>& before_boot) {
   Opened opened;
   if (forks()) {
-    auto forked = fork(loop, folder, use, limit);
+    auto forked = fork(loop, directory, use, limit);
     if (forked) return Opened{.session = std::move(*forked), .note = ""};
     if (forked.error().kind() == ErrorKind::interrupted) return std::unexpected(forked.error());
-    distrust_forks();
-    opened.note =
-        fmt::format("run from a fresh boot, because its fork of the saved machine did not wake: {}",
-                    forked.error().message());
+    note_failed_fork();
+    opened.note = fmt::format(
+        "run from a fresh boot, because its fork of the saved machine did not resume: {}",
+        forked.error().message());
   }
   if (before_boot) before_boot();
   if (interrupted()) return fail_interrupted();
-  KOBOX_TRY(auto booted, Session::boot(loop, project_, prepared_, options_for(folder, use), limit));
+  KOBOX_TRY(auto booted,
+            Session::boot(loop, project_, prepared_, options_for(directory, use), limit));
   if (auto* failure = std::get_if<Failure>(&booted)) return std::move(*failure);
   opened.session = std::get<std::unique_ptr<Session>>(std::move(booted));
   return opened;
 }
 
-void Machines::distrust_forks() {
+void Machines::note_failed_fork() {
   ++failed_forks_;
-  distrust(*template_);
+  require_check(*template_);
 }
 
 }  // namespace kobox

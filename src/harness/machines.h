@@ -22,8 +22,8 @@ enum class Isolation {
 
 class Machines {
  public:
-  // What is given by reference must outlive this. `options.folder` is for the boot of a template;
-  // sessions get folders of their own.
+  // What is given by reference must outlive this. `options.directory` is for the boot of a
+  // template; sessions get directories of their own.
   Machines(const Project& project, const Prepared& prepared, Session::Options options,
            Isolation isolation, Progress& progress)
       : project_(project),
@@ -32,7 +32,7 @@ class Machines {
         isolation_(isolation),
         progress_(progress) {}
 
-  // Makes sure of the template, if there shall be forks; a kernel that does not boot is a Failure.
+  // Makes sure of the template, if there are to be forks; a kernel that does not boot is a Failure.
   // Call once, before any other.
   Result<std::optional<Failure>> make_ready();
   // Has make_ready() made a template that was not there?
@@ -43,7 +43,7 @@ class Machines {
   // before the load.
   Result<std::optional<Failure>> load_once();
 
-  // Does open() try a fork? Not when there shall be none, nor after some did not wake.
+  // Does open() try a fork? Not when there are not to be any, nor after some did not resume.
   bool forks() const { return template_ && failed_forks_ < k_max_failed_forks; }
   // The accelerator, once it is known: from make_ready() on, or from the first boot on.
   std::optional<AccelDecision> decision() const;
@@ -55,22 +55,23 @@ class Machines {
   };
   struct Opened {
     std::unique_ptr<Session> session;
-    std::string note;  // why it is no fork, where one did not wake
+    std::string note;  // why it is no fork, where one did not resume
   };
-  // The one way to a running machine, whatever for: a fork if one wakes, else a boot. A boot that
+  // The one way to a running machine, whatever for: a fork if one resumes, else a boot. A boot that
   // fails is a Failure. `limit`: how long a command in it may take, for the kernel's watchdogs.
   // `before_boot` is called when it comes to a boot, which keeps a processor busy for seconds.
   // Errors: interrupted, environment (no QEMU, no space). From any thread, each with its own loop.
-  Result<std::variant<Opened, Failure>> open(EventLoop& loop, const std::filesystem::path& folder,
-                                             Use use, Duration limit,
+  Result<std::variant<Opened, Failure>> open(EventLoop& loop,
+                                             const std::filesystem::path& directory, Use use,
+                                             Duration limit,
                                              const std::function<void()>& before_boot = {});
 
  private:
   static constexpr int k_max_failed_forks = 2;
-  Result<std::unique_ptr<Session>> fork(EventLoop& loop, const std::filesystem::path& folder,
+  Result<std::unique_ptr<Session>> fork(EventLoop& loop, const std::filesystem::path& directory,
                                         Use use, Duration limit);
-  void distrust_forks();
-  Session::Options options_for(const std::filesystem::path& folder, Use use) const;
+  void note_failed_fork();
+  Session::Options options_for(const std::filesystem::path& directory, Use use) const;
 
   const Project& project_;
   const Prepared& prepared_;

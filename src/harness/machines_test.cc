@@ -25,7 +25,7 @@ class MachinesTest : public testing::FakeProject {
     return std::nullopt;
   }
   Machines::Opened open(Machines& machines) {
-    auto opened = machines.open(loop_, qemu_.folder(), Machines::Use::tests, 10s);
+    auto opened = machines.open(loop_, qemu_.directory(), Machines::Use::tests, 10s);
     if (!opened)
       ADD_FAILURE() << opened.error().to_string();
     else if (auto* failure = std::get_if<Failure>(&*opened))
@@ -66,7 +66,7 @@ TEST_F(MachinesTest, AForkHoldsFewDescriptors) {
   EXPECT_FALSE(ready(some));
   const auto before = open_descriptors();
   EventLoop loop;
-  const auto opened = some.open(loop, qemu_.folder(), Machines::Use::tests, 10s);
+  const auto opened = some.open(loop, qemu_.directory(), Machines::Use::tests, 10s);
   ASSERT_TRUE(opened);
   RecordProperty("descriptors", static_cast<int>(open_descriptors() - before));
   EXPECT_LE(open_descriptors() - before, 16);
@@ -79,15 +79,15 @@ TEST_F(MachinesTest, AForkThatDoesNotWakeIsABootWithANote) {
     testing::FakeQemu other;
     other.tcg_does(k_serves + "|" + fork + "|" + k_serves);
     auto own = options();
-    own.cache = other.folder() / "cache";
+    own.cache = other.directory() / "cache";
     Machines some(project_, prepared_, own, Isolation::forked, progress_);
     EXPECT_FALSE(ready(some));
     int boots = 0;
-    auto opened = some.open(loop_, other.folder(), Machines::Use::tests, 10s, [&] { ++boots; });
+    auto opened = some.open(loop_, other.directory(), Machines::Use::tests, 10s, [&] { ++boots; });
     ASSERT_TRUE(opened) << opened.error().to_string();
     const auto& machine = std::get<Machines::Opened>(*opened);
     EXPECT_TRUE(machine.session);
-    EXPECT_THAT(machine.note, HasSubstr("its fork of the saved machine did not wake")) << fork;
+    EXPECT_THAT(machine.note, HasSubstr("its fork of the saved machine did not resume")) << fork;
     EXPECT_EQ(boots, 1);
     EXPECT_EQ(other.starts(), "tcg\ntcg\ntcg\n");
   }
@@ -115,7 +115,7 @@ TEST_F(MachinesTest, ABootThatFailsIsAFailure) {
   qemu_.tcg_does("greet;console Kernel panic;shutdown guest-reset;exit 0");
   Machines some(project_, prepared_, options(), Isolation::fresh_boot, progress_);
   EXPECT_FALSE(ready(some));
-  const auto opened = some.open(loop_, qemu_.folder(), Machines::Use::tests, 10s);
+  const auto opened = some.open(loop_, qemu_.directory(), Machines::Use::tests, 10s);
   ASSERT_TRUE(opened);
   ASSERT_TRUE(std::holds_alternative<Failure>(*opened));
   EXPECT_EQ(std::get<Failure>(*opened).kind, FailureKind::boot);
@@ -153,7 +153,7 @@ TEST_F(MachinesTest, AQemuThatTheHostKillsIsTheHostsFault) {
     testing::FakeQemu other;
     other.tcg_does(serves(fmt::format("on {} kill 9", at)));
     auto own = options();
-    own.cache = other.folder() / "cache";
+    own.cache = other.directory() / "cache";
     Machines some(project_, prepared_, own, Isolation::forked, progress_);
     const auto failure = ready(some);
     ASSERT_TRUE(failure) << at;

@@ -43,13 +43,13 @@ Result<std::optional<Failure>> build_programs(const Project& project,
   std::set<std::string> wanted;
   for (const auto& test : tests) wanted.insert(test.programs.begin(), test.programs.end());
   for (const auto& program : wanted) {
-    KOBOX_TRY(auto outcome, build_program(project.folder / program, options.cache,
+    KOBOX_TRY(auto outcome, build_program(project.directory / program, options.cache,
                                           Deadline::after(k_build_limit)));
     if (auto* failed = std::get_if<BuildFailure>(&outcome)) {
-      // The compiler names files from the program's own folder.
+      // The compiler names files from the program's own directory.
       if (!failed->file.empty())
         failed->file = (std::filesystem::path(program).parent_path() / failed->file).string();
-      return build_failure(*failed, project.folder);
+      return build_failure(*failed, project.directory);
     }
     programs.push_back(std::get<BuiltProgram>(std::move(outcome)));
   }
@@ -58,7 +58,7 @@ Result<std::optional<Failure>> build_programs(const Project& project,
 
 // On the host or in the guest, as the project has it.
 Result<BuildOutcome> build(const LabOptions& options, const Project& project,
-                           const Prepared& prepared, AccelWish accel,
+                           const Prepared& prepared, AccelChoice accel,
                            const std::string& progress_key, Progress& progress) {
   if (project.build == BuildWhere::guest && prepared.disk)
     return build_in_guest(options, project, prepared, accel, progress_key, progress);
@@ -112,7 +112,7 @@ Result<Prepared> prepare_bare(const LabOptions& options, const Project& project,
 Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project,
                                const std::vector<TestSpec>& tests, const Kernel& kernel,
                                const std::string& progress_key, Progress& progress,
-                               AccelWish accel) {
+                               AccelChoice accel) {
   KOBOX_TRY(auto prepared, prepare_bare(options, project, kernel, progress));
   progress.stage(progress_key, "building");
   KOBOX_TRY(auto outcome, build(options, project, prepared, accel, progress_key, progress));

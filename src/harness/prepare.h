@@ -35,7 +35,7 @@ struct Prepared {
   FileLock kernel_lock;
   FileLock cache_lock;
   std::filesystem::path initramfs;
-  std::optional<BuiltModule> module;         // none if the folder holds no module (kobox shell)
+  std::optional<BuiltModule> module;         // none if the directory holds no module (kobox shell)
   std::filesystem::path guest_module;        // its .ko without debug sections
   std::vector<DriverModule> module_drivers;  // the kernel's own modules that ours depends on
   std::vector<BuiltProgram> programs;
@@ -47,17 +47,17 @@ struct Prepared {
 Result<Kernel> resolve_kernel(const LabOptions& options, const std::string& selector,
                               Progress& progress);
 
-// Is there something to build in the project's source folder?
+// Is there something to build in the project's source directory?
 bool holds_module(const Project& project);
 
-// Builds the module, if the folder holds one, and the programs, makes the initramfs. A source that
-// does not build is a Failure, not an Error. `tests`: whose programs are wanted. `accel`: of the
-// guest that builds it, where one does.
+// Builds the module, if the directory holds one, and the programs, makes the initramfs. A source
+// that does not build is a Failure, not an Error. `tests`: whose programs are wanted. `accel`: of
+// the guest that builds it, where one does.
 using PrepareOutcome = std::variant<Prepared, Failure>;
 Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project,
                                const std::vector<TestSpec>& tests, const Kernel& kernel,
                                const std::string& progress_key, Progress& progress,
-                               AccelWish accel = AccelWish::automatic);
+                               AccelChoice accel = AccelChoice::automatic);
 
 // The same without a module: what a machine needs in which the user will build one.
 Result<Prepared> prepare_bare(const LabOptions& options, const Project& project,

@@ -49,9 +49,9 @@ void RunRecord::know_accel(const AccelDecision& decision) {
   announce();
 }
 
-void RunRecord::suppose_accel(AccelWish wish) {
+void RunRecord::suppose_accel(AccelChoice choice) {
   const std::lock_guard lock(mutex_);
-  if (result_.accel.empty()) result_.accel = wish == AccelWish::kvm ? "kvm" : "tcg";
+  if (result_.accel.empty()) result_.accel = choice == AccelChoice::kvm ? "kvm" : "tcg";
 }
 
 void RunRecord::take(std::size_t test, TestResult result) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What becomes of one kernel's tests: collects results as they come, and loses none.
 //
-// Results come in any order and from any thread; the observer hears of them in the order of
+// Results come in any order and from any thread; the observer is told of them in the order of
 // kobox.toml, each as soon as all before it are known.
 #pragma once
 
@@ -31,7 +31,7 @@ class RunRecord {
   void know_kernel(const std::string& release);
   void know_accel(const AccelDecision& decision);
   // What is said where no machine was started.
-  void suppose_accel(AccelWish wish);
+  void suppose_accel(AccelChoice choice);
 
   void take(std::size_t test, TestResult result);
   // A failure of the run itself. Of several the one that the earliest test found stays.
@@ -39,10 +39,10 @@ class RunRecord {
   bool failed() const;
 
   // Ends the record: tests without a result are named as not run where the run's failure is not the
-  // module's fault, and the observer hears of everything that it does not know. `interrupted`: that
-  // is why there may be such tests; without any it is no failure.
+  // module's fault, and the observer is told of everything that it does not know. `interrupted`:
+  // that is why there may be such tests; without any it is no failure.
   RunResult finish(bool interrupted);
-  // Ends it without a word to the observer.
+  // Ends it without telling the observer.
   RunResult withhold();
 
  private:

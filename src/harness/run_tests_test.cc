@@ -58,7 +58,7 @@ class RunTestsTest : public testing::FakeProject, public KernelSource {
     options.lab.state = state();
     options.project = project_;
     options.selectors = std::move(selectors);
-    options.accel = AccelWish::tcg;
+    options.accel = AccelChoice::tcg;
     options.jobs = jobs_;
     options.isolation = isolation_;
     options.command = "kobox test DIR";
@@ -228,7 +228,7 @@ TEST_F(RunTestsTest, MachinesThatLiveAtOnceAreBounded) {
   for (const int machines : {1, 2}) {
     testing::FakeQemu counting;
     counting.tcg_does(testing::k_serves);
-    ASSERT_TRUE(remove_tree(cache()));  // so that machines are saved anew
+    ASSERT_TRUE(remove_tree(cache()));  // so that machines are saved again
     room_for(static_cast<std::uint64_t>(machines));
     jobs_ = 4;
     const auto got = report({"6.1-cloud", "6.1", "6.12-cloud"});

@@ -52,17 +52,17 @@ Failure to_failure(const BootFailure& failed) {
 }
 
 std::string guest_module_path(const BuiltModule& module) {
-  return fmt::format("{}/{}.ko", layout::k_module_folder, module.name);
+  return fmt::format("{}/{}.ko", layout::k_module_directory, module.name);
 }
 
 GuestSpec guest_spec(const Project& project, const Prepared& prepared,
-                     const std::filesystem::path& folder) {
+                     const std::filesystem::path& directory) {
   GuestSpec spec{.kernel = prepared.kernel,
                  .initramfs = prepared.initramfs,
                  .memory = machine_memory(project),
                  .cpus = project.cpus,
                  .boot_limit = machine_boot_limit(project),
-                 .folder = folder,
+                 .directory = directory,
                  .devices = project.devices};
   if (prepared.disk) spec.disk = guest_disk(project, *prepared.disk, prepared.kept_layer);
   return spec;
@@ -73,7 +73,7 @@ Result<std::variant<std::unique_ptr<Session>, Failure>> Session::boot(EventLoop&
                                                                       const Prepared& prepared,
                                                                       const Options& options,
                                                                       Duration limit) {
-  auto spec = guest_spec(project, prepared, options.folder);
+  auto spec = guest_spec(project, prepared, options.directory);
   spec.tcg_threads = options.tcg_threads;
   spec.tracing = options.tracing;
   KOBOX_TRY(auto booted, boot_guest(loop, spec, options.accel, options.cache));
@@ -84,7 +84,7 @@ Result<std::variant<std::unique_ptr<Session>, Failure>> Session::boot(EventLoop&
   session->decision_ = std::move(booted_guest.decision);
   auto& guest = *session->guest_;
   auto ready = prepared.disk ? settle_disk_guest(guest) : Result<>();
-  if (ready) ready = session->wake(limit);
+  if (ready) ready = session->resume(limit);
   if (ready) return session;
   if (ready.error().kind() == ErrorKind::interrupted) return std::unexpected(ready.error());
   return to_failure({.message = "while the guest was prepared: " + ready.error().message(),
@@ -100,7 +100,7 @@ Result<std::unique_ptr<Session>> Session::fork(EventLoop& loop, const Project& p
                                                const AccelDecision& decision, GuestMemory kind) {
   std::unique_ptr<Session> session(new Session(project, prepared, options));
   KOBOX_TRY(session->guest_, Guest::fork(loop, snapshot,
-                                         {.folder = options.folder,
+                                         {.directory = options.directory,
                                           .kind_of_memory = kind,
                                           .tcg_threads = options.tcg_threads,
                                           .tracing = options.tracing}));
@@ -118,7 +118,7 @@ Result<std::unique_ptr<Session>> Session::fork(EventLoop& loop, const Project& p
   return session;
 }
 
-Result<> Session::wake(Duration limit) {
+Result<> Session::resume(Duration limit) {
   auto settings = AgentClient::watchful(limit);
   settings.epoch_us = epoch_microseconds();
   if (is_fork_) {
@@ -127,14 +127,14 @@ Result<> Session::wake(Duration limit) {
     KOBOX_CHECK(guest_->run());
   }
   KOBOX_CHECK(guest_->agent().configure(settings));
-  if (guest_->restored() && !project_.devices.empty()) KOBOX_CHECK(renew_devices());
+  if (guest_->restored() && !project_.devices.empty()) KOBOX_CHECK(rescan_devices());
   return {};
 }
 
 // Not every device of QEMU's can be saved: edu and pci-testdev, for two, forget their addresses and
-// say nothing. So the project's own devices, which no driver has yet, are found anew, as if they
+// say nothing. So the project's own devices, which no driver has yet, are found again, as if they
 // had just been plugged in. Host and ISA bridges (class 06) stay.
-Result<> Session::renew_devices() {
+Result<> Session::rescan_devices() {
   constexpr const char* k_script =
       "for d in /sys/bus/pci/devices/*; do\n"
       "  [ -e $d/driver ] && continue\n"
@@ -143,7 +143,7 @@ Result<> Session::renew_devices() {
       "echo 1 > /sys/bus/pci/rescan\n";
   KOBOX_TRY(const auto reply, guest_->agent().run({.command = k_script, .timeout = k_load_limit}));
   if (reply.status == 0 && !reply.timed_out) return {};
-  return fail(ErrorKind::tool, "the fork's PCI devices could not be found anew: {}",
+  return fail(ErrorKind::tool, "the fork's PCI devices could not be found again: {}",
               trim(reply.standard_error));
 }
 
@@ -173,7 +173,7 @@ Result<> Session::install_programs(const std::vector<std::string>& sources) {
     const auto name = fs::path(source).stem().string();
     const auto program = std::ranges::find(prepared_.programs, name, &BuiltProgram::name);
     if (program == prepared_.programs.end() || !installed_.insert(name).second) continue;
-    const auto place = fmt::format("{}/{}", layout::k_program_folder, name);
+    const auto place = fmt::format("{}/{}", layout::k_program_directory, name);
     if (loaded_ && loaded_->stored.contains(name)) {
       KOBOX_CHECK(
           guest_->agent().rename(fmt::format("{}/{}", layout::k_program_store, name), place));
@@ -203,7 +203,7 @@ Result<AgentClient::KernelAnswer> Session::load() {
   return answer;
 }
 
-// udev hears of a device after it is there, and then gives its node another mode, owner or names.
+// udev learns of a device after it is there, and then gives its node another mode, owner or names.
 Result<> Session::settle_udev() {
   if (!prepared_.disk) return {};
   KOBOX_CHECK(

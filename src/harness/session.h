@@ -2,7 +2,7 @@
 // One machine for one test: a fork of a saved one, or booted for it.
 //
 // A test is: note what the kernel has registered, load the module, run the command, let late
-// trouble show itself, unload, compare what is registered; then read everything the kernel said.
+// errors show, unload, compare what is registered; then read everything the kernel said.
 // Everything up to the load can be done once and saved, for forks that begin there.
 #pragma once
 
@@ -41,24 +41,25 @@ struct LoadedSnapshot {
 class Session {
  public:
   struct Options {
-    AccelWish accel = AccelWish::automatic;
+    AccelChoice accel = AccelChoice::automatic;
     std::filesystem::path cache;
     std::filesystem::path state;
-    std::filesystem::path folder;     // private folder of this machine: console.log
+    std::filesystem::path directory;  // private directory of this machine: console.log
     std::optional<Duration> timeout;  // --timeout: instead of the tests' own limits
     TcgThreads tcg_threads = TcgThreads::each_cpu;
     std::optional<Tracing> tracing = {};
-    std::filesystem::path collected = {};  // what tests collect goes into folders of theirs here
+    std::filesystem::path collected =
+        {};  // what tests collect goes into directories of theirs here
   };
 
-  // A machine of its own, booted to its agent and awake (see wake()); one that does not get there
-  // is a Failure, not an Error.
+  // A machine of its own, booted to its agent and resumed (see resume()); one that does not get
+  // there is a Failure, not an Error.
   static Result<std::variant<std::unique_ptr<Session>, Failure>> boot(EventLoop& loop,
                                                                       const Project& project,
                                                                       const Prepared& prepared,
                                                                       const Options& options,
                                                                       Duration limit);
-  // A fork, ready to run and standing still. Any Error but interrupted means that it is of no use
+  // A fork, ready to run and being stopped. Any Error but interrupted means that it is of no use
   // and that a boot may help.
   static Result<std::unique_ptr<Session>> fork(EventLoop& loop, const Project& project,
                                                const Prepared& prepared, const Options& options,
@@ -83,18 +84,18 @@ class Session {
     TestResult result;
     Stage stage = Stage::preparing;
   };
-  // Runs a test to its verdict, in a machine that is awake. `on_settling` is called once the
+  // Runs a test to its verdict, in a machine that runs. `on_settling` is called once the
   // command is over and the machine is only watched. Errors: only interrupted, internal. Whatever
   // the guest does is an Outcome.
   Result<Outcome> run(const TestSpec& test, const std::function<void()>& on_settling);
 
-  // Instead of a test: brings a saveable machine that is awake to where tests begin, and saves it
+  // Instead of a test: brings a saveable machine that runs to where tests begin, and saves it
   // there, with all programs that are prepared; a test still finds only its own.
   Result<std::variant<LoadedSnapshot, Outcome>> save_loaded();
 
   // Lets a fork run; sets the time of day, fresh random numbers, and the kernel's watchdogs so
   // that they speak up well within `limit`.
-  Result<> wake(Duration limit);
+  Result<> resume(Duration limit);
 
   // The parts, for those who use the machine by hand.
   // Copies the module into the guest, and has the kernel's modules that it needs loaded.
@@ -107,7 +108,7 @@ class Session {
  private:
   struct Trial;  // one test's way through the machine
   Result<AgentClient::KernelAnswer> load();
-  Result<> renew_devices();
+  Result<> rescan_devices();
   Result<> settle_udev();
   Result<> bring_in(const TestSpec& test);
   Result<> bring_out(const TestSpec& test, Trial& trial);
@@ -121,18 +122,18 @@ class Session {
   Result<> load_for_test(Trial& trial);
   Result<> unload_and_compare(Trial& trial);
   Result<bool> still_busy(AgentClient::KernelAnswer& answer);
-  std::string vermagic_trouble() const;
+  std::string vermagic_mismatch() const;
   // Has the kernel reported something so long ago that waiting for the command is pointless?
   bool report_was_seen(Trial& trial);
-  Result<> hear_report_out(Trial& trial);
-  Result<> await_last_words(const Trial& trial);
+  Result<> await_whole_report(Trial& trial);
+  Result<> await_last_output(const Trial& trial);
   // What the kernel itself reported in its log from a record on.
   std::optional<KernelReport> most_telling_in_log(std::size_t from) const;
   std::string log_gap(const Trial& trial) const;
   std::optional<Failure> kernel_failure(Trial& trial, bool machine_is_gone);
   Failure machine_failure(const Error& error, Stage stage);
   Result<> store_programs();
-  Result<> take_trouble(const Result<>& attempted, Trial& trial);
+  Result<> take_error(const Result<>& attempted, Trial& trial);
   Outcome conclude(Trial& trial);
 
   const Project& project_;
@@ -149,7 +150,7 @@ class Session {
 Duration limit_of(const TestSpec& test, const Project& project, std::optional<Duration> timeout);
 // The machine that a project's tests on a kernel want.
 GuestSpec guest_spec(const Project& project, const Prepared& prepared,
-                     const std::filesystem::path& folder);
+                     const std::filesystem::path& directory);
 // In the terms of the report.
 Failure to_failure(const BootFailure& failed);
 

@@ -56,7 +56,7 @@ TEST_F(SessionTest, AnExpectationThatIsNotMet) {
   const auto said = failure("on run reply {\"status\": 7}");
   EXPECT_EQ(said.kind, FailureKind::assertion);
   EXPECT_THAT(said.message, HasSubstr("7"));
-  EXPECT_EQ(said.console, qemu_.folder() / "console.log");
+  EXPECT_EQ(said.console, qemu_.directory() / "console.log");
 }
 
 TEST_F(SessionTest, ACommandThatDoesNotEnd) {

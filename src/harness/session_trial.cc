@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How long the module stays loaded after the command has ended: trouble that a timer or a
+// How long the module stays loaded after the command has ended: an error that a timer or a
 // workqueue makes just then is still this test's.
 constexpr Duration k_settle = 120ms;
 // The same after the unload, for what the module left running.
@@ -28,7 +28,7 @@ constexpr Duration k_release_limit = 1s;
 // After a report of the kernel's a command has so long to end: an oops mostly kills it at once, a
 // lockup never lets it go.
 constexpr Duration k_after_report = 2s;
-// More than a test's own limit, for what the machine stands still at breakpoints.
+// More than a test's own limit, for what the machine is stopped at breakpoints.
 constexpr Duration k_debugger_limit = 30s;
 constexpr std::size_t k_max_failure_log = 200;         // lines
 constexpr const char* k_guest_files = "/kobox/files";  // TestSpec::files
@@ -56,12 +56,12 @@ struct Session::Trial {
   std::size_t log_mark = 0;
   std::optional<AgentClient::RunReply> reply;
   std::vector<Failure> findings;
-  std::optional<Error> trouble;  // the conversation with the guest broke down
+  std::optional<Error> error;  // the conversation with the guest broke down
   // The console as it comes, read for reports.
   ReportReader console;
   std::size_t console_read = 0;
   std::optional<Deadline> patience;  // set when a report was seen
-  bool heard_out = false;            // it was waited for in the kernel's log
+  bool report_is_whole = false;      // it was waited for in the kernel's log
   std::unique_ptr<BreakpointWatch> debugger;
   std::string note;
 
@@ -74,10 +74,10 @@ Result<Session::Outcome> Session::run(const TestSpec& test,
   Trial trial{.limit = limit_of(test, project_, options_.timeout), .test = &test};
   guest_->give_up_when([&] { return report_was_seen(trial) || trial.debugger_broke(); });
   auto attempted = attempt(test, trial, on_settling);
-  if (attempted) attempted = hear_report_out(trial);
+  if (attempted) attempted = await_whole_report(trial);
   attempted = end_debugger(attempted, trial);
   guest_->give_up_when({});
-  KOBOX_CHECK(take_trouble(attempted, trial));
+  KOBOX_CHECK(take_error(attempted, trial));
   if (trial.reply) {
     const auto log = log_part(guest_->agent().kernel_log(), trial.log_mark);
     if (auto failure = judge(test, *trial.reply, log, trial.limit))
@@ -96,7 +96,7 @@ Result<std::variant<LoadedSnapshot, Session::Outcome>> Session::save_loaded() {
   guest_->give_up_when([&] { return report_was_seen(trial); });
   const auto attempted = reach_loaded(trial);
   guest_->give_up_when({});
-  KOBOX_CHECK(take_trouble(attempted, trial));
+  KOBOX_CHECK(take_error(attempted, trial));
   if (trial.stage != Stage::testing) return conclude(trial);
   KOBOX_CHECK(store_programs());
   KOBOX_TRY(auto snapshot, save_guest(guest_->loop(), *guest_));
@@ -104,17 +104,17 @@ Result<std::variant<LoadedSnapshot, Session::Outcome>> Session::save_loaded() {
 }
 
 // The conversation with the guest broke down, maybe.
-Result<> Session::take_trouble(const Result<>& attempted, Trial& trial) {
+Result<> Session::take_error(const Result<>& attempted, Trial& trial) {
   if (attempted) return {};
   if (is_interrupt(attempted.error())) return std::unexpected(attempted.error());
-  trial.trouble = attempted.error();
-  return await_last_words(trial);
+  trial.error = attempted.error();
+  return await_last_output(trial);
 }
 
 Session::Outcome Session::conclude(Trial& trial) {
-  if (auto failure = kernel_failure(trial, trial.trouble.has_value()))
+  if (auto failure = kernel_failure(trial, trial.error.has_value()))
     trial.findings.push_back(*failure);
-  if (trial.trouble) trial.findings.push_back(machine_failure(*trial.trouble, trial.stage));
+  if (trial.error) trial.findings.push_back(machine_failure(*trial.error, trial.stage));
   Outcome outcome{.result = {}, .stage = trial.stage};
   if (trial.findings.empty()) return outcome;
   auto worst = std::ranges::max_element(
@@ -130,7 +130,7 @@ Session::Outcome Session::conclude(Trial& trial) {
 
 // " (built for X, this kernel is Y)" where that is why; with CONFIG_MODVERSIONS the kernel itself
 // only speaks of symbol versions.
-std::string Session::vermagic_trouble() const {
+std::string Session::vermagic_mismatch() const {
   const auto info = read_modinfo(prepared_.module->ko);
   if (!info) return "";
   const auto built_for = info->vermagic.substr(0, info->vermagic.find(' '));
@@ -153,7 +153,7 @@ Result<> Session::attempt(const TestSpec& test, Trial& trial,
     if (!test.collect.empty()) KOBOX_CHECK(bring_out(test, trial));
     if (trial.reply->timed_out) return {};  // what holds the command may hold the module too
   }
-  KOBOX_CHECK(hear_report_out(trial));
+  KOBOX_CHECK(await_whole_report(trial));
   if (most_telling_in_log(trial.log_mark)) return {};  // a broken kernel is not asked for more
   if (guest_->machine().end()) return fail(ErrorKind::tool, "{}", guest_->machine().end()->message);
   return unload_and_compare(trial);
@@ -161,14 +161,14 @@ Result<> Session::attempt(const TestSpec& test, Trial& trial,
 
 Result<> Session::bring_in(const TestSpec& test) {
   if (test.files.empty()) return {};
-  KOBOX_TRY(const auto files, files_below(project_.folder, test.files));
+  KOBOX_TRY(const auto files, files_below(project_.directory, test.files));
   return copy_in(guest_->agent(), files, k_guest_files, "root");
 }
 
 // What the test wants to have kept. That it cannot be had is the test's failure.
 Result<> Session::bring_out(const TestSpec& test, Trial& trial) {
-  const auto folder = options_.collected / folder_name(test.name);
-  auto brought = copy_out(guest_->agent(), test.collect, folder);
+  const auto directory = options_.collected / directory_name(test.name);
+  auto brought = copy_out(guest_->agent(), test.collect, directory);
   if (!brought) {
     if (brought.error().kind() != ErrorKind::protocol) return std::unexpected(brought.error());
     trial.findings.push_back({.kind = FailureKind::lost, .message = brought.error().message()});
@@ -181,10 +181,10 @@ Result<> Session::bring_out(const TestSpec& test, Trial& trial) {
   const auto& unpacked = std::get<Unpacked>(*brought);
   trial.note =
       fmt::format("collected {} file{} ({}) in {}", unpacked.files, unpacked.files == 1 ? "" : "s",
-                  format_bytes(unpacked.bytes), folder.string());
+                  format_bytes(unpacked.bytes), directory.string());
   if (!unpacked.left_out.empty())
-    trial.note +=
-        fmt::format("; left out, as neither files nor folders: {}", join(unpacked.left_out, ", "));
+    trial.note += fmt::format("; left out, as neither files nor directories: {}",
+                              join(unpacked.left_out, ", "));
   return {};
 }
 
@@ -242,7 +242,7 @@ std::string Session::log_gap(const Trial& trial) const {
 }
 
 // What the breakpoints saw. A debugger that broke is the one thing to tell of: the machine may have
-// stood still for ever.
+// was stopped for ever.
 Result<> Session::end_debugger(const Result<>& attempted, Trial& trial) {
   if (!trial.debugger) return attempted;
   const bool broke = trial.debugger_broke() && !guest_->machine().end();
@@ -275,7 +275,7 @@ Result<std::optional<Failure>> Session::load_module() {
                                           "the kernel refused the module or its init "
                                           "returned an error: {}",
                                           answer.error);
-  message += vermagic_trouble();
+  message += vermagic_mismatch();
   if (reason != said.end()) message += fmt::format(" ({})", printable(*reason));
   return Failure{.kind = answer.timed_out ? FailureKind::hang : FailureKind::load,
                  .message = std::move(message),
@@ -329,30 +329,30 @@ bool Session::report_was_seen(Trial& trial) {
   trial.console_read = guest_->console().size();
   if (!trial.patience && !trial.console.reports().empty())
     trial.patience = Deadline::after(k_after_report);
-  return trial.patience && !trial.heard_out && trial.patience->passed();
+  return trial.patience && !trial.report_is_whole && trial.patience->passed();
 }
 
 // The console is ahead of the kernel's log, which the agent passes on once it gets a processor
 // again: a report that began there is waited for here. What never comes was written into /dev/kmsg
 // by user space, or the agent is beyond answering, which the next request finds out.
-Result<> Session::hear_report_out(Trial& trial) {
+Result<> Session::await_whole_report(Trial& trial) {
   report_was_seen(trial);
-  if (!trial.patience || trial.heard_out) return {};
-  trial.heard_out = true;
-  const auto heard = guest_->wait_until(
+  if (!trial.patience || trial.report_is_whole) return {};
+  trial.report_is_whole = true;
+  const auto waited = guest_->wait_until(
       [&] {
         const auto report = most_telling_in_log(trial.log_mark);
         return report && report->complete;
       },
       Deadline::after(k_after_report));
-  if (heard || heard.error().kind() == ErrorKind::timeout) return {};
-  return heard;
+  if (waited || waited.error().kind() == ErrorKind::timeout) return {};
+  return waited;
 }
 
-Result<> Session::await_last_words(const Trial& trial) {
+Result<> Session::await_last_output(const Trial& trial) {
   // A machine that does not answer may still report a stall; its watchdogs had their time while
   // the agent was waited for.
-  if (trial.trouble->kind() == ErrorKind::timeout && !trial.patience) return guest_->watch_for(1s);
+  if (trial.error->kind() == ErrorKind::timeout && !trial.patience) return guest_->watch_for(1s);
   return {};
 }
 

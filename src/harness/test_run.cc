@@ -70,7 +70,7 @@ Report report_of(std::vector<KernelDone> kernels, const Project& project) {
     report.interrupted = report.interrupted || one.interrupted;
     if (report.module.empty()) report.module = one.module;
   }
-  // Nothing was built: the folder's name is what the user knows it by.
+  // Nothing was built: the directory's name is what the user knows it by.
   if (report.module.empty()) report.module = project.source.filename().string();
   settle(report);
   return report;
@@ -83,7 +83,7 @@ Result<std::vector<TestSpec>> select_tests(const Project& project, const std::st
     return fail(ErrorKind::usage,
                 "{} has no [[test]], so there is nothing to run; add one, or "
                 "remove the file to have the module just loaded and unloaded",
-                (project.folder / "kobox.toml").string());
+                (project.directory / "kobox.toml").string());
   if (filter.empty()) return project.tests;
   auto pattern = Regex::compile(filter);
   if (!pattern) return std::unexpected(std::move(pattern).error().while_doing("--filter"));

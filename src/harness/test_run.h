@@ -23,7 +23,7 @@ struct TestOptions {
   LabOptions lab;
   Project project;
   std::vector<std::string> selectors;  // kernels; not empty
-  AccelWish accel = AccelWish::automatic;
+  AccelChoice accel = AccelChoice::automatic;
   std::string filter;  // RE2 regex searched for in test names; "" for all
   int jobs = 0;        // tests at once, over all kernels; 0: as cores and memory allow
   std::optional<Duration> timeout;
@@ -44,7 +44,7 @@ class KernelSource {
                                          const std::vector<TestSpec>& tests) = 0;
 };
 
-// Hears of results as they come. Calls come from one thread at a time; runs may be interleaved.
+// Is told results as they come. Calls come from one thread at a time; runs may be interleaved.
 class TestObserver {
  public:
   virtual ~TestObserver() = default;

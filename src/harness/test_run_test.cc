@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 
 Project some_project() {
   Project project;
-  project.folder = "/home/me/driver";
+  project.directory = "/home/me/driver";
   for (const char* name : {"greets its reader", "takes 12 bytes", "refuses (too much)"})
     project.tests.push_back({.name = name});
   return project;

@@ -28,7 +28,7 @@ constexpr Duration k_silence_limit = 15min;
 constexpr Duration k_convert_limit = 15min;
 // apt waits for ever on a disk that is full.
 constexpr std::uint64_t k_full = std::uint64_t{4} << 20;
-// The system's folder and its tar; later the raw disk and the qcow2.
+// The system's directory and its tar; later the raw disk and the qcow2.
 constexpr std::uint64_t k_space = std::uint64_t{2500} * 1000 * 1000;
 constexpr std::size_t k_max_output = std::size_t{16} << 20;
 constexpr const char* k_status = "var/lib/dpkg/status";
@@ -90,7 +90,7 @@ Result<> check(const DiskRecipe& recipe) {
       return fail(ErrorKind::usage, "--include: '{}' is no package's name", printable(package));
   if (recipe.kernel.version.empty())
     return fail(ErrorKind::usage,
-                "an image has a kernel of Debian's packages, and {} is none that was fetched from "
+                "an image has a kernel of Debian's packages, and {} was not fetched from "
                 "there",
                 recipe.kernel.release);
   constexpr auto k_least = std::uint64_t{2} << 30;
@@ -99,13 +99,13 @@ Result<> check(const DiskRecipe& recipe) {
   return {};
 }
 
-Error no_space(const fs::path& folder) {
+Error no_space(const fs::path& directory) {
   return {
       ErrorKind::environment,
       fmt::format(
           "no space left on the disk of {}; an image needs {} while it is made: free some, or set "
-          "XDG_CACHE_HOME to a folder that has it",
-          folder.string(), format_bytes(k_space))};
+          "XDG_CACHE_HOME to a directory that has it",
+          directory.string(), format_bytes(k_space))};
 }
 
 // As root mmdebstrap mounts the host's /proc, /sys and /dev below the system that it fills. A
@@ -174,12 +174,12 @@ class StageReader {
   Deadline silent_until_ = Deadline::after(k_silence_limit);
 };
 
-Result<> run_debootstrap(const DiskRecipe& recipe, const fs::path& folder, const fs::path& tar,
+Result<> run_debootstrap(const DiskRecipe& recipe, const fs::path& directory, const fs::path& tar,
                          const std::string& name, Progress& progress, const HostFiles& host) {
   KOBOX_TRY(const auto mode, debootstrap_mode());
   KOBOX_TRY(const auto sources, disk_sources(recipe, host));
   // mmdebstrap makes the system below TMPDIR.
-  KOBOX_TRY(const auto workspace, TempDir::make(folder, ".work-"));
+  KOBOX_TRY(const auto workspace, TempDir::make(directory, ".work-"));
   const auto sources_file = workspace.path() / "debian.sources";
   KOBOX_CHECK(write_file(sources_file, sources));
   progress.detail(fmt::format("{}: mmdebstrap in mode {}", name, to_string(mode)));
@@ -197,7 +197,7 @@ Result<> run_debootstrap(const DiskRecipe& recipe, const fs::path& folder, const
   remove_system(workspace.path());
   if (!done) return std::unexpected(std::move(done).error());
   if (!done->status.success())
-    return std::unexpected(explain_debootstrap(done->output, recipe, folder));
+    return std::unexpected(explain_debootstrap(done->output, recipe, directory));
   return {};
 }
 
@@ -234,11 +234,11 @@ Result<DebootstrapMode> debootstrap_mode() {
               "ranges in /etc/subuid and /etc/subgid; on Debian: apt-get install fakechroot");
 }
 
-void remove_system(const fs::path& folder) {
-  if (remove_tree(folder) || ::geteuid() == 0 || !can_unshare()) return;
+void remove_system(const fs::path& directory) {
+  if (remove_tree(directory) || ::geteuid() == 0 || !can_unshare()) return;
   // What a namespace's users own, only its root can remove.
   auto argv = namespaces(DebootstrapMode::unshare);
-  argv.insert(argv.end(), {"rm", "-rf", "--one-file-system", folder.string()});
+  argv.insert(argv.end(), {"rm", "-rf", "--one-file-system", directory.string()});
   [[maybe_unused]] const auto done = run_command(
       {.argv = argv},
       {.deadline = Deadline::after(k_convert_limit), .on_interrupt = OnInterrupt::go_on});
@@ -253,7 +253,7 @@ Result<std::string> disk_sources(const DiskRecipe& recipe, const HostFiles& host
 }
 
 Error explain_debootstrap(std::string_view output, const DiskRecipe& recipe,
-                          const fs::path& folder) {
+                          const fs::path& directory) {
   const auto find = [&](std::string_view text) -> std::string {
     for (const auto line : lines_of(output))
       if (line.find(text) != std::string_view::npos) {
@@ -265,7 +265,7 @@ Error explain_debootstrap(std::string_view output, const DiskRecipe& recipe,
   const auto environment = [](std::string text) {
     return Error(ErrorKind::environment, std::move(text));
   };
-  if (!find("No space left on device").empty()) return no_space(folder);
+  if (!find("No space left on device").empty()) return no_space(directory);
   if (const auto line = find("E: Version '"); !line.empty())
     return environment(fmt::format(
         "Debian has this version of the kernel no more ({}); fetch the newest with `kobox kernel "
@@ -290,19 +290,19 @@ Error explain_debootstrap(std::string_view output, const DiskRecipe& recipe,
   return environment("mmdebstrap failed: " + last);
 }
 
-Result<BuiltDisk> build_disk(const DiskRecipe& recipe, const fs::path& folder,
+Result<BuiltDisk> build_disk(const DiskRecipe& recipe, const fs::path& directory,
                              const std::string& name, Progress& progress, const HostFiles& host) {
   KOBOX_CHECK(check(recipe));
   KOBOX_CHECK(require("mmdebstrap", "mmdebstrap"));
   KOBOX_CHECK(require("qemu-img", "qemu-utils"));
   KOBOX_CHECK(require("mke2fs", "e2fsprogs"));
-  KOBOX_CHECK(check_space(folder, k_space, "a disk image"));
+  KOBOX_CHECK(check_space(directory, k_space, "a disk image"));
   KOBOX_TRY(const auto initramfs, make_disk_initramfs(recipe.kernel, WithAgent::no));
   KOBOX_TRY(const auto files, disk_files(recipe, initramfs));
-  const auto tar = folder / "system.tar";
-  const auto raw = folder / "disk.raw";
+  const auto tar = directory / "system.tar";
+  const auto raw = directory / "disk.raw";
   progress.stage(name, "installing Debian");
-  KOBOX_CHECK(run_debootstrap(recipe, folder, tar, name, progress, host));
+  KOBOX_CHECK(run_debootstrap(recipe, directory, tar, name, progress, host));
 
   progress.stage(name, "making the file system");
   std::error_code ignored;
@@ -313,14 +313,14 @@ Result<BuiltDisk> build_disk(const DiskRecipe& recipe, const fs::path& folder,
   KOBOX_CHECK(remove_tree(tar));
   progress.stage(name, "converting it to qcow2");
   KOBOX_CHECK(run_qemu_img(
-      {"convert", "-f", "raw", "-O", "qcow2", raw.string(), (folder / "disk.qcow2").string()}));
+      {"convert", "-f", "raw", "-O", "qcow2", raw.string(), (directory / "disk.qcow2").string()}));
   KOBOX_CHECK(remove_tree(raw));
-  KOBOX_CHECK(run_qemu_img({"create", "-q", "-f", "qcow2", (folder / "overlay.qcow2").string(),
+  KOBOX_CHECK(run_qemu_img({"create", "-q", "-f", "qcow2", (directory / "overlay.qcow2").string(),
                             std::to_string(recipe.bytes)}));
   // For a QEMU that is to load them itself.
   KOBOX_TRY(const auto kernel, read_file(recipe.kernel.vmlinuz));
-  KOBOX_CHECK(write_file(folder / "vmlinuz", kernel));
-  KOBOX_CHECK(write_file(folder / "initrd.img", initramfs));
+  KOBOX_CHECK(write_file(directory / "vmlinuz", kernel));
+  KOBOX_CHECK(write_file(directory / "initrd.img", initramfs));
   progress.done(name);
   const auto status = texts.find(k_status);
   return BuiltDisk{.packages = installed_packages(status != texts.end() ? status->second : "")};

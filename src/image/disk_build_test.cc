@@ -52,7 +52,7 @@ TEST(DiskBuildTest, AFailureIsOneSentence) {
   EXPECT_EQ(
       explained("I: installing\ndpkg: error: No space left on device\nE: setup failed\n"),
       "no space left on the disk of /cache/images; an image needs 2.5 GB while it is made: free "
-      "some, or set XDG_CACHE_HOME to a folder that has it");
+      "some, or set XDG_CACHE_HOME to a directory that has it");
   EXPECT_EQ(explained("E: Unable to locate package nosuch\nE: apt-get failed\n"),
             "bookworm has no such package: Unable to locate package nosuch");
   EXPECT_EQ(explained("E: Package 'x' has no installation candidate\n"),
@@ -80,11 +80,11 @@ class DiskStoreTest : public ::testing::Test {
   void TearDown() override { ::unsetenv("KOBOX_AGENT"); }
   // An image as build() leaves it.
   void put_image(const std::string& name, const std::string& identity = "i1") {
-    const auto folder = temp_->path() / "images" / name;
-    ASSERT_TRUE(write_file(folder / "disk.qcow2", "disk"));
-    ASSERT_TRUE(write_file(folder / "overlay.qcow2", "empty"));
+    const auto directory = temp_->path() / "images" / name;
+    ASSERT_TRUE(write_file(directory / "disk.qcow2", "disk"));
+    ASSERT_TRUE(write_file(directory / "overlay.qcow2", "empty"));
     ASSERT_TRUE(write_file(
-        folder / "image.json",
+        directory / "image.json",
         fmt::format(R"({{"schema":"kobox.image/1","name":"{}","suite":"bookworm","release":"6.1",)"
                     R"("kernel_version":"1","kernel_identity":"k1","bytes":1,"included":[],)"
                     R"("packages":["a 1"],"recipe":"r","identity":"{}"}})",

@@ -73,7 +73,7 @@ class Filler {
          const std::vector<std::string>& wanted)
       : disk_(disk), additions_(additions), wanted_(wanted.begin(), wanted.end()) {
     for (const auto& one : additions)
-      if (one.kind != DiskFile::Kind::folder) replaced_.insert(one.path);
+      if (one.kind != DiskFile::Kind::directory) replaced_.insert(one.path);
   }
 
   Result<> take_tar(const std::filesystem::path& tar,
@@ -95,7 +95,8 @@ class Filler {
 
   Result<> add_own() {
     for (const auto& one : additions_) {
-      if (one.kind == DiskFile::Kind::folder) KOBOX_CHECK(disk_.folder(one.path, one.attributes));
+      if (one.kind == DiskFile::Kind::directory)
+        KOBOX_CHECK(disk_.directory(one.path, one.attributes));
       if (one.kind == DiskFile::Kind::link)
         KOBOX_CHECK(disk_.symlink(one.path, one.content, one.attributes));
       if (one.kind != DiskFile::Kind::file) continue;
@@ -116,7 +117,7 @@ class Filler {
     if (const char* other = archive_entry_hardlink(entry))
       return disk_.hard_link(path, clean_path(other));
     const auto type = archive_entry_filetype(entry);
-    if (type == AE_IFDIR) return disk_.folder(path, attributes);
+    if (type == AE_IFDIR) return disk_.directory(path, attributes);
     if (type == AE_IFREG) return take_file(reader, path, attributes);
     if (type == AE_IFLNK) return disk_.symlink(path, archive_entry_symlink(entry), attributes);
     return disk_.node(path, type, static_cast<unsigned>(archive_entry_rdevmajor(entry)),

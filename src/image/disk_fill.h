@@ -17,9 +17,9 @@
 namespace kobox {
 
 // Writes a raw disk image, sparse, of `bytes`. What kobox adds takes the place of what the tar has
-// under the same name; what the tar has in /dev is left out. on_bytes hears how much of the tar was
-// read. Returns the texts of the files in `wanted`. Errors: environment (no space, on the host or
-// in the image), tool (the tar lacks GRUB, or is none), interrupted.
+// under the same name; what the tar has in /dev is left out. on_bytes is told how much of the tar
+// was read. Returns the texts of the files in `wanted`. Errors: environment (no space, on the host
+// or in the image), tool (the tar lacks GRUB, or is not a tar), interrupted.
 using DiskTexts = std::map<std::string, std::string>;
 Result<DiskTexts> write_disk(const std::filesystem::path& tar, const std::filesystem::path& image,
                              std::uint64_t bytes, const std::vector<DiskFile>& additions,

@@ -75,9 +75,9 @@ class DiskFillTest : public ::testing::Test {
     for (int i = 0; i < 300; ++i)
       tar.add(fmt::format("./usr/many/a-rather-long-name-for-a-file-{}", i).c_str(), AE_IFREG,
               0644);
-    for (const auto* folder :
+    for (const auto* directory :
          {"./usr/lib/", "./usr/lib/grub/", "./usr/lib/grub/i386-pc/", "./boot/", "./boot/grub/"})
-      tar.add(folder, AE_IFDIR, 0755);
+      tar.add(directory, AE_IFDIR, 0755);
     tar.add("./usr/lib/grub/i386-pc/boot.img", AE_IFREG, 0644, std::string(512, 'B'));
     tar.add("./boot/grub/core.img", AE_IFREG, 0644, std::string(30'000, 'C'));
   }
@@ -95,7 +95,7 @@ class DiskFillTest : public ::testing::Test {
   Result<TempDir> temp_ = TempDir::make(fs::temp_directory_path(), "kobox-test-");
   std::vector<DiskFile> additions_ = {
       {.path = "etc/hostname", .content = "kobox\n", .attributes = {.modified = k_disk_epoch}},
-      {.kind = DiskFile::Kind::folder,
+      {.kind = DiskFile::Kind::directory,
        .path = "kobox",
        .content = {},
        .attributes = {.mode = 0700}},

@@ -65,7 +65,7 @@ if [ -e /agent ]; then
   mkdir /run/kobox
   cp /agent /run/kobox/agent
 fi
-for folder in dev proc sys run; do mount -o move /$folder /root/$folder; done
+for directory in dev proc sys run; do mount -o move /$directory /root/$directory; done
 exec switch_root /root /sbin/init
 )";
 
@@ -76,7 +76,7 @@ Result<> add_drivers(NewcArchive& archive, const Kernel& kernel,
   for (const auto& driver : drivers) {
     KOBOX_TRY(const auto bytes, read_module(driver.path));
     const auto path = fmt::format("{}.d/{}.ko", list, driver.name);
-    if (paths.empty()) archive.folder(list + ".d");
+    if (paths.empty()) archive.directory(list + ".d");
     archive.file(path, bytes, 0644);
     paths += "/" + path + "\n";
   }
@@ -90,7 +90,8 @@ Result<std::string> make_disk_initramfs(const Kernel& kernel, WithAgent agent) {
   KOBOX_TRY(const auto busybox, find_busybox());
   KOBOX_TRY(const auto busybox_binary, read_file(busybox));
   NewcArchive archive;
-  for (const auto* folder : {"bin", "dev", "proc", "sys", "run", "root"}) archive.folder(folder);
+  for (const auto* directory : {"bin", "dev", "proc", "sys", "run", "root"})
+    archive.directory(directory);
   archive.console_node();
   archive.file("init", k_init, 0755);
   archive.file("bin/busybox", busybox_binary, 0755);

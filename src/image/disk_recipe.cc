@@ -61,7 +61,7 @@ constexpr std::array k_masked = {
 std::string grub_menu(const DiskRecipe& recipe) {
   return fmt::format(
       "# The loader itself is in the first megabyte of the disk; update-grub writes this file "
-      "anew.\n"
+      "again.\n"
       "serial --unit=0 --speed=115200\n"
       "terminal_input console serial\n"
       "terminal_output console serial\n"
@@ -80,8 +80,8 @@ DiskFile file(std::string path, std::string_view content, unsigned mode = 0644) 
           .attributes = {.mode = mode, .modified = k_disk_epoch}};
 }
 
-DiskFile folder(std::string path, unsigned mode = 0755) {
-  return {.kind = DiskFile::Kind::folder,
+DiskFile directory(std::string path, unsigned mode = 0755) {
+  return {.kind = DiskFile::Kind::directory,
           .path = std::move(path),
           .content = {},
           .attributes = {.mode = mode, .modified = k_disk_epoch}};
@@ -116,7 +116,7 @@ std::vector<std::string> disk_hooks() {
       // As systemd leaves it, but without an access list, which fakechroot cannot make.
       "chroot \"$1\" sh -c 'cd /var/log && rm -rf journal && mkdir journal && chgrp "
       "systemd-journal journal && chmod 2755 journal'",
-      // All that the menu needs is linked in, so the image needs no folder of modules.
+      // All that the menu needs is linked in, so the image needs no directory of modules.
       fmt::format("mkdir -p \"$1/boot/grub\" && chroot \"$1\" grub-mkimage --format=i386-pc "
                   "--prefix='(hd0,msdos1)/boot/grub' --output=/{} biosdisk part_msdos ext2 normal "
                   "configfile linux search search_fs_uuid serial terminal echo test ls cat halt "
@@ -144,14 +144,14 @@ Result<std::vector<DiskFile>> disk_files(const DiskRecipe& recipe, const std::st
       file("boot/initrd.img-" + release, initramfs),
       link("vmlinuz", "boot/vmlinuz-" + release),
       link("initrd.img", "boot/initrd.img-" + release),
-      folder("kobox"),
-      folder(std::string(layout::k_module_folder).substr(1)),
-      folder(std::string(layout::k_program_folder).substr(1)),
-      folder("kobox/driver"),
-      folder("usr/lib/kobox"),
+      directory("kobox"),
+      directory(std::string(layout::k_module_directory).substr(1)),
+      directory(std::string(layout::k_program_directory).substr(1)),
+      directory("kobox/driver"),
+      directory("usr/lib/kobox"),
       // apt's, which gives them to another user where it can.
-      folder("var/lib/apt/lists/partial", 0700),
-      folder("var/cache/apt/archives/partial", 0700),
+      directory("var/lib/apt/lists/partial", 0700),
+      directory("var/cache/apt/archives/partial", 0700),
   };
   for (const auto* unit : k_masked)
     files.push_back(link(fmt::format("etc/systemd/system/{}", unit), "/dev/null"));

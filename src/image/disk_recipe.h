@@ -34,15 +34,16 @@ std::vector<std::string> disk_packages(const DiskRecipe& recipe);
 // Shell commands for mmdebstrap's --customize-hook, "$1" being the new system's root.
 std::vector<std::string> disk_hooks();
 
-// A file, folder or link that kobox puts into the image, in place of the package's if there is one.
+// A file, directory or link that kobox puts into the image, in place of the package's if there is
+// one.
 struct DiskFile {
-  enum class Kind { file, folder, link };
+  enum class Kind { file, directory, link };
   Kind kind = Kind::file;
   std::string path;     // relative to the root
   std::string content;  // or the link's target
   Ext4Attributes attributes;
 };
-// Folders before what is in them. `initramfs`: of make_disk_initramfs. Errors: see find_agent.
+// Directories before what is in them. `initramfs`: of make_disk_initramfs. Errors: see find_agent.
 Result<std::vector<DiskFile>> disk_files(const DiskRecipe& recipe, const std::string& initramfs);
 
 }  // namespace kobox

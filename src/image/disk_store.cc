@@ -37,7 +37,7 @@ Result<std::string> digest_of(const DiskRecipe& recipe, const HostFiles& host) {
   return digest.hex();
 }
 
-Result<> save(const DiskInfo& info, const fs::path& folder) {
+Result<> save(const DiskInfo& info, const fs::path& directory) {
   const json value = {{"schema", k_schema},
                       {"name", info.name},
                       {"suite", info.suite},
@@ -49,12 +49,12 @@ Result<> save(const DiskInfo& info, const fs::path& folder) {
                       {"packages", info.packages},
                       {"recipe", info.recipe},
                       {"identity", info.identity}};
-  return write_file(folder / "image.json",
+  return write_file(directory / "image.json",
                     value.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
-std::optional<DiskInfo> load(const fs::path& folder) {
-  const auto text = read_file(folder / "image.json", 16 << 20);
+std::optional<DiskInfo> load(const fs::path& directory) {
+  const auto text = read_file(directory / "image.json", 16 << 20);
   if (!text) return std::nullopt;
   const auto value = json::parse(*text, nullptr, /*allow_exceptions=*/false);
   try {
@@ -69,19 +69,19 @@ std::optional<DiskInfo> load(const fs::path& folder) {
                     .packages = value.at("packages"),
                     .recipe = value.at("recipe"),
                     .identity = value.at("identity"),
-                    .folder = folder};
+                    .directory = directory};
   } catch (const json::exception&) {
     return std::nullopt;
   }
 }
 
 struct Making {
-  TempDir folder;
+  TempDir directory;
   FileLock lock;
 };
 
-// A folder to work in; what others left of theirs when they were killed goes away.
-Result<Making> new_folder(const fs::path& root) {
+// A directory to work in; what others left of theirs when they were killed goes away.
+Result<Making> new_directory(const fs::path& root) {
   KOBOX_TRY(const auto sweeping,
             FileLock::acquire(root / ".locks/.sweep", LockMode::exclusive, Deadline::after(5min)));
   std::error_code error;
@@ -91,10 +91,10 @@ Result<Making> new_folder(const fs::path& root) {
     if (!lock || !*lock) continue;
     remove_system(entry.path());
   }
-  KOBOX_TRY(auto folder, TempDir::make(root, k_making));
-  KOBOX_TRY(auto lock,
-            FileLock::acquire(folder.path() / "lock", LockMode::exclusive, Deadline::after(1min)));
-  return Making{std::move(folder), std::move(lock)};
+  KOBOX_TRY(auto directory, TempDir::make(root, k_making));
+  KOBOX_TRY(auto lock, FileLock::acquire(directory.path() / "lock", LockMode::exclusive,
+                                         Deadline::after(1min)));
+  return Making{std::move(directory), std::move(lock)};
 }
 
 }  // namespace
@@ -137,10 +137,11 @@ Result<DiskInfo> DiskStore::find(const std::string& name) const {
 Result<HeldDisk> DiskStore::use(const std::string& name) const {
   KOBOX_TRY(auto info, find(name));
   KOBOX_TRY(auto lock,
-            FileLock::acquire(info.folder / "lock", LockMode::shared, Deadline::after(1min)));
+            FileLock::acquire(info.directory / "lock", LockMode::shared, Deadline::after(1min)));
   KOBOX_TRY(info, find(name));  // it may have been replaced meanwhile
   std::error_code ignored;
-  fs::last_write_time(info.folder, fs::file_time_type::clock::now(), ignored);  // for cache prune
+  fs::last_write_time(info.directory, fs::file_time_type::clock::now(),
+                      ignored);  // for cache prune
   return HeldDisk{std::move(info), std::move(lock)};
 }
 
@@ -158,19 +159,19 @@ Result<DiskStore::Built> DiskStore::build(const std::string& name, const DiskRec
   const auto there = load(root_ / name);
   if (there && again == Again::yes) {
     KOBOX_TRY(const auto unused,
-              FileLock::try_acquire(there->folder / "lock", LockMode::exclusive));
+              FileLock::try_acquire(there->directory / "lock", LockMode::exclusive));
     if (!unused) return fail(ErrorKind::usage, "the image '{}' is in use", name);
   }
   if (there && again == Again::no) {
     if (there->recipe == digest) return Built{*there, false};
     return fail(ErrorKind::usage,
                 "there is an image '{}' already, which was made from something else; give another "
-                "name, or --again to make it anew",
+                "name, or --again to make it again",
                 name);
   }
-  KOBOX_TRY(auto making, new_folder(root_));
-  const auto folder = making.folder.path();
-  auto built = build_disk(recipe, folder, name, progress, host_);
+  KOBOX_TRY(auto making, new_directory(root_));
+  const auto directory = making.directory.path();
+  auto built = build_disk(recipe, directory, name, progress, host_);
   progress.done(name);
   if (!built)
     return std::unexpected(std::move(built).error().while_doing("building the image " + name));
@@ -184,18 +185,18 @@ Result<DiskStore::Built> DiskStore::build(const std::string& name, const DiskRec
                 .packages = std::move(built->packages),
                 .recipe = digest,
                 .identity = {},
-                .folder = root_ / name};
+                .directory = root_ / name};
   Digest identity;
-  KOBOX_CHECK(identity.add_file(folder / "disk.qcow2"));
+  KOBOX_CHECK(identity.add_file(directory / "disk.qcow2"));
   info.identity = identity.hex();
-  KOBOX_CHECK(save(info, folder));
+  KOBOX_CHECK(save(info, directory));
   // Its permissions keep it from being written to by mistake: it is what others are built on.
   std::error_code error;
-  fs::permissions(folder / "disk.qcow2", fs::perms(0444), error);
-  // Also what is there but is no image, such as a folder whose image.json never got to the disk.
+  fs::permissions(directory / "disk.qcow2", fs::perms(0444), error);
+  // Also what is there but is no image, such as a directory whose image.json never got to the disk.
   if (fs::exists(root_ / name, error)) KOBOX_CHECK(discard(name));
-  KOBOX_CHECK(rename_path(folder, root_ / name));
-  making.folder.keep();
+  KOBOX_CHECK(rename_path(directory, root_ / name));
+  making.directory.keep();
   return Built{std::move(info), true};
 }
 
@@ -205,12 +206,12 @@ Result<> DiskStore::remove(const std::string& name) const {
 }
 
 Result<> DiskStore::discard(const std::string& name) const {
-  const auto folder = root_ / name;
-  KOBOX_TRY(const auto lock, FileLock::try_acquire(folder / "lock", LockMode::exclusive));
+  const auto directory = root_ / name;
+  KOBOX_TRY(const auto lock, FileLock::try_acquire(directory / "lock", LockMode::exclusive));
   if (!lock) return fail(ErrorKind::usage, "the image '{}' is in use", name);
   // In one step, so that nobody opens half of it.
   const auto doomed = root_ / fmt::format("{}{}-{}", k_making, ::getpid(), name);
-  KOBOX_CHECK(rename_path(folder, doomed));
+  KOBOX_CHECK(rename_path(directory, doomed));
   return remove_tree(doomed);
 }
 

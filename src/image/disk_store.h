@@ -7,7 +7,7 @@
 //               lock           held shared by whoever uses it
 //   images/.locks/NAME         held by who builds it
 //
-// An image is complete or absent: it is made in a folder of another name, and renamed.
+// An image is complete or absent: it is made in a directory of another name, and renamed.
 #pragma once
 
 #include <cstdint>
@@ -35,10 +35,10 @@ struct DiskInfo {
   std::vector<std::string> packages;  // all: "name version"
   std::string recipe;                 // digest of what it was made from
   std::string identity;               // digest of disk.qcow2
-  std::filesystem::path folder;
+  std::filesystem::path directory;
 
-  std::filesystem::path disk() const { return folder / "disk.qcow2"; }
-  std::filesystem::path overlay() const { return folder / "overlay.qcow2"; }
+  std::filesystem::path disk() const { return directory / "disk.qcow2"; }
+  std::filesystem::path overlay() const { return directory / "overlay.qcow2"; }
 };
 
 // An image while it is used: nobody removes it.
@@ -63,7 +63,7 @@ class DiskStore {
 
   // Builds an image; one of that name that was made from the same recipe is left as it is, unless
   // `again`. Two processes that want the same make it once. Errors: see build_disk; usage (a name
-  // that is none, or that of an image that was made from another recipe).
+  // that cannot be one, or that of an image that was made from another recipe).
   enum class Again { no, yes };
   struct Built {
     DiskInfo info;

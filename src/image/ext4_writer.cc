@@ -67,8 +67,8 @@ Result<> run_mke2fs(const Ext4Place& place, const std::string& uuid, std::int64_
               printable(trim(done.output)));
 }
 
-// What a folder's entry says of an inode.
-int type_in_folder(unsigned mode) {
+// What a directory's entry says of an inode.
+int type_in_directory(unsigned mode) {
   switch (mode & LINUX_S_IFMT) {
     case LINUX_S_IFDIR:
       return EXT2_FT_DIR;
@@ -111,10 +111,10 @@ struct Ext4Writer::State {
   Result<ext2_ino_t> parent_of(std::string_view path) const {
     const auto found = inodes.find(std::string(split_path(path).first));
     if (found != inodes.end()) return found->second;
-    return fail(ErrorKind::tool, "{} comes before its folder", printable(path));
+    return fail(ErrorKind::tool, "{} comes before its directory", printable(path));
   }
 
-  // A name in its folder, which grows if it is full.
+  // A name in its directory, which grows if it is full.
   errcode_t link(ext2_ino_t parent, const std::string& name, ext2_ino_t inode, int type) const {
     auto code = ext2fs_link(fs, parent, name.c_str(), inode, type);
     if (code != EXT2_ET_DIR_NO_SPACE) return code;
@@ -159,7 +159,7 @@ struct Ext4Writer::State {
     return code == 0 ? Result<>() : failed(path, code);
   }
 
-  // An inode for `path`, in its folder.
+  // An inode for `path`, in its directory.
   Result<ext2_ino_t> add(std::string_view path, ext2_inode& inode, int type) {
     KOBOX_TRY(const auto parent, parent_of(path));
     ext2_ino_t number = 0;
@@ -195,7 +195,7 @@ Result<Ext4Writer> Ext4Writer::make(const Ext4Place& place, const std::string& u
   return Ext4Writer(std::move(state));
 }
 
-Result<> Ext4Writer::folder(std::string_view path, const Ext4Attributes& attributes) {
+Result<> Ext4Writer::directory(std::string_view path, const Ext4Attributes& attributes) {
   auto& s = *state_;
   if (const auto found = s.inodes.find(std::string(path)); found != s.inodes.end())
     return s.write_attributes(path, found->second, LINUX_S_IFDIR, attributes);
@@ -247,7 +247,7 @@ Result<> Ext4Writer::hard_link(std::string_view path, std::string_view existing)
   ext2_inode inode = {};
   auto code = ext2fs_read_inode(s.fs, found->second, &inode);
   if (code == 0)
-    code = s.link(parent, split_path(path).second, found->second, type_in_folder(inode.i_mode));
+    code = s.link(parent, split_path(path).second, found->second, type_in_directory(inode.i_mode));
   ++inode.i_links_count;
   if (code == 0) code = ext2fs_write_inode(s.fs, found->second, &inode);
   if (code != 0) return failed(path, code);
@@ -264,7 +264,7 @@ Result<> Ext4Writer::node(std::string_view path, unsigned type, unsigned major, 
     inode.i_block[0] = major << 8 | minor;
   else
     inode.i_block[1] = (minor & 0xff) | major << 8 | (minor & ~0xffU) << 12;
-  KOBOX_CHECK(state_->add(path, inode, type_in_folder(inode.i_mode)));
+  KOBOX_CHECK(state_->add(path, inode, type_in_directory(inode.i_mode)));
   return {};
 }
 

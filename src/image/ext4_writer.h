@@ -38,10 +38,10 @@ class Ext4Writer {
   Ext4Writer& operator=(Ext4Writer&&) noexcept;
   ~Ext4Writer();  // without close() the file system is not fit for use
 
-  // Paths are relative to the root, without "." and ".."; "" is the root itself. Folders come
+  // Paths are relative to the root, without "." and ".."; "" is the root itself. Directories come
   // before what is in them. Errors: environment (no space in the image), tool (anything else).
-  // A folder that is there gets the attributes.
-  Result<> folder(std::string_view path, const Ext4Attributes& attributes);
+  // A directory that is there gets the attributes.
+  Result<> directory(std::string_view path, const Ext4Attributes& attributes);
   Result<> symlink(std::string_view path, const std::string& target,
                    const Ext4Attributes& attributes);
   // Another name of a file that was written.

@@ -26,7 +26,7 @@ constexpr std::string_view k_format = "initramfs 3";
 // What the agent's port needs. Their own dependencies follow from the modules themselves.
 const std::vector<std::string> k_drivers = {"virtio_pci", "virtio_console"};
 
-constexpr std::array k_folders = {
+constexpr std::array k_directories = {
     "bin", "sbin",    "dev",      "etc",          "kobox", "kobox/bin", "lib",
     "mnt", "proc",    "root",     "kobox/module", "run",   "sys",       "usr",
     "var", "usr/bin", "usr/sbin", "var/log",      "home",  "home/user", "kobox/programs"};
@@ -67,7 +67,7 @@ Result<> add_busybox(NewcArchive& archive, const fs::path& busybox) {
 
 Result<> add_drivers(NewcArchive& archive, const std::vector<DriverModule>& drivers) {
   std::string list;
-  archive.folder("kobox/driver");
+  archive.directory("kobox/driver");
   for (const auto& driver : drivers) {
     KOBOX_TRY(const auto bytes, read_module(driver.path));
     const auto path = fmt::format("/kobox/driver/{}.ko", driver.name);
@@ -81,8 +81,8 @@ Result<> add_drivers(NewcArchive& archive, const std::vector<DriverModule>& driv
 Result<std::string> make_initramfs(const fs::path& agent, const fs::path& busybox,
                                    const Kernel& kernel) {
   NewcArchive archive;
-  for (const auto* folder : k_folders) archive.folder(folder);
-  archive.folder("tmp", 01777);
+  for (const auto* directory : k_directories) archive.directory(directory);
+  archive.directory("tmp", 01777);
   archive.console_node();
   archive.file("etc/passwd", k_passwd, 0644);
   archive.file("etc/group", k_group, 0644);

@@ -59,20 +59,20 @@ class InitramfsTest : public ::testing::Test {
     ::unsetenv("KOBOX_AGENT");
     ::setenv("PATH", path_.c_str(), 1);
   }
-  fs::path agent() const { return folder_.path() / "agent"; }
-  fs::path cache() const { return folder_.path() / "cache"; }
+  fs::path agent() const { return directory_.path() / "agent"; }
+  fs::path cache() const { return directory_.path() / "cache"; }
   static Kernel kernel(const std::string& identity = "an identity") {
     return {.release = "6.1.0-fake", .identity = identity};
   }
   // A PATH in which only this program is, named busybox.
   void only_busybox(std::string_view bytes) {
-    const auto bin = folder_.path() / "bin";
+    const auto bin = directory_.path() / "bin";
     ASSERT_TRUE(write_file(bin / "busybox", bytes));
     fs::permissions(bin / "busybox", fs::perms::owner_all);
     ::setenv("PATH", bin.c_str(), 1);
   }
 
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-initramfs-test").value();
+  TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-initramfs-test").value();
   std::string path_ = std::getenv("PATH");
 };
 
@@ -94,8 +94,8 @@ TEST_F(InitramfsTest, HoldsWhatTheGuestNeeds) {
     EXPECT_EQ(at(applet).content, "busybox");
   }
   EXPECT_EQ(at("dev/console").type, static_cast<unsigned>(AE_IFCHR));
-  for (const char* folder : {"proc", "sys", "dev", "kobox/bin", "kobox/module", "home/user"})
-    EXPECT_EQ(at(folder).type, static_cast<unsigned>(AE_IFDIR)) << folder;
+  for (const char* directory : {"proc", "sys", "dev", "kobox/bin", "kobox/module", "home/user"})
+    EXPECT_EQ(at(directory).type, static_cast<unsigned>(AE_IFDIR)) << directory;
   EXPECT_EQ(at("tmp").mode, 01777U);
   EXPECT_EQ(at("kobox/drivers").content, "") << "what the kernel has built in needs no file";
   EXPECT_THAT(at("etc/passwd").content, HasSubstr("user:x:1000:1000:"));
@@ -148,7 +148,7 @@ TEST_F(InitramfsTest, ABusyboxThatIsNoProgramIsRefused) {
 }
 
 TEST_F(InitramfsTest, WithoutBusyboxThePackageIsNamed) {
-  ::setenv("PATH", folder_.path().c_str(), 1);
+  ::setenv("PATH", directory_.path().c_str(), 1);
   const auto found = find_busybox();
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().to_string(),
@@ -156,17 +156,17 @@ TEST_F(InitramfsTest, WithoutBusyboxThePackageIsNamed) {
 }
 
 TEST_F(InitramfsTest, AnAgentThatIsNotThere) {
-  ::setenv("KOBOX_AGENT", (folder_.path() / "none").c_str(), 1);
+  ::setenv("KOBOX_AGENT", (directory_.path() / "none").c_str(), 1);
   const auto path = ensure_initramfs(kernel(), cache());
   ASSERT_FALSE(path);
   EXPECT_EQ(path.error().kind(), ErrorKind::environment);
-  EXPECT_THAT(path.error().to_string(), HasSubstr((folder_.path() / "none").string()));
+  EXPECT_THAT(path.error().to_string(), HasSubstr((directory_.path() / "none").string()));
   ::unsetenv("KOBOX_AGENT");
   EXPECT_THAT(find_agent().error().to_string(), HasSubstr("KOBOX_AGENT"));
 }
 
 TEST_F(InitramfsTest, ACacheThatCannotBeWritten) {
-  ASSERT_TRUE(write_file(cache(), "a file where the folder should be"));
+  ASSERT_TRUE(write_file(cache(), "a file where the directory should be"));
   const auto path = ensure_initramfs(kernel(), cache());
   ASSERT_FALSE(path);
   EXPECT_EQ(path.error().kind(), ErrorKind::environment);

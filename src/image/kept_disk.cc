@@ -21,8 +21,8 @@ struct Record {
   std::string identity;
 };
 
-std::optional<Record> read_record(const fs::path& folder) {
-  const auto text = read_file(folder / "disk.json", 1 << 20);
+std::optional<Record> read_record(const fs::path& directory) {
+  const auto text = read_file(directory / "disk.json", 1 << 20);
   if (!text) return std::nullopt;
   const auto value = json::parse(*text, nullptr, /*allow_exceptions=*/false);
   try {
@@ -33,8 +33,8 @@ std::optional<Record> read_record(const fs::path& folder) {
   }
 }
 
-Result<FileLock> lock(const fs::path& folder, const std::string& name) {
-  KOBOX_TRY(auto held, FileLock::try_acquire(folder / "lock", LockMode::exclusive));
+Result<FileLock> lock(const fs::path& directory, const std::string& name) {
+  KOBOX_TRY(auto held, FileLock::try_acquire(directory / "lock", LockMode::exclusive));
   if (held) return std::move(*held);
   return fail(ErrorKind::usage, "what is kept as '{}' is in use by another kobox", name);
 }
@@ -44,18 +44,18 @@ Result<FileLock> lock(const fs::path& folder, const std::string& name) {
 Result<KeptDisk> open_kept_disk(const fs::path& state, const std::string& name,
                                 const DiskInfo& image) {
   KOBOX_CHECK(check_disk_name(name));
-  const auto folder = root_of(state) / name;
-  KOBOX_TRY(auto held, lock(folder, name));
-  const auto layer = folder / "disk.qcow2";
+  const auto directory = root_of(state) / name;
+  KOBOX_TRY(auto held, lock(directory, name));
+  const auto layer = directory / "disk.qcow2";
   std::error_code ignored;
   if (!fs::exists(layer, ignored)) {
     KOBOX_TRY(const auto empty, read_file(image.overlay()));
     const json record = {{"schema", k_schema}, {"image", image.name}, {"identity", image.identity}};
-    KOBOX_CHECK(write_file(folder / "disk.json", record.dump(2) + "\n"));
+    KOBOX_CHECK(write_file(directory / "disk.json", record.dump(2) + "\n"));
     KOBOX_CHECK(write_file(layer, empty));
     return KeptDisk{.layer = layer, .in_use = std::move(held), .fresh = true};
   }
-  const auto record = read_record(folder);
+  const auto record = read_record(directory);
   if (record && record->image == image.name && record->identity == image.identity)
     return KeptDisk{.layer = layer, .in_use = std::move(held)};
   return fail(ErrorKind::usage,
@@ -77,15 +77,15 @@ std::vector<KeptDiskInfo> list_kept_disks(const fs::path& state) {
 
 Result<> remove_kept_disk(const fs::path& state, const std::string& name) {
   KOBOX_CHECK(check_disk_name(name));
-  const auto folder = root_of(state) / name;
+  const auto directory = root_of(state) / name;
   std::error_code ignored;
-  if (!fs::exists(folder, ignored)) {
+  if (!fs::exists(directory, ignored)) {
     std::vector<std::string> names;
     for (const auto& one : list_kept_disks(state)) names.push_back(one.name);
     return fail(ErrorKind::usage, "nothing is kept as '{}'{}", name, did_you_mean(name, names));
   }
-  KOBOX_TRY(const auto held, lock(folder, name));
-  return remove_tree(folder);
+  KOBOX_TRY(const auto held, lock(directory, name));
+  return remove_tree(directory);
 }
 
 }  // namespace kobox

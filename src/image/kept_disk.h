@@ -24,7 +24,7 @@ struct KeptDisk {
 };
 
 // Makes it if it is not there. ErrorKind::usage: it is in use; it belongs to another image, or to
-// one that was made anew.
+// one that was made again.
 Result<KeptDisk> open_kept_disk(const std::filesystem::path& state, const std::string& name,
                                 const DiskInfo& image);
 

@@ -5,9 +5,9 @@
 namespace kobox::layout {
 
 inline constexpr const char* k_driver_list = "/kobox/drivers";  // one path a line, in load order
-inline constexpr const char* k_program_folder = "/kobox/bin";
+inline constexpr const char* k_program_directory = "/kobox/bin";
 // Programs that are there and that no test may find yet.
 inline constexpr const char* k_program_store = "/kobox/programs";
-inline constexpr const char* k_module_folder = "/kobox/module";
+inline constexpr const char* k_module_directory = "/kobox/module";
 
 }  // namespace kobox::layout

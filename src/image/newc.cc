@@ -28,7 +28,7 @@ NewcArchive::NewcArchive()
   archive_write_open(archive_.get(), bytes_.get(), nullptr, append, nullptr);
 }
 
-void NewcArchive::folder(std::string_view path, unsigned mode) {
+void NewcArchive::directory(std::string_view path, unsigned mode) {
   add(path, AE_IFDIR, mode, "", "");
 }
 

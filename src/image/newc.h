@@ -18,8 +18,8 @@ class NewcArchive {
  public:
   NewcArchive();
 
-  // Paths without a leading '/'; folders before what is in them.
-  void folder(std::string_view path, unsigned mode = 0755);
+  // Paths without a leading '/'; directories before what is in them.
+  void directory(std::string_view path, unsigned mode = 0755);
   void file(std::string_view path, std::string_view data, unsigned mode);
   void link(std::string_view path, const std::string& target);
   // The kernel opens /dev/console for PID 1 before devtmpfs is there.

@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* k_stamp = "used";
 
-// Of a kernel: beside its folder. apt's state has its lock inside (apt.cc).
+// Of a kernel: beside its directory. apt's state has its lock inside (apt.cc).
 fs::path lock_of(CacheEntry::Kind kind, const fs::path& path) {
   if (kind == CacheEntry::Kind::package_lists) return path / "lock";
   return path.string() + ".lock";
@@ -37,8 +37,8 @@ Result<CacheEntry> describe(CacheEntry::Kind kind, const fs::path& path) {
   return entry;
 }
 
-Result<> add_folders(CacheEntry::Kind kind, const fs::path& parent,
-                     std::vector<CacheEntry>& entries) {
+Result<> add_directories(CacheEntry::Kind kind, const fs::path& parent,
+                         std::vector<CacheEntry>& entries) {
   std::error_code error;
   for (const auto& item : fs::directory_iterator(parent, error)) {
     const auto name = item.path().filename().string();
@@ -53,8 +53,8 @@ Result<> add_folders(CacheEntry::Kind kind, const fs::path& parent,
 }  // namespace
 
 Result<FileLock> use_lock(const Kernel& kernel) {
-  const auto folder = kernel.vmlinux.parent_path();
-  KOBOX_TRY(auto lock, FileLock::acquire(lock_of(CacheEntry::Kind::kernel, folder),
+  const auto directory = kernel.vmlinux.parent_path();
+  KOBOX_TRY(auto lock, FileLock::acquire(lock_of(CacheEntry::Kind::kernel, directory),
                                          LockMode::shared, Deadline::never()));
   std::error_code ignored;
   if (!fs::exists(kernel.vmlinux, ignored))
@@ -72,9 +72,9 @@ void mark_used(const Kernel& kernel) {
 
 Result<std::vector<CacheEntry>> kernel_cache_entries(const std::filesystem::path& cache) {
   std::vector<CacheEntry> entries;
-  KOBOX_CHECK(add_folders(CacheEntry::Kind::kernel, cache / "kernels", entries));
+  KOBOX_CHECK(add_directories(CacheEntry::Kind::kernel, cache / "kernels", entries));
   KOBOX_CHECK(
-      add_folders(CacheEntry::Kind::unpacked_kernel, cache / "kernels/by-content", entries));
+      add_directories(CacheEntry::Kind::unpacked_kernel, cache / "kernels/by-content", entries));
   std::error_code ignored;
   if (fs::is_directory(cache / "apt", ignored)) {
     KOBOX_TRY(auto entry, describe(CacheEntry::Kind::package_lists, cache / "apt"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What this room has in the cache folder: how much, since when unused, and the way to drop it.
+// What this room has in the cache directory: how much, since when unused, and the way to drop it.
 //
 // Whoever uses a kernel holds its use_lock for as long; nothing is removed under one.
 #pragma once

@@ -34,7 +34,7 @@ TEST_F(CacheTest, CacheEntriesAreCountedHeldAndRemoved) {
     EXPECT_FALSE(remove_cache_entry(entry()));
   }
   ASSERT_TRUE(remove_cache_entry(entry()));
-  EXPECT_THAT(kernel_folders(), IsEmpty());
+  EXPECT_THAT(kernel_directories(), IsEmpty());
   EXPECT_FALSE(use_lock(*kernel));
 }
 

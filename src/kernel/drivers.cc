@@ -34,15 +34,15 @@ std::optional<std::string> module_name(const fs::path& file) {
 
 using Files = std::map<std::string, fs::path>;
 
-Result<Files> files_below(const fs::path& folder) {
+Result<Files> files_below(const fs::path& directory) {
   Files files;
   std::error_code error;
-  for (auto it = fs::recursive_directory_iterator(folder, error);
+  for (auto it = fs::recursive_directory_iterator(directory, error);
        !error && it != fs::recursive_directory_iterator(); it.increment(error))
     if (auto name = module_name(it->path())) files.emplace(std::move(*name), it->path());
   if (error)
     return fail(ErrorKind::environment, "cannot read the kernel's modules in {}: {}",
-                folder.string(), error.message());
+                directory.string(), error.message());
   return files;
 }
 
@@ -108,7 +108,7 @@ class Walk {
       return fail(ErrorKind::environment, "the kernel {} has no driver '{}'{}", kernel_.release,
                   name,
                   kernel_.modules.empty()
-                      ? std::string(": no folder of its modules is known")
+                      ? std::string(": no directory of its modules is known")
                       : ": it is neither in " + kernel_.modules.string() + " nor built in");
     }
     KOBOX_TRY(const auto depends, depends_of(file->second));
@@ -138,10 +138,10 @@ Result<std::vector<DriverModule>> modules_for(const Kernel& kernel,
   if (!kernel.modules.empty()) {
     KOBOX_TRY(builtin, builtin_names(kernel.modules));
     std::error_code ignored;
-    const auto folder = kernel.modules / "kernel";
-    // A kernel without any module has no such folder.
-    if (fs::exists(folder, ignored)) {
-      KOBOX_TRY(files, files_below(folder));
+    const auto directory = kernel.modules / "kernel";
+    // A kernel without any module has no such directory.
+    if (fs::exists(directory, ignored)) {
+      KOBOX_TRY(files, files_below(directory));
     }
   }
   Walk walk(kernel, std::move(files), std::move(builtin));

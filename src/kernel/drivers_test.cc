@@ -12,10 +12,10 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class DriversTest : public FolderTest {
+class DriversTest : public DirectoryTest {
  protected:
   void SetUp() override {
-    FolderTest::SetUp();
+    DirectoryTest::SetUp();
     kernel_ = {.release = "6.1.0", .modules = path()};
     write("kernel/drivers/virtio/virtio.ko", make_ko(""));
     write("kernel/drivers/virtio/virtio_ring.ko.xz", pack(make_ko(""), "xz"));
@@ -79,10 +79,10 @@ TEST_F(DriversTest, ReadsModulesUnpacked) {
 }
 
 TEST_F(DriversTest, RubbishIsNamed) {
-  write("kernel/rubbish.ko", "rubbish");
-  const auto result = names({"rubbish"});
+  write("kernel/garbage.ko", "garbage");
+  const auto result = names({"garbage"});
   ASSERT_FALSE(result);
-  EXPECT_THAT(result.error().to_string(), HasSubstr("rubbish.ko"));
+  EXPECT_THAT(result.error().to_string(), HasSubstr("garbage.ko"));
   for (std::size_t size = 0; size < make_ko("x").size(); size += 3) {
     write("kernel/cut.ko", make_ko("x").substr(0, size));
     EXPECT_FALSE(names({"cut"})) << size;

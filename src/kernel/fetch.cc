@@ -19,8 +19,8 @@ std::uint64_t space_needed(const KernelPackages& packages) {
   return packages.download_bytes + packages.installed_bytes + k_vmlinux_bytes;
 }
 
-// "headers/usr" of the folder holds what the packages have in /usr.
-Result<> unpack_all(const fs::path& debs, const fs::path& folder, const KernelPackages& packages,
+// "headers/usr" of the directory holds what the packages have in /usr.
+Result<> unpack_all(const fs::path& debs, const fs::path& directory, const KernelPackages& packages,
                     Progress& progress) {
   const auto& release = packages.release;
   progress.stage(release, "unpacking");
@@ -40,23 +40,23 @@ Result<> unpack_all(const fs::path& debs, const fs::path& folder, const KernelPa
     const auto on_bytes = [&](std::uint64_t bytes) {
       progress.amount(release, before + bytes, total);
     };
-    KOBOX_CHECK(unpack_deb(file, folder, place, on_bytes));
+    KOBOX_CHECK(unpack_deb(file, directory, place, on_bytes));
     before += size;
     KOBOX_CHECK(remove_tree(file));  // now, so that less space is needed at once
   }
   return {};
 }
 
-Result<StoredKernel> finish(const fs::path& folder, const KernelPackages& packages) {
+Result<StoredKernel> finish(const fs::path& directory, const KernelPackages& packages) {
   const auto& release = packages.release;
   StoredKernel stored{.suite = packages.suite};
   auto& kernel = stored.kernel;
   kernel.release = release;
   kernel.version = packages.version;
-  kernel.vmlinuz = folder / "vmlinuz";
-  kernel.vmlinux = folder / "vmlinux";
-  kernel.modules = folder / "modules";
-  kernel.headers = folder / "headers/usr/src" / ("linux-headers-" + release);
+  kernel.vmlinuz = directory / "vmlinuz";
+  kernel.vmlinux = directory / "vmlinux";
+  kernel.modules = directory / "modules";
+  kernel.headers = directory / "headers/usr/src" / ("linux-headers-" + release);
   KOBOX_TRY(const auto image, read_file(kernel.vmlinuz));
   KOBOX_TRY_WHILE("unpacking " + kernel.vmlinuz.string(), const auto vmlinux,
                   unpack_vmlinux(image));
@@ -65,11 +65,11 @@ Result<StoredKernel> finish(const fs::path& folder, const KernelPackages& packag
   std::error_code ignored;
   if (!fs::exists(kernel.headers / "Makefile", ignored))
     return fail(ErrorKind::environment, "the packages of {} hold no {}", release,
-                kernel.headers.lexically_relative(folder).string());
-  if (!fs::exists(kernel.modules, ignored)) KOBOX_CHECK(make_folders(kernel.modules));
-  KOBOX_CHECK(relocate_headers(folder / "headers/usr"));
+                kernel.headers.lexically_relative(directory).string());
+  if (!fs::exists(kernel.modules, ignored)) KOBOX_CHECK(make_directories(kernel.modules));
+  KOBOX_CHECK(relocate_headers(directory / "headers/usr"));
   kernel.compiler = compiler_of(kernel.headers);
-  KOBOX_CHECK(save_kernel(folder, stored));
+  KOBOX_CHECK(save_kernel(directory, stored));
   return stored;
 }
 
@@ -87,16 +87,16 @@ Result<> fetch_into(const fs::path& staging, const Apt& apt, const KernelPackage
                     Progress& progress) {
   const auto& release = packages.release;
   const auto debs = staging / "debs";
-  const auto folder = staging / "kernel";
-  KOBOX_CHECK(make_folders(debs));
-  KOBOX_CHECK(make_folders(folder));
+  const auto directory = staging / "kernel";
+  KOBOX_CHECK(make_directories(debs));
+  KOBOX_CHECK(make_directories(directory));
   progress.stage(release, "downloading");
   KOBOX_CHECK(apt.download(packages.packages, debs, [&](std::uint64_t bytes) {
     progress.amount(release, bytes, packages.download_bytes);
   }));
-  KOBOX_CHECK(unpack_all(debs, folder, packages, progress));
+  KOBOX_CHECK(unpack_all(debs, directory, packages, progress));
   progress.stage(release, "unpacking its vmlinux");
-  KOBOX_CHECK(finish(folder, packages));
+  KOBOX_CHECK(finish(directory, packages));
   return {};
 }
 
@@ -105,7 +105,7 @@ Result<> fetch_into(const fs::path& staging, const Apt& apt, const KernelPackage
 std::optional<std::filesystem::path> place_entry(std::string_view entry, std::string_view release) {
   const std::string name(release);
   if (entry == "boot/vmlinuz-" + name) return "vmlinuz";
-  // From 6.17 on the image is in the folder of its modules, and all of it below /usr.
+  // From 6.17 on the image is in the directory of its modules, and all of it below /usr.
   if (entry.starts_with("usr/lib/modules/")) entry.remove_prefix(4);
   if (const auto modules = "lib/modules/" + name; entry.starts_with(modules)) {
     const auto rest = entry.substr(modules.size());
@@ -121,7 +121,7 @@ std::optional<std::filesystem::path> place_entry(std::string_view entry, std::st
 }
 
 Result<> relocate_headers(const std::filesystem::path& usr) {
-  // A file's own folder, as make sees it while it reads the line.
+  // A file's own directory, as make sees it while it reads the line.
   constexpr std::string_view k_here = "$(dir $(abspath $(lastword $(MAKEFILE_LIST))))";
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(usr / "src", error)) {
@@ -153,7 +153,7 @@ Result<StoredKernel> fetch_kernel(const Apt& apt, const KernelPackages& packages
   const auto prefix = "." + release;
   const auto action = fmt::format("fetching {} (needs about {} in {})", release,
                                   format_bytes(space_needed(packages)), kernels.string());
-  KOBOX_CHECK(make_folders(kernels));
+  KOBOX_CHECK(make_directories(kernels));
   KOBOX_CHECK(remove_leftovers(kernels, prefix));
   KOBOX_CHECK(check_space(kernels, space_needed(packages), "the kernel " + release));
   progress.note(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// From Debian's packages of one kernel to its folder in the cache.
+// From Debian's packages of one kernel to its directory in the cache.
 #pragma once
 
 #include <filesystem>
@@ -10,11 +10,11 @@
 #include "archive/package_index.h"
 #include "base/progress.h"
 #include "base/result.h"
-#include "kernel/kernel_folder.h"
+#include "kernel/kernel_directory.h"
 
 namespace kobox {
 
-// Downloads and unpacks into a folder beside kernels/RELEASE and renames it there, in place of
+// Downloads and unpacks into a directory beside kernels/RELEASE and renames it there, in place of
 // what may stand there damaged. Whatever goes wrong, nothing half stays. The caller holds the
 // release's lock exclusively. Says what it does under the release as the progress key.
 Result<StoredKernel> fetch_kernel(const Apt& apt, const KernelPackages& packages,

@@ -34,7 +34,7 @@ TEST(PlaceEntry, LeavesTheRest) {
     EXPECT_FALSE(place_entry(entry, k_name)) << entry;
 }
 
-class RelocateTest : public FolderTest {};
+class RelocateTest : public DirectoryTest {};
 
 TEST_F(RelocateTest, MakesIncludesRelative) {
   write("usr/src/linux-headers-a/Makefile",

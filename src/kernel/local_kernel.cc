@@ -7,7 +7,7 @@
 #include <array>
 
 #include "base/files.h"
-#include "kernel/kernel_folder.h"
+#include "kernel/kernel_directory.h"
 #include "kernel/vmlinuz.h"
 
 namespace kobox {
@@ -15,21 +15,21 @@ namespace {
 
 constexpr std::uint64_t k_max_image = std::uint64_t{512} << 20;
 
-// The first of them that is a folder, or nothing.
+// The first of them that is a directory, or nothing.
 template <std::size_t N>
-fs::path first_folder(const std::array<fs::path, N>& candidates) {
+fs::path first_directory(const std::array<fs::path, N>& candidates) {
   std::error_code ignored;
   for (const auto& one : candidates)
     if (fs::is_directory(one, ignored)) return fs::canonical(one, ignored);
   return {};
 }
 
-Result<> unpack_once(const fs::path& folder, std::string_view image, const Kernel& kernel,
+Result<> unpack_once(const fs::path& directory, std::string_view image, const Kernel& kernel,
                      Progress& progress) {
   std::error_code ignored;
   if (fs::exists(kernel.vmlinux, ignored)) return {};
-  KOBOX_TRY(const auto lock,
-            FileLock::acquire(folder.string() + ".lock", LockMode::exclusive, Deadline::never()));
+  KOBOX_TRY(const auto lock, FileLock::acquire(directory.string() + ".lock", LockMode::exclusive,
+                                               Deadline::never()));
   if (fs::exists(kernel.vmlinux, ignored)) return {};
   progress.stage(kernel.release, "unpacking its vmlinux");
   const auto vmlinux = unpack_vmlinux(image);
@@ -40,7 +40,7 @@ Result<> unpack_once(const fs::path& folder, std::string_view image, const Kerne
 }
 
 // Changes when any file does that a build or a boot reads. A build tree has thousands; these are
-// rewritten whenever the kernel is configured or built anew.
+// rewritten whenever the kernel is configured or built again.
 std::string identity_of(const Kernel& kernel, const std::string& image_digest) {
   Digest digest;
   digest.add(image_digest).add(kernel.headers.string()).add(kernel.modules.string());
@@ -68,26 +68,28 @@ Result<Kernel> local_kernel(const std::filesystem::path& image,
   if (!fs::exists(image, error) && !error)
     return fail(ErrorKind::usage, "there is no kernel image {}", image.string());
   if (fs::is_directory(image, error))
-    return fail(ErrorKind::usage,
-                "{} is a folder; give the vmlinuz file itself (and its build tree with --headers)",
-                image.string());
+    return fail(
+        ErrorKind::usage,
+        "{} is a directory; give the vmlinuz file itself (and its build tree with --headers)",
+        image.string());
   KOBOX_TRY(const auto bytes, read_file(image, k_max_image));
   const auto action = "reading the kernel image " + image.string();
   Kernel kernel;
   KOBOX_TRY_WHILE(action, kernel.release, bzimage_release(bytes));
   const auto digest = Digest().add(bytes).hex();
-  const auto folder = kernels / "by-content" / digest;
+  const auto directory = kernels / "by-content" / digest;
   kernel.vmlinuz = fs::canonical(image, error);
   if (error) return fail(ErrorKind::environment, "{}: {}", action, error.message());
-  kernel.vmlinux = folder / "vmlinux";
-  KOBOX_CHECK_WHILE(action, unpack_once(folder, bytes, kernel, progress));
+  kernel.vmlinux = directory / "vmlinux";
+  KOBOX_CHECK_WHILE(action, unpack_once(directory, bytes, kernel, progress));
   KOBOX_TRY(kernel.pvh, has_pvh_entry(kernel.vmlinux));
   const auto beside = kernel.vmlinuz.parent_path();
-  kernel.modules = first_folder(
+  kernel.modules = first_directory(
       std::array{beside.parent_path() / "lib/modules" / kernel.release,
                  beside.parent_path() / "usr/lib/modules" / kernel.release,
                  beside / "lib/modules" / kernel.release, host.modules / kernel.release});
-  if (!kernel.modules.empty()) kernel.headers = first_folder(std::array{kernel.modules / "build"});
+  if (!kernel.modules.empty())
+    kernel.headers = first_directory(std::array{kernel.modules / "build"});
   kernel.compiler = compiler_of(kernel.headers);
   kernel.identity = identity_of(kernel, digest);
   return kernel;
@@ -116,25 +118,25 @@ Result<Kernel> host_kernel(const std::filesystem::path& kernels, Progress& progr
 Result<Kernel> with_headers(Kernel kernel, const std::filesystem::path& headers,
                             Progress& progress) {
   std::error_code error;
-  const auto folder = fs::canonical(headers, error);
-  if (error || !fs::is_directory(folder, error))
-    return fail(ErrorKind::usage, "--headers: there is no folder {}", headers.string());
-  const bool configured = fs::exists(folder / ".config", error) ||
-                          fs::exists(folder / "include/config/auto.conf", error);
-  if (!fs::exists(folder / "Makefile", error) || !configured)
+  const auto directory = fs::canonical(headers, error);
+  if (error || !fs::is_directory(directory, error))
+    return fail(ErrorKind::usage, "--headers: there is no directory {}", headers.string());
+  const bool configured = fs::exists(directory / ".config", error) ||
+                          fs::exists(directory / "include/config/auto.conf", error);
+  if (!fs::exists(directory / "Makefile", error) || !configured)
     return fail(
         ErrorKind::usage,
-        "--headers: {} is no configured build tree of a kernel (no {} in it); give a folder "
+        "--headers: {} is no configured build tree of a kernel (no {} in it); give a directory "
         "like /lib/modules/RELEASE/build",
-        folder.string(), configured ? "Makefile" : ".config");
-  const auto release = release_of_headers(folder);
+        directory.string(), configured ? "Makefile" : ".config");
+  const auto release = release_of_headers(directory);
   if (!release.empty() && release != kernel.release)
     progress.note(
         fmt::format("{} is the build tree of {}, the kernel is {}: it may refuse the "
                     "module",
-                    folder.string(), release, kernel.release));
-  kernel.headers = folder;
-  kernel.compiler = compiler_of(folder);
+                    directory.string(), release, kernel.release));
+  kernel.headers = directory;
+  kernel.compiler = compiler_of(directory);
   kernel.identity = identity_of(kernel, kernel.identity);
   return kernel;
 }

@@ -12,7 +12,7 @@
 namespace kobox {
 
 // A bzImage anywhere. Its vmlinux is unpacked into kernels/by-content/DIGEST/ once. Its modules
-// are looked for in lib/modules/RELEASE beside its folder and then in the host's. Errors: usage
+// are looked for in lib/modules/RELEASE beside its directory and then in the host's. Errors: usage
 // (no such file), environment (unreadable, no bzImage, cache not writable).
 Result<Kernel> local_kernel(const std::filesystem::path& image,
                             const std::filesystem::path& kernels, Progress& progress,
@@ -22,7 +22,7 @@ Result<Kernel> local_kernel(const std::filesystem::path& image,
 Result<Kernel> host_kernel(const std::filesystem::path& kernels, Progress& progress,
                            const HostFiles& host = {});
 
-// Replaces the kernel's build tree by the user's (--headers). ErrorKind::usage if the folder is
+// Replaces the kernel's build tree by the user's (--headers). ErrorKind::usage if the directory is
 // none; a tree of another kernel is used, but noted.
 Result<Kernel> with_headers(Kernel kernel, const std::filesystem::path& headers,
                             Progress& progress);

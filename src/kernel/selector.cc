@@ -93,7 +93,7 @@ Result<Selector> parse_selector(std::string_view text) {
     return selector;
   }
   const std::array<std::string, 1> words = {"host"};
-  return fail(ErrorKind::usage, "'{}' names no kernel{}: {}; a file in this folder is './{}'",
+  return fail(ErrorKind::usage, "'{}' names no kernel{}: {}; a file in this directory is './{}'",
               printable(text), did_you_mean(text, words), k_forms, printable(text));
 }
 

@@ -10,7 +10,7 @@
 #include "kernel/cache.h"
 #include "kernel/catalogue.h"
 #include "kernel/fetch.h"
-#include "kernel/kernel_folder.h"
+#include "kernel/kernel_directory.h"
 #include "kernel/local_kernel.h"
 
 namespace kobox {
@@ -70,16 +70,17 @@ Result<Kernel> KernelStore::find(const Selector& selector) {
         damage.empty() ? fmt::format("the kernel {} is not in the cache", selector.text) : damage,
         shell_quote(selector.text));
   if (damage.empty()) return from_archive(selector);
-  progress_.note(damage + "; it is fetched anew");
+  progress_.note(damage + "; it is fetched again");
   // This very one again, not a newer one of its line.
   return from_archive({.kind = Selector::Kind::release, .text = *here});
 }
 
 Result<Kernel> KernelStore::fetch(const Selector& selector) {
   if (selector.kind == Selector::Kind::path || selector.kind == Selector::Kind::host)
-    return fail(ErrorKind::usage,
-                "only Debian's kernels are fetched, by line ('6.1-cloud') or release; '{}' is none",
-                printable(selector.text));
+    return fail(
+        ErrorKind::usage,
+        "only Debian's kernels are fetched, by line ('6.1-cloud') or release; '{}' is neither",
+        printable(selector.text));
   if (network_ == Network::forbidden)
     return fail(ErrorKind::environment,
                 "--offline forbids to fetch a kernel; run: kobox kernel fetch {}",

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The kernels on this machine: found through apt, fetched into the cache, used from there.
 //
-// Layout below the cache folder:
+// Layout below the cache directory:
 //   kernels/RELEASE/{vmlinuz,vmlinux,headers/,modules/,kernel.json}   complete or absent
 //   kernels/RELEASE.lock           exclusive while it is fetched or removed, shared while used
 //   kernels/by-content/DIGEST/vmlinux   unpacked from a vmlinuz of the user's
 //   apt/                           private apt state
-// A kernel's folder is made beside its place and renamed into it, under a lock, so two kobox may
+// A kernel's directory is made beside its place and renamed into it, under a lock, so two kobox may
 // want the same kernel at once and an interrupted fetch leaves nothing half. Whoever boots a
 // kernel or builds for it holds use_lock (cache.h).
 #pragma once
@@ -37,7 +37,7 @@ struct KernelEntry {
 
 class KernelStore {
  public:
-  // cache: kobox's cache folder. progress must outlive the store.
+  // cache: kobox's cache directory. progress must outlive the store.
   KernelStore(std::filesystem::path cache, Network network, Progress& progress,
               HostFiles host = {});
 

@@ -48,10 +48,10 @@ download)
 esac
 )";
 
-class StoreTest : public FolderTest {
+class StoreTest : public DirectoryTest {
  protected:
   void SetUp() override {
-    FolderTest::SetUp();
+    DirectoryTest::SetUp();
     write("bin/apt-get", k_apt_get);
     ASSERT_EQ(::chmod((path() / "bin/apt-get").c_str(), 0755), 0);
     old_path_ = std::getenv("PATH");
@@ -104,7 +104,7 @@ class StoreTest : public FolderTest {
     for (const auto line : lines_of(text)) result.append(line).append(" ");
     return result;
   }
-  std::vector<std::string> kernel_folders() {
+  std::vector<std::string> kernel_directories() {
     std::vector<std::string> names;
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(path() / "cache/kernels", ignored))

@@ -27,7 +27,7 @@ TEST_F(StoreTest, FetchesOnceAndThenAsksNobody) {
   EXPECT_TRUE(fs::exists(kernel->modules / "kernel/a.ko"));
   EXPECT_THAT(read_file(kernel->headers / "Makefile").value(),
               HasSubstr("../linux-headers-common/Makefile"));
-  EXPECT_THAT(kernel_folders(), ElementsAre("6.1.0-47-cloud-amd64"));
+  EXPECT_THAT(kernel_directories(), ElementsAre("6.1.0-47-cloud-amd64"));
   EXPECT_THAT(progress_.notes, ElementsAre(HasSubstr("4.0 kB to download")));
   EXPECT_GT(progress_.amounts, 1);
 
@@ -48,7 +48,7 @@ TEST_F(StoreTest, OfflineSaysWhatToRun) {
                 HasSubstr(std::string("run: kobox kernel fetch ") + selector));
   }
   EXPECT_EQ(calls(), "");
-  EXPECT_THAT(kernel_folders(), IsEmpty());
+  EXPECT_THAT(kernel_directories(), IsEmpty());
 }
 
 TEST_F(StoreTest, OnlyFetchLooksForANewerOne) {
@@ -115,16 +115,16 @@ TEST_F(StoreTest, WithoutNetworkAptsWordsAreShown) {
 }
 
 TEST_F(StoreTest, AFailedFetchLeavesNothing) {
-  write("debs/linux-headers-6.1.0-47-cloud-amd64.deb", "rubbish");
+  write("debs/linux-headers-6.1.0-47-cloud-amd64.deb", "garbage");
   const auto broken = ensure("6.1-cloud");
   ASSERT_FALSE(broken);
   EXPECT_THAT(broken.error().to_string(), HasSubstr("fetching 6.1.0-47-cloud-amd64"));
-  EXPECT_THAT(kernel_folders(), IsEmpty());
+  EXPECT_THAT(kernel_directories(), IsEmpty());
   fs::remove(path() / "debs/linux-headers-6.1.0-47-cloud-amd64.deb");
   const auto missing = ensure("6.1-cloud");
   ASSERT_FALSE(missing);
   EXPECT_THAT(missing.error().to_string(), HasSubstr("404"));
-  EXPECT_THAT(kernel_folders(), IsEmpty());
+  EXPECT_THAT(kernel_directories(), IsEmpty());
 }
 
 TEST_F(StoreTest, AnInterruptedFetchLeavesNothing) {
@@ -139,13 +139,13 @@ TEST_F(StoreTest, AnInterruptedFetchLeavesNothing) {
   ASSERT_FALSE(kernel);
   EXPECT_EQ(kernel.error().kind(), ErrorKind::interrupted);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
-  EXPECT_THAT(kernel_folders(), IsEmpty());
+  EXPECT_THAT(kernel_directories(), IsEmpty());
 }
 
 TEST_F(StoreTest, LeftoversOfAKilledKoboxGo) {
   write("cache/kernels/.6.1.0-47-cloud-amd64.abcdef/debs/x.deb", "half");
   ASSERT_TRUE(ensure("6.1-cloud"));
-  EXPECT_THAT(kernel_folders(), ElementsAre("6.1.0-47-cloud-amd64"));
+  EXPECT_THAT(kernel_directories(), ElementsAre("6.1.0-47-cloud-amd64"));
 }
 
 TEST_F(StoreTest, ADamagedKernelIsFetchedAnew) {
@@ -159,7 +159,7 @@ TEST_F(StoreTest, ADamagedKernelIsFetchedAnew) {
   ASSERT_TRUE(repaired) << repaired.error().to_string();
   EXPECT_EQ(read_file(repaired->vmlinux).value(), make_vmlinux());
   EXPECT_THAT(progress_.notes, ::testing::Contains(HasSubstr("damaged")));
-  EXPECT_THAT(kernel_folders(), ElementsAre("6.1.0-47-cloud-amd64"));
+  EXPECT_THAT(kernel_directories(), ElementsAre("6.1.0-47-cloud-amd64"));
 }
 
 TEST_F(StoreTest, TwoAtOnceFetchOnce) {

@@ -105,7 +105,8 @@ Result<std::string> bzimage_release(std::string_view bzimage) {
                      std::string_view::npos;
   // The release becomes part of paths.
   if (release.empty() || !clean || release.starts_with('.'))
-    return fail(ErrorKind::environment, "its header names the release '{}', which is none",
+    return fail(ErrorKind::environment,
+                "its header names the release '{}', which is not a kernel release",
                 printable(release));
   return std::string(release);
 }

@@ -12,7 +12,7 @@ namespace kobox {
 
 // Source of the offsets: Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header":
 // payload_offset (0x248) and payload_length (0x24c) count from the end of the setup code.
-// The payload is xz, lz4 (legacy frames), zstd or gzip, told apart by its magic.
+// The payload is xz, lz4 (legacy frames), zstd or gzip, distinguished by its magic.
 // ErrorKind::environment for what is not a bzImage, is cut short, or is packed otherwise.
 Result<std::string> unpack_vmlinux(std::string_view bzimage);
 

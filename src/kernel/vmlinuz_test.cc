@@ -99,17 +99,17 @@ TEST(Vmlinuz, ReadsTheRelease) {
   EXPECT_FALSE(bzimage_release(outside.substr(0, 2000)));
 }
 
-class PvhTest : public FolderTest {};
+class PvhTest : public DirectoryTest {};
 
 TEST_F(PvhTest, FindsTheNote) {
   write("pvh", make_vmlinux(18));
   write("other", make_vmlinux(17));
   write("cut", make_vmlinux(18).substr(0, 130));
-  write("rubbish", "rubbish");
+  write("garbage", "garbage");
   EXPECT_TRUE(has_pvh_entry(path() / "pvh").value());
   EXPECT_FALSE(has_pvh_entry(path() / "other").value());
   EXPECT_FALSE(has_pvh_entry(path() / "cut").value_or(false));
-  EXPECT_FALSE(has_pvh_entry(path() / "rubbish"));
+  EXPECT_FALSE(has_pvh_entry(path() / "garbage"));
   EXPECT_FALSE(has_pvh_entry(path() / "absent"));
 }
 

@@ -21,7 +21,7 @@ class Blame {
 
   // The report's lines in `log` have file and line behind each place in the module.
   Failure from_report(const KernelReport& report) const;
-  // Sets failure.source to the text of failure.line in the user's folder.
+  // Sets failure.source to the text of failure.line in the user's directory.
   void quote_source(Failure& failure) const;
 
  private:

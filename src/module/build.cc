@@ -16,11 +16,12 @@
 namespace kobox {
 namespace {
 
-// An example for the user's own folder: its first C file, as the one that is there most likely is.
-std::string example_object(const fs::path& folder) {
+// An example for the user's own directory: its first C file, as the one that is there most likely
+// is.
+std::string example_object(const fs::path& directory) {
   std::vector<std::string> names;
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored))
+  for (const auto& entry : fs::directory_iterator(directory, ignored))
     if (entry.path().extension() == ".c" && !is_build_product(entry.path().filename()))
       names.push_back(entry.path().stem().string());
   if (names.empty()) return "hello";
@@ -143,25 +144,26 @@ Result<BuildPlace> checked_place(const BuildRequest& request, const Kernel& kern
   KOBOX_CHECK(check_module_source(request.source));
   KOBOX_CHECK(check_headers(kernel));
   auto place = BuildPlace::of(request.cache, request.source, kernel);
-  KOBOX_CHECK(check_path("kobox's cache", place.folder));
+  KOBOX_CHECK(check_path("kobox's cache", place.directory));
   return place;
 }
 
 }  // namespace
 
-Result<> check_module_source(const fs::path& folder) {
+Result<> check_module_source(const fs::path& directory) {
   std::error_code error;
-  const auto status = fs::status(folder, error);
+  const auto status = fs::status(directory, error);
   if (!fs::exists(status))
-    return fail(ErrorKind::usage, "{}: there is no such folder", folder.string());
+    return fail(ErrorKind::usage, "{}: there is no such directory", directory.string());
   if (!fs::is_directory(status))
-    return fail(ErrorKind::usage, "{} is not a folder", folder.string());
-  if (fs::exists(folder / "Kbuild", error) || fs::exists(folder / "Makefile", error)) return {};
-  const auto object = example_object(folder);
+    return fail(ErrorKind::usage, "{} is not a directory", directory.string());
+  if (fs::exists(directory / "Kbuild", error) || fs::exists(directory / "Makefile", error))
+    return {};
+  const auto object = example_object(directory);
   return fail(ErrorKind::usage,
               "{0} has no Kbuild and no Makefile, so there is no module to build; for {1}.c write "
               "this into {0}/Kbuild:\n  obj-m := {1}.o\n  ccflags-y := -Wall",
-              folder.string(), object);
+              directory.string(), object);
 }
 
 Result<RecordedModule> choose_module(const std::vector<RecordedModule>& modules,
@@ -169,22 +171,22 @@ Result<RecordedModule> choose_module(const std::vector<RecordedModule>& modules,
   std::vector<std::string> names;
   for (const auto& module : modules) names.push_back(module.name);
   const auto built = join(names, ", ");
-  const auto folder = source.string();
+  const auto directory = source.string();
   if (modules.empty())
     return fail(ErrorKind::usage,
                 "the Kbuild or Makefile of {} builds no module; it needs a line such as "
                 "'obj-m := {}.o'",
-                folder, example_object(source));
+                directory, example_object(source));
   if (wanted_name.empty()) {
     if (modules.size() == 1) return modules.front();
     return fail(ErrorKind::usage,
                 "{} builds {} modules ({}); say which one with name in [module] of kobox.toml",
-                folder, modules.size(), built);
+                directory, modules.size(), built);
   }
   const auto wanted = module_name_of(wanted_name + ".ko");
   const auto found = std::ranges::find(modules, wanted, &RecordedModule::name);
   if (found != modules.end()) return *found;
-  return fail(ErrorKind::usage, "{} builds no module '{}', but {}{}", folder, wanted_name, built,
+  return fail(ErrorKind::usage, "{} builds no module '{}', but {}{}", directory, wanted_name, built,
               did_you_mean(wanted, names));
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// From a module's source folder to its .ko for one kernel, in a private copy.
+// From a module's source directory to its .ko for one kernel, in a private copy.
 //
-// The user's folder is only read. The copy below the cache is kept, so that kbuild rebuilds only
+// The user's directory is only read. The copy below the cache is kept, so that kbuild rebuilds only
 // what changed; and a module whose sources, kernel, compiler and flags are the same as at the last
 // good build is not built at all (build_record.h says what lies where). The compiler sees none of
 // the user's environment but PATH, HOME and the like: KCFLAGS and its kin belong into the Kbuild
@@ -23,14 +23,14 @@ namespace kobox {
 struct BuildRequest {
   std::filesystem::path source;  // holds the Kbuild or Makefile
   std::string module_name;       // "" if Kbuild builds just one
-  std::filesystem::path cache;   // kobox's cache folder
+  std::filesystem::path cache;   // kobox's cache directory
   Deadline deadline = Deadline::never();
 };
 
 struct BuiltModule {
   std::string name;              // as the kernel calls it, with underscores
   std::filesystem::path ko;      // with its DWARF; this file does not change, whoever builds again
-  std::filesystem::path source;  // the user's folder
+  std::filesystem::path source;  // the user's directory
   std::filesystem::path copy;    // the private copy that paths in the DWARF point into
   std::string identity;          // digest of the .ko's bytes
   bool fresh = false;            // built now, not taken from the cache
@@ -40,7 +40,7 @@ struct BuiltModule {
 // What the compiler (or modpost, the linker, make) said first.
 struct BuildFailure {
   std::string message;
-  std::string file;  // relative to the user's folder; "" if unknown
+  std::string file;  // relative to the user's directory; "" if unknown
   int line = 0;
   std::vector<std::string> log;    // the lines around it
   std::filesystem::path full_log;  // in the cache; stays until the next build of the same
@@ -56,8 +56,8 @@ using BuildOutcome = std::variant<BuiltModule, BuildFailure>;
 // interrupted.
 Result<BuildOutcome> build_module(const BuildRequest& request, const Kernel& kernel);
 
-// ErrorKind::usage if the folder holds nothing that kbuild could build.
-Result<> check_module_source(const std::filesystem::path& folder);
+// ErrorKind::usage if the directory holds nothing that kbuild could build.
+Result<> check_module_source(const std::filesystem::path& directory);
 
 // The module without its debug sections, beside the whole one: what goes into a guest, which has
 // no use for them and pays for every byte. Made once. Where there is no strip, the whole one.

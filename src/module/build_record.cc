@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 constexpr std::string_view k_schema = "kobox.build/1";
 constexpr auto k_keep_old_modules = 24h;
 
-// modules.order has a line for each module: an absolute path or one below the folder, ending in
+// modules.order has a line for each module: an absolute path or one below the directory, ending in
 // .ko up to Linux 6.1 and in .o from 6.2 on.
 std::vector<fs::path> built_modules(const fs::path& copy) {
   std::vector<fs::path> modules;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One module folder's place in the cache for one kernel, and what the last good build left there.
+// One module directory's place in the cache for one kernel, and what the last good build left
+// there.
 //
-//   builds/<digest of folder and kernel>/
+//   builds/<digest of directory and kernel>/
 //     src/               the private copy, where make runs
 //     sources            what was copied (sync_sources)
-//     out/IDENTITY/X.ko  the modules as they were built: make writes anew into src/, these never
+//     out/IDENTITY/X.ko  the modules as they were built: make writes again into src/, these never
 //                        change, so that a running test keeps its module while another kobox builds
 //     make.log           make's whole output of the last build, failed ones too
 //     build.json         of which key the last good build was, and its modules
@@ -23,18 +24,18 @@
 namespace kobox {
 
 struct BuildPlace {
-  std::filesystem::path folder;
+  std::filesystem::path directory;
 
-  // `source` need not be canonical; `cache` is kobox's cache folder.
+  // `source` need not be canonical; `cache` is kobox's cache directory.
   static BuildPlace of(const std::filesystem::path& cache, const std::filesystem::path& source,
                        const Kernel& kernel);
 
-  std::filesystem::path copy() const { return folder / "src"; }
-  std::filesystem::path manifest() const { return folder / "sources"; }
-  std::filesystem::path out() const { return folder / "out"; }
-  std::filesystem::path log() const { return folder / "make.log"; }
-  std::filesystem::path record() const { return folder / "build.json"; }
-  std::filesystem::path lock() const { return folder / "lock"; }
+  std::filesystem::path copy() const { return directory / "src"; }
+  std::filesystem::path manifest() const { return directory / "sources"; }
+  std::filesystem::path out() const { return directory / "out"; }
+  std::filesystem::path log() const { return directory / "make.log"; }
+  std::filesystem::path record() const { return directory / "build.json"; }
+  std::filesystem::path lock() const { return directory / "lock"; }
 };
 
 struct RecordedModule {

@@ -54,7 +54,7 @@ class BuildTest : public ::testing::Test {
   }
   ~BuildTest() override { reset_interrupt_for_testing(); }
 
-  fs::path root() const { return folder_.path(); }
+  fs::path root() const { return directory_.path(); }
   fs::path source() const { return root() / "my module"; }
   void put(const fs::path& relative, std::string_view text) {
     EXPECT_TRUE(write_file(source() / relative, text));
@@ -104,11 +104,11 @@ class BuildTest : public ::testing::Test {
     return count;
   }
 
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-build-test").value();
+  TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-build-test").value();
   std::string identity_ = "kernel";
 };
 
-TEST_F(BuildTest, BuildsInACopyAndLeavesTheFolderAlone) {
+TEST_F(BuildTest, BuildsInACopyAndLeavesTheDirectoryAlone) {
   const auto module = built();
   EXPECT_EQ(module.name, "hello");
   EXPECT_TRUE(module.fresh);
@@ -241,12 +241,12 @@ TEST_F(BuildTest, WhichModuleMustBeClear) {
   EXPECT_THAT(error.message(), HasSubstr("builds no module; it needs a line such as"));
 }
 
-TEST_F(BuildTest, WrongFoldersAreUsage) {
+TEST_F(BuildTest, WrongDirectoriesAreUsage) {
   auto wrong = request();
   wrong.source = root() / "absent";
-  EXPECT_THAT(refused(wrong, kernel()).message(), HasSubstr("there is no such folder"));
+  EXPECT_THAT(refused(wrong, kernel()).message(), HasSubstr("there is no such directory"));
   wrong.source = source() / "hello.c";
-  EXPECT_THAT(refused(wrong, kernel()).message(), HasSubstr("is not a folder"));
+  EXPECT_THAT(refused(wrong, kernel()).message(), HasSubstr("is not a directory"));
   auto headless = kernel();
   headless.headers.clear();
   EXPECT_THAT(refused(request(), headless).message(), HasSubstr("--headers DIR"));

@@ -141,8 +141,8 @@ bool is_giving_up(std::string_view line) {
 
 class Reader {
  public:
-  Reader(std::string_view output, const std::filesystem::path& folder)
-      : prefix_(folder.lexically_normal().string()) {
+  Reader(std::string_view output, const std::filesystem::path& directory)
+      : prefix_(directory.lexically_normal().string()) {
     if (!prefix_.ends_with('/')) prefix_ += '/';
     for (const auto line : lines_of(output)) lines_.push_back(plain(line));
   }
@@ -190,7 +190,7 @@ class Reader {
     return failure;
   }
 
-  // "./include/generated/…" is the build tree's, in whose folder kbuild runs the compiler.
+  // "./include/generated/…" is the build tree's, in whose directory kbuild runs the compiler.
   bool is_ours(std::string_view file) const {
     return file.starts_with(prefix_) || (!file.starts_with('/') && !file.starts_with("./"));
   }
@@ -270,8 +270,8 @@ class Reader {
 
 }  // namespace
 
-BuildFailure first_error(std::string_view output, const std::filesystem::path& folder) {
-  return Reader(output, folder).read();
+BuildFailure first_error(std::string_view output, const std::filesystem::path& directory) {
+  return Reader(output, directory).read();
 }
 
 std::optional<std::string> host_fault(std::string_view output) {

@@ -28,26 +28,26 @@ int __attribute__((noinline)) dev_ioctl(int x) {
 class DriverTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    folder_ = new TempDir(TempDir::make(fs::temp_directory_path(), "kobox-driver-test").value());
+    directory_ = new TempDir(TempDir::make(fs::temp_directory_path(), "kobox-driver-test").value());
     ASSERT_TRUE(write_file(copy() / "driver.c", k_driver_source));
-    ASSERT_TRUE(write_file(folder_->path() / "user/driver.c", k_driver_source));
+    ASSERT_TRUE(write_file(directory_->path() / "user/driver.c", k_driver_source));
     run("gcc -g -O2 -fno-pie -fcf-protection=none -ffunction-sections -fno-ipa-ra -c -o driver.o " +
         (copy() / "driver.c").string());
     run("ld -r -o my-driver.ko driver.o");
   }
-  static void TearDownTestSuite() { delete std::exchange(folder_, nullptr); }
+  static void TearDownTestSuite() { delete std::exchange(directory_, nullptr); }
 
   static std::string run(const std::string& command) {
-    auto done =
-        run_command({.argv = {"sh", "-c", command}, .cwd = folder_->path()}, {}, Streams::merged);
+    auto done = run_command({.argv = {"sh", "-c", command}, .cwd = directory_->path()}, {},
+                            Streams::merged);
     EXPECT_TRUE(done && done->status.success()) << command << "\n" << (done ? done->output : "");
     return done ? done->output : "";
   }
-  static fs::path copy() { return folder_->path() / "cache/builds/0123/src"; }
+  static fs::path copy() { return directory_->path() / "cache/builds/0123/src"; }
   static BuiltModule module() {
     return {.name = "my_driver",
-            .ko = folder_->path() / "my-driver.ko",
-            .source = folder_->path() / "user",
+            .ko = directory_->path() / "my-driver.ko",
+            .source = directory_->path() / "user",
             .copy = copy()};
   }
   // Offsets of the instructions of a function that hold this text, by objdump; of those after
@@ -69,7 +69,7 @@ class DriverTest : public ::testing::Test {
   }
 
  private:
-  static inline TempDir* folder_ = nullptr;
+  static inline TempDir* directory_ = nullptr;
 };
 
 }  // namespace kobox

@@ -23,14 +23,14 @@ Result<ModInfo> read_modinfo(const std::filesystem::path& ko);
 
 struct SourceLocation {
   std::string function;  // innermost, inlined ones included
-  std::string file;      // as DWARF has it, made relative to the module's folder where it is in it
+  std::string file;  // as DWARF has it, made relative to the module's directory where it is in it
   int line = 0;
 };
 
 // The lines of one module. Reads the file once; answers from memory.
 class KoLines {
  public:
-  // `copy`: the folder the module was built in; file names below it become relative to it.
+  // `copy`: the directory the module was built in; file names below it become relative to it.
   static Result<KoLines> open(const std::filesystem::path& ko, const std::filesystem::path& copy);
   KoLines(KoLines&&) noexcept;
   KoLines& operator=(KoLines&&) noexcept;

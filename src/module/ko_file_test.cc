@@ -50,8 +50,8 @@ constexpr std::string_view k_header =
     "  return *(volatile int *)(unsigned long)(unsigned)x;\n"
     "}\n";
 
-std::string run(const std::string& command, const fs::path& folder) {
-  auto done = run_command({.argv = {"sh", "-c", command}, .cwd = folder}, {}, Streams::merged);
+std::string run(const std::string& command, const fs::path& directory) {
+  auto done = run_command({.argv = {"sh", "-c", command}, .cwd = directory}, {}, Streams::merged);
   EXPECT_TRUE(done && done->status.success()) << command << "\n" << (done ? done->output : "");
   return done ? done->output : "";
 }
@@ -74,20 +74,20 @@ std::vector<Frame> frames(const std::vector<SourceLocation>& locations) {
 class KoFileTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    folder_ = new TempDir(TempDir::make(fs::temp_directory_path(), "kobox-ko-test").value());
-    const auto& path = folder_->path();
+    directory_ = new TempDir(TempDir::make(fs::temp_directory_path(), "kobox-ko-test").value());
+    const auto& path = directory_->path();
     ASSERT_TRUE(write_file(path / "src/one.c", k_first));
     ASSERT_TRUE(write_file(path / "src/sub/two.c", k_second));
     ASSERT_TRUE(write_file(path / "headers/header.h", k_header));
-    // From another folder with absolute paths, as kbuild does it.
+    // From another directory with absolute paths, as kbuild does it.
     const std::string compile = "gcc -g -O2 -fno-pie -fcf-protection=none -ffunction-sections ";
     run(compile + "-c -o one.o " + (path / "src/one.c").string(), path);
     run(compile + "-Iheaders -c -o two.o " + (path / "src/sub/two.c").string(), path);
     run("ld -r -o both.ko one.o two.o", path);
   }
-  static void TearDownTestSuite() { delete std::exchange(folder_, nullptr); }
+  static void TearDownTestSuite() { delete std::exchange(directory_, nullptr); }
 
-  static fs::path path() { return folder_->path(); }
+  static fs::path path() { return directory_->path(); }
 
   struct Symbol {
     std::uint64_t address, size;
@@ -123,7 +123,7 @@ class KoFileTest : public ::testing::Test {
     return 0;
   }
 
-  static inline TempDir* folder_ = nullptr;
+  static inline TempDir* directory_ = nullptr;
 };
 
 TEST_F(KoFileTest, InlinedFramesComeInnermostFirst) {

@@ -72,7 +72,7 @@ Dwarf_Word number_of(Dwarf_Die* die, unsigned attribute) {
 
 struct KoLines::Impl {
   std::string bytes;   // libdwfl reads from here
-  std::string prefix;  // of the files of the module's own folder, ends in '/'
+  std::string prefix;  // of the files of the module's own directory, ends in '/'
   std::unique_ptr<Dwfl, DwflEnd> dwfl;
   Dwfl_Module* module = nullptr;  // dwfl's
   std::vector<Function> functions;
@@ -119,9 +119,9 @@ void KoLines::Impl::read_functions() {
   }
 }
 
-// Two functions of one name (static ones in two files) are told apart by the size that the kernel
-// printed. In the module's last section the kernel counts up to the end of a page, so the nearest
-// size wins, not only an equal one.
+// Two functions of one name (static ones in two files) are distinguished by the size that the
+// kernel printed. In the module's last section the kernel counts up to the end of a page, so the
+// nearest size wins, not only an equal one.
 const Function* KoLines::Impl::find(std::string_view name, std::uint64_t offset,
                                     std::uint64_t size) const {
   const auto distance = [size](const Function& function) {
@@ -142,8 +142,8 @@ std::string KoLines::Impl::shown(const char* file, Dwarf_Die* unit) const {
   if (file == nullptr) return "";
   fs::path path = file;
   Dwarf_Attribute memory;
-  const char* folder = ::dwarf_formstring(::dwarf_attr(unit, DW_AT_comp_dir, &memory));
-  if (path.is_relative() && folder != nullptr) path = folder / path;
+  const char* directory = ::dwarf_formstring(::dwarf_attr(unit, DW_AT_comp_dir, &memory));
+  if (path.is_relative() && directory != nullptr) path = directory / path;
   const auto text = path.lexically_normal().string();
   return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
 }

@@ -57,13 +57,13 @@ Result<ProgramOutcome> build_program(const fs::path& source, const fs::path& cac
   KOBOX_TRY(auto text, run_command(compiler_command(compiler, path, {"-E"}), limits));
   Digest digest;
   digest.add(compiler.version).add(join(k_flags, " ")).add(path.native()).add(text.output);
-  const auto folder = fs::absolute(cache, error).lexically_normal() / "programs" / digest.hex();
-  const auto log = folder / "compiler.log";
+  const auto directory = fs::absolute(cache, error).lexically_normal() / "programs" / digest.hex();
+  const auto log = directory / "compiler.log";
   if (!text.status.success()) return judge_failure(text.error, path, log);
 
-  const BuiltProgram program{.name = path.stem().string(), .path = folder / path.stem()};
+  const BuiltProgram program{.name = path.stem().string(), .path = directory / path.stem()};
   if (fs::exists(program.path, error)) return program;
-  KOBOX_TRY(auto temp, TempDir::make(folder, "compile"));
+  KOBOX_TRY(auto temp, TempDir::make(directory, "compile"));
   const auto made = temp.path() / path.stem();
   KOBOX_TRY(auto done, run_command(compiler_command(compiler, path, {"-o", made.string()}), limits,
                                    Streams::merged));

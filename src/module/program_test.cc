@@ -19,12 +19,12 @@ using ::testing::Not;
 
 class ProgramTest : public ::testing::Test {
  protected:
-  fs::path source() const { return folder_.path() / "my module"; }
+  fs::path source() const { return directory_.path() / "my module"; }
   void put(const fs::path& relative, std::string_view text) {
     EXPECT_TRUE(write_file(source() / relative, text));
   }
   Result<ProgramOutcome> build(const std::string& name) {
-    return build_program(source() / name, folder_.path() / "cache", Deadline::after(60s));
+    return build_program(source() / name, directory_.path() / "cache", Deadline::after(60s));
   }
   BuiltProgram program(const std::string& name) {
     auto outcome = build(name);
@@ -35,7 +35,7 @@ class ProgramTest : public ::testing::Test {
     return {};
   }
 
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-program-test").value();
+  TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-program-test").value();
 };
 
 TEST_F(ProgramTest, RunsWithoutTheHostsLibraries) {

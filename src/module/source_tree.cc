@@ -12,29 +12,29 @@
 namespace kobox {
 namespace {
 
-bool is_below(const fs::path& path, const fs::path& folder) {
-  const auto relative = path.lexically_relative(folder);
+bool is_below(const fs::path& path, const fs::path& directory) {
+  const auto relative = path.lexically_relative(directory);
   return !relative.empty() && *relative.begin() != "..";
 }
 
 bool is_hidden(const fs::path& name) { return name.native().starts_with('.'); }
 
-// Whether a path that is below the module's folder is one of its sources.
+// Whether a path that is below the module's directory is one of its sources.
 bool is_source(const fs::path& relative) {
-  for (const auto& folder : relative.parent_path())
-    if (is_hidden(folder)) return false;
+  for (const auto& directory : relative.parent_path())
+    if (is_hidden(directory)) return false;
   return !is_build_product(relative);
 }
 
 class Lister {
  public:
-  Lister(fs::path folder, fs::path root, fs::path skip, const SourceLimits& limits)
-      : folder_(std::move(folder)),
+  Lister(fs::path directory, fs::path root, fs::path skip, const SourceLimits& limits)
+      : directory_(std::move(directory)),
         root_(std::move(root)),
         skip_(std::move(skip)),
         limits_(limits) {}
 
-  Result<> add_folder(const fs::path& relative) {
+  Result<> add_directory(const fs::path& relative) {
     std::error_code error;
     for (auto it = fs::directory_iterator(root_ / relative, error);
          !error && it != fs::directory_iterator(); it.increment(error)) {
@@ -42,8 +42,8 @@ class Lister {
       KOBOX_CHECK(add(*it, relative / it->path().filename()));
     }
     if (error)
-      return fail(ErrorKind::environment, "cannot read the folder {}: {}",
-                  (folder_ / relative).string(), error.message());
+      return fail(ErrorKind::environment, "cannot read the directory {}: {}",
+                  (directory_ / relative).string(), error.message());
     return {};
   }
 
@@ -58,7 +58,7 @@ class Lister {
     const auto status = entry.symlink_status(error);
     if (status.type() == fs::file_type::directory) {
       if (is_hidden(relative.filename()) || entry.path() == skip_) return {};
-      return add_folder(relative);
+      return add_directory(relative);
     }
     if (is_build_product(relative)) return {};
     if (status.type() == fs::file_type::symlink) return add_link(entry.path(), relative);
@@ -82,11 +82,12 @@ class Lister {
       return {};
     }
     if (fs::is_directory(target, error))
-      return fail(ErrorKind::usage,
-                  "{} is a link to {}, outside of the module's folder: kobox builds a copy of that "
-                  "folder alone; make the source folder one that holds both (source in [module] "
-                  "of kobox.toml)",
-                  (folder_ / relative).string(), target.string());
+      return fail(
+          ErrorKind::usage,
+          "{} is a link to {}, outside of the module's directory: kobox builds a copy of that "
+          "directory alone; make the source directory one that holds both (source in [module] "
+          "of kobox.toml)",
+          (directory_ / relative).string(), target.string());
     if (fs::is_regular_file(target, error)) return add_file(target, relative);
     return {};
   }
@@ -96,7 +97,7 @@ class Lister {
     const auto mode = fs::status(origin, error).permissions();
     const auto size = fs::file_size(origin, error);
     if (error)
-      return fail(ErrorKind::environment, "cannot read {}: {}", (folder_ / relative).string(),
+      return fail(ErrorKind::environment, "cannot read {}: {}", (directory_ / relative).string(),
                   error.message());
     bytes_ += size;
     const bool executable = (mode & fs::perms::owner_exec) != fs::perms::none;
@@ -104,13 +105,13 @@ class Lister {
     if (bytes_ > limits_.bytes || entries_.size() > limits_.files)
       return fail(ErrorKind::usage,
                   "{} holds more than {} or {} files, too much to copy for a build; give the "
-                  "module a folder of its own (source in [module] of kobox.toml)",
-                  folder_.string(), format_bytes(limits_.bytes), limits_.files);
+                  "module a directory of its own (source in [module] of kobox.toml)",
+                  directory_.string(), format_bytes(limits_.bytes), limits_.files);
     return {};
   }
 
-  fs::path folder_;  // as the user wrote it, for messages
-  fs::path root_;    // the same without links
+  fs::path directory_;  // as the user wrote it, for messages
+  fs::path root_;       // the same without links
   fs::path skip_;
   SourceLimits limits_;
   std::uint64_t bytes_ = 0;
@@ -132,7 +133,7 @@ Result<> sync_link(const SourceEntry& entry, const fs::path& target) {
   std::error_code error;
   if (fs::read_symlink(target, error) == entry.link && !error) return {};
   KOBOX_CHECK(remove_tree(target));
-  KOBOX_CHECK(make_folders(target.parent_path()));
+  KOBOX_CHECK(make_directories(target.parent_path()));
   error.clear();
   fs::create_symlink(entry.link, target, error);
   if (error)
@@ -172,18 +173,18 @@ bool is_build_product(const fs::path& relative) {
     if (name.ends_with(ending)) return true;
   // Emacs' locks and auto-saves, and kbuild's own temporary files.
   if (name.starts_with(".#") || name.starts_with("#") || name.starts_with(".tmp_")) return true;
-  // In a subfolder Module.symvers may be another module's, for KBUILD_EXTRA_SYMBOLS.
+  // In a subdirectory Module.symvers may be another module's, for KBUILD_EXTRA_SYMBOLS.
   return relative == "Module.symvers" || relative == "kobox.toml";
 }
 
-Result<std::vector<SourceEntry>> list_sources(const fs::path& folder, const fs::path& skip,
+Result<std::vector<SourceEntry>> list_sources(const fs::path& directory, const fs::path& skip,
                                               const SourceLimits& limits) {
   std::error_code error;
-  const auto root = fs::canonical(folder, error);
-  if (error) return fail(ErrorKind::usage, "{}: {}", folder.string(), error.message());
+  const auto root = fs::canonical(directory, error);
+  if (error) return fail(ErrorKind::usage, "{}: {}", directory.string(), error.message());
   const auto skipped = skip.empty() ? skip : fs::weakly_canonical(skip, error);
-  Lister lister(folder, root, skipped, limits);
-  KOBOX_CHECK(lister.add_folder({}));
+  Lister lister(directory, root, skipped, limits);
+  KOBOX_CHECK(lister.add_directory({}));
   return lister.take();
 }
 
@@ -196,10 +197,11 @@ Result<std::string> sync_sources(const std::vector<SourceEntry>& entries, const 
     KOBOX_TRY(auto text, read_file(manifest));
     for (const auto line : lines_of(text)) old.emplace(line);
   }
-  // The manifest is away while the set of files changes, so that a sync cut short starts afresh.
+  // The manifest is away while the set of files changes, so that a sync cut short starts from the
+  // start.
   if (lines != old) KOBOX_CHECK(remove_tree(manifest));
   if (old.empty() || !std::ranges::includes(lines, old)) KOBOX_CHECK(remove_tree(copy));
-  KOBOX_CHECK(make_folders(copy));
+  KOBOX_CHECK(make_directories(copy));
 
   Digest digest;
   for (const auto& entry : entries) {

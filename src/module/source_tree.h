@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What of a folder is the module's source, and keeping a private copy of it up to date.
+// What of a directory is the module's source, and keeping a private copy of it up to date.
 //
-// Source is every file of the folder and its visible subfolders, except what kbuild makes
+// Source is every file of the directory and its visible subdirectories, except what kbuild makes
 // (objects, .ko, .mod.c, .*.cmd, Module.symvers, …), what editors leave behind, and kobox.toml.
 #pragma once
 
@@ -27,22 +27,22 @@ struct SourceLimits {
   std::size_t files = 20'000;
 };
 
-// Whether kbuild or an editor made a file of this name (its path below the module's folder).
+// Whether kbuild or an editor made a file of this name (its path below the module's directory).
 bool is_build_product(const std::filesystem::path& relative);
 
 // The entries in the order of their paths. `skip` (kobox's cache) is left out if it lies inside.
 // A link that stays among the sources is kept as a link; one that leads to a file elsewhere
-// becomes a copy of that file. ErrorKind::usage for a link to a folder elsewhere, and for a folder
-// that passes the limits.
-Result<std::vector<SourceEntry>> list_sources(const std::filesystem::path& folder,
+// becomes a copy of that file. ErrorKind::usage for a link to a directory elsewhere, and for a
+// directory that passes the limits.
+Result<std::vector<SourceEntry>> list_sources(const std::filesystem::path& directory,
                                               const std::filesystem::path& skip,
                                               const SourceLimits& limits = {});
 
 // Makes `copy` hold the entries and gives the digest of what it then holds. Unchanged files keep
 // their times and kbuild's products stay, so that make rebuilds only what changed. When a source
-// is gone the copy starts afresh, products included: kbuild would go on linking the old object.
-// `manifest` (a file beside the copy) remembers what was copied; without it the copy starts
-// afresh too. The caller holds the lock of the copy.
+// is gone the copy starts from the start, products included: kbuild would go on linking the old
+// object. `manifest` (a file beside the copy) remembers what was copied; without it the copy starts
+// from the start too. The caller holds the lock of the copy.
 Result<std::string> sync_sources(const std::vector<SourceEntry>& entries,
                                  const std::filesystem::path& copy,
                                  const std::filesystem::path& manifest);

@@ -20,9 +20,9 @@ class SourceTreeTest : public ::testing::Test {
   void put(const fs::path& relative, std::string_view text = "x") {
     ASSERT_TRUE(write_file(source() / relative, text));
   }
-  fs::path source() const { return folder_.path() / "module"; }
-  fs::path copy() const { return folder_.path() / "copy"; }
-  fs::path manifest() const { return folder_.path() / "manifest"; }
+  fs::path source() const { return directory_.path() / "module"; }
+  fs::path copy() const { return directory_.path() / "copy"; }
+  fs::path manifest() const { return directory_.path() / "manifest"; }
 
   std::vector<std::string> names() {
     std::vector<std::string> result;
@@ -41,7 +41,7 @@ class SourceTreeTest : public ::testing::Test {
     return fs::last_write_time(copy() / relative) == old_;
   }
 
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-tree-test").value();
+  TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-tree-test").value();
   fs::file_time_type old_ = fs::file_time_type::clock::now() - std::chrono::hours(5);
 };
 
@@ -99,7 +99,7 @@ TEST_F(SourceTreeTest, ProductsStayUntilASourceVanishes) {
   EXPECT_TRUE(fs::exists(copy() / "z.c"));
 }
 
-TEST_F(SourceTreeTest, FilesAndFoldersMayTakeEachOthersPlace) {
+TEST_F(SourceTreeTest, FilesAndDirectoriesMayTakeEachOthersPlace) {
   put("thing", "file");
   put("other/x.c");
   sync();
@@ -172,7 +172,7 @@ TEST_F(SourceTreeTest, LinksInsideStayLinks) {
 
 TEST_F(SourceTreeTest, LinksToFilesOutsideAreCopied) {
   put("x.c");
-  ASSERT_TRUE(write_file(folder_.path() / "common/shared.c", "shared"));
+  ASSERT_TRUE(write_file(directory_.path() / "common/shared.c", "shared"));
   fs::create_symlink("../common/shared.c", source() / "shared.c");
   put(".store/annexed", "annexed");
   fs::create_symlink(".store/annexed", source() / "annexed.c");
@@ -197,9 +197,9 @@ TEST_F(SourceTreeTest, AFileMayBecomeALinkAndBack) {
   EXPECT_EQ(read_file(copy() / "x.c").value(), "x");
 }
 
-TEST_F(SourceTreeTest, LinksToFoldersOutsideAreRefused) {
+TEST_F(SourceTreeTest, LinksToDirectoriesOutsideAreRefused) {
   put("x.c");
-  fs::create_directories(folder_.path() / "common");
+  fs::create_directories(directory_.path() / "common");
   fs::create_symlink("../common", source() / "common");
   auto entries = list_sources(source(), {});
   ASSERT_FALSE(entries);

@@ -24,7 +24,7 @@ Result<> read_project(const TomlTable& file, Project& project) {
   if (limits) KOBOX_CHECK(read_limits_table(*limits, project));
   KOBOX_TRY(auto machine, file.table("machine", "[machine]"));
   if (machine) KOBOX_CHECK(read_machine_table(*machine, project));
-  KOBOX_TRY(project.tests, read_tests(file, "test", project.folder));
+  KOBOX_TRY(project.tests, read_tests(file, "test", project.directory));
   return {};
 }
 
@@ -55,21 +55,21 @@ Duration machine_boot_limit(const Project& project) {
                                           : project.boot_limit;
 }
 
-Result<Project> load_project(const fs::path& folder) {
+Result<Project> load_project(const fs::path& directory) {
   std::error_code error;
-  const auto status = fs::status(folder, error);
+  const auto status = fs::status(directory, error);
   if (status.type() == fs::file_type::not_found)
-    return fail(ErrorKind::usage, "{}: there is no such folder", folder.string());
+    return fail(ErrorKind::usage, "{}: there is no such directory", directory.string());
   if (status.type() == fs::file_type::none)
-    return fail(ErrorKind::usage, "{}: {}", folder.string(), error.message());
+    return fail(ErrorKind::usage, "{}: {}", directory.string(), error.message());
   if (!fs::is_directory(status))
-    return fail(ErrorKind::usage, "{} is not a folder", folder.string());
+    return fail(ErrorKind::usage, "{} is not a directory", directory.string());
 
   Project project;
-  project.folder = fs::canonical(folder, error);
-  if (error) return fail(ErrorKind::usage, "{}: {}", folder.string(), error.message());
-  project.source = project.folder;
-  const auto file = (folder / "kobox.toml").lexically_normal();
+  project.directory = fs::canonical(directory, error);
+  if (error) return fail(ErrorKind::usage, "{}: {}", directory.string(), error.message());
+  project.source = project.directory;
+  const auto file = (directory / "kobox.toml").lexically_normal();
   // A link that leads nowhere counts as a file too: it is an error, not the absence of one.
   const auto found = fs::symlink_status(file, error).type();
   if (found == fs::file_type::not_found) {

@@ -26,7 +26,7 @@ struct BreakpointSpec {
   std::string hits;                                         // "", "1", ">=1"
   std::vector<std::pair<std::string, std::string>> expect;  // GDB expression, what GDB prints
   std::vector<std::string> backtrace;                       // functions, in this order
-  std::vector<std::string> step;  // functions and file:line that stepping comes by, in this order
+  std::vector<std::string> step;  // functions and file:line that stepping passes, in this order
 };
 
 enum class GuestKind {
@@ -49,17 +49,17 @@ struct TestSpec {
   std::vector<TextMatcher> no_kernel_log;  // a plain string means `contains`
   std::optional<Duration> timeout;         // else limits.test
   std::string kernels;                     // ">=6.1"; "" for all
-  std::vector<std::string> programs;       // C files, normal paths below the project's folder
+  std::vector<std::string> programs;       // C files, normal paths below the project's directory
   std::vector<BreakpointSpec> breakpoints;
   std::optional<GuestKind> guest;    // skipped in the other one
-  std::vector<std::string> files;    // normal paths below the project's folder, taken in
+  std::vector<std::string> files;    // normal paths below the project's directory, taken in
   std::vector<std::string> collect;  // absolute paths in the guest, brought out
 };
 
 struct Project {
-  std::filesystem::path folder;  // absolute
-  std::filesystem::path source;  // absolute; holds the Kbuild or Makefile
-  std::string module_name;       // "" if Kbuild's only module
+  std::filesystem::path directory;  // absolute
+  std::filesystem::path source;     // absolute; holds the Kbuild or Makefile
+  std::string module_name;          // "" if Kbuild's only module
   std::string module_params;
   bool load = true;
   std::vector<std::string> kernels_use = {"6.1-cloud"};
@@ -84,9 +84,10 @@ Duration machine_boot_limit(const Project& project);
 
 // Reads DIR/kobox.toml; without one, a project whose only test loads and unloads the module
 // (TestSpec "loads and unloads", empty run). A file without a [[test]] gives no tests; the caller
-// judges that. ErrorKind::usage names file (as `folder` was given), line and column, and what was
-// expected: unknown key (with the nearest known one), wrong type, impossible value, bad regex, two
-// tests of one name, a missing folder or program; also a folder or file that cannot be read.
-Result<Project> load_project(const std::filesystem::path& folder);
+// judges that. ErrorKind::usage names file (as `directory` was given), line and column, and what
+// was expected: unknown key (with the nearest known one), wrong type, impossible value, bad regex,
+// two tests of one name, a missing directory or program; also a directory or file that cannot be
+// read.
+Result<Project> load_project(const std::filesystem::path& directory);
 
 }  // namespace kobox

@@ -20,11 +20,11 @@ using Kind = TextMatcher::Kind;
 class ProjectTest : public ::testing::Test {
  protected:
   void put(const fs::path& name, std::string_view text) {
-    ASSERT_TRUE(write_file(folder_.path() / name, text));
+    ASSERT_TRUE(write_file(directory_.path() / name, text));
   }
   Result<Project> load(std::string_view text) {
     put("kobox.toml", text);
-    return load_project(folder_.path());
+    return load_project(directory_.path());
   }
   Project good(std::string_view text) {
     auto project = load(text);
@@ -32,18 +32,18 @@ class ProjectTest : public ::testing::Test {
     ADD_FAILURE() << project.error().to_string();
     return {};
   }
-  // The error without the folder's path: "kobox.toml:3:1: …".
+  // The error without the directory's path: "kobox.toml:3:1: …".
   std::string bad(std::string_view text) {
     auto project = load(text);
     if (project) return "no error";
     EXPECT_EQ(project.error().kind(), ErrorKind::usage);
     const auto message = project.error().to_string();
-    const auto prefix = folder_.path().string() + "/";
+    const auto prefix = directory_.path().string() + "/";
     EXPECT_THAT(message, StartsWith(prefix));
     return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
   }
 
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-project-test").value();
+  TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-project-test").value();
 };
 
 constexpr std::string_view k_everything = R"([module]
@@ -98,8 +98,8 @@ TEST_F(ProjectTest, ReadsEverything) {
   put("stress.c", "");
   const auto project = good(k_everything);
   EXPECT_TRUE(project.has_file);
-  EXPECT_EQ(project.folder, fs::canonical(folder_.path()));
-  EXPECT_EQ(project.source, fs::canonical(folder_.path()) / "driver");
+  EXPECT_EQ(project.directory, fs::canonical(directory_.path()));
+  EXPECT_EQ(project.source, fs::canonical(directory_.path()) / "driver");
   EXPECT_EQ(project.module_name, "qemu_exercise");
   EXPECT_EQ(project.module_params, "debug=1 name=\"a b\"");
   EXPECT_FALSE(project.load);
@@ -146,10 +146,10 @@ TEST_F(ProjectTest, ReadsEverything) {
 }
 
 TEST_F(ProjectTest, WithoutAFileTheModuleIsLoadedAndUnloaded) {
-  const auto project = load_project(folder_.path());
+  const auto project = load_project(directory_.path());
   ASSERT_TRUE(project);
   EXPECT_FALSE(project->has_file);
-  EXPECT_EQ(project->source, project->folder);
+  EXPECT_EQ(project->source, project->directory);
   EXPECT_THAT(project->kernels_use, ElementsAre("6.1-cloud"));
   ASSERT_THAT(project->tests, SizeIs(1));
   EXPECT_EQ(project->tests[0].name, "loads and unloads");
@@ -164,17 +164,17 @@ TEST_F(ProjectTest, AFileWithoutTestsHasNone) {
   }
 }
 
-TEST_F(ProjectTest, FoldersThatCannotBeRead) {
-  const auto message = [](const fs::path& folder) {
-    const auto project = load_project(folder);
+TEST_F(ProjectTest, DirectoriesThatCannotBeRead) {
+  const auto message = [](const fs::path& directory) {
+    const auto project = load_project(directory);
     if (project) return std::string("no error");
     EXPECT_EQ(project.error().kind(), ErrorKind::usage);
     return project.error().to_string();
   };
-  const auto path = folder_.path();
-  EXPECT_EQ(message(path / "absent"), (path / "absent").string() + ": there is no such folder");
+  const auto path = directory_.path();
+  EXPECT_EQ(message(path / "absent"), (path / "absent").string() + ": there is no such directory");
   put("file", "");
-  EXPECT_EQ(message(path / "file"), (path / "file").string() + " is not a folder");
+  EXPECT_EQ(message(path / "file"), (path / "file").string() + " is not a directory");
   fs::create_directories(path / "one/kobox.toml");
   EXPECT_EQ(message(path / "one"),
             "cannot read " + (path / "one/kobox.toml").string() + ": Is a directory");
@@ -187,7 +187,7 @@ TEST_F(ProjectTest, FoldersThatCannotBeRead) {
 TEST_F(ProjectTest, ErrorsNameTheFileAsTheUserDoes) {
   put("kobox.toml", "\n  tests = 1\n");
   const auto before = fs::current_path();
-  fs::current_path(folder_.path());
+  fs::current_path(directory_.path());
   const auto here = load_project(".");
   fs::current_path(before);
   ASSERT_FALSE(here);
@@ -215,11 +215,12 @@ constexpr Case k_bad_files[] = {
      "kobox.toml:2:8: '' is no module name: 1 to 55 letters, digits, '_' and '-'"},
     {"[module]\nname = \"a b\"",
      "kobox.toml:2:8: 'a b' is no module name: 1 to 55 letters, digits, '_' and '-'"},
-    {"[module]\nsource = \"absent\"", "kobox.toml:2:10: the source folder 'absent' does not exist"},
+    {"[module]\nsource = \"absent\"",
+     "kobox.toml:2:10: the source directory 'absent' does not exist"},
     {"[module]\nsource = \"kobox.toml\"",
-     "kobox.toml:2:10: the source folder 'kobox.toml' does not exist"},
+     "kobox.toml:2:10: the source directory 'kobox.toml' does not exist"},
     {"[module]\nsource = \"a\\u0000\"",
-     "kobox.toml:2:10: the source folder 'a\\x00' does not exist"},
+     "kobox.toml:2:10: the source directory 'a\\x00' does not exist"},
     {"[module]\nparams = \"a\\nb\"",
      "kobox.toml:2:10: 'params' in [module] has control characters"},
     {"[module]\nload = \"yes\"",
@@ -283,9 +284,9 @@ constexpr Case k_bad_tests[] = {
      "kobox.toml:4:12: '/' of collect: write an absolute path of the guest's, such as "
      "\"/root/results\""},
     {"files = [\"../x\"]",
-     "kobox.toml:4:10: '../x' of files is no path below the project's folder"},
+     "kobox.toml:4:10: '../x' of files is no path below the project's directory"},
     {"files = [\"/etc/passwd\"]",
-     "kobox.toml:4:10: '/etc/passwd' of files is no path below the project's folder"},
+     "kobox.toml:4:10: '/etc/passwd' of files is no path below the project's directory"},
     {"files = [\"nothing\"]", "kobox.toml:4:10: 'nothing' of files does not exist"},
     {"timout = \"5s\"",
      "kobox.toml:4:1: unknown key 'timout' in [[test]] (did you mean 'timeout'?)"},
@@ -323,10 +324,10 @@ constexpr Case k_bad_tests[] = {
     {"programs = \"x.c\"",
      "kobox.toml:4:12: 'programs' in [[test]] must be an array of C files' paths, not a string"},
     {"programs = [\"absent.c\"]",
-     "kobox.toml:4:13: there is no program 'absent.c' in the folder of kobox.toml"},
+     "kobox.toml:4:13: there is no program 'absent.c' in the directory of kobox.toml"},
     {"programs = [\"script.sh\"]", "kobox.toml:4:13: the program 'script.sh' is no C file (.c)"},
     {"programs = [\"link.c\"]",
-     "kobox.toml:4:13: the program 'link.c' lies outside of the folder of kobox.toml"},
+     "kobox.toml:4:13: the program 'link.c' lies outside of the directory of kobox.toml"},
     {"programs = [\"p.c\", \"sub/p.c\"]",
      "kobox.toml:4:12: 'p.c' and 'sub/p.c' would both be 'p' in the guest"},
     {"breakpoint = 1",
@@ -381,7 +382,7 @@ TEST_F(ProjectTest, BadTestsAreExplained) {
   put("p.c", "");
   put("sub/p.c", "");
   put("script.sh", "");
-  fs::create_symlink("/dev/../etc/passwd", folder_.path() / "link.c");
+  fs::create_symlink("/dev/../etc/passwd", directory_.path() / "link.c");
   for (const auto& one : k_bad_tests)
     EXPECT_EQ(bad("[[test]]\nname = \"good\"\nrun = \"true\"\n" + std::string(one.text)), one.error)
         << one.text;

@@ -75,21 +75,22 @@ Result<std::vector<TextMatcher>> read_log(const TomlTable& table, std::string_vi
   return matchers;
 }
 
-Result<std::vector<std::string>> read_programs(const TomlTable& table, const fs::path& folder) {
+Result<std::vector<std::string>> read_programs(const TomlTable& table, const fs::path& directory) {
   std::vector<std::string> programs;
   KOBOX_TRY(auto found, table.strings("programs", "an array of C files' paths"));
   if (!found) return programs;
   std::error_code error;
-  const auto root = fs::canonical(folder, error);
+  const auto root = fs::canonical(directory, error);
   for (const auto& [text, place] : found->value) {
     if (fs::path(text).extension() != ".c")
       return table.error(place, fmt::format("the program '{}' is no C file (.c)", printable(text)));
-    const auto path = fs::canonical(folder / text, error);
+    const auto path = fs::canonical(directory / text, error);
     if (error || !fs::is_regular_file(path, error))
-      return table.error(place, fmt::format("there is no program '{}' in the folder of kobox.toml",
-                                            printable(text)));
+      return table.error(
+          place,
+          fmt::format("there is no program '{}' in the directory of kobox.toml", printable(text)));
     if (*path.lexically_relative(root).begin() == "..")
-      return table.error(place, fmt::format("the program '{}' lies outside of the folder of "
+      return table.error(place, fmt::format("the program '{}' lies outside of the directory of "
                                             "kobox.toml",
                                             printable(text)));
     programs.push_back(fs::path(text).lexically_normal().string());
@@ -165,8 +166,8 @@ Result<BreakpointSpec> read_breakpoint(const TomlTable& table) {
   return breakpoint;
 }
 
-// Files and folders of the project that go into the guest.
-Result<std::vector<std::string>> read_files(const TomlTable& table, const fs::path& folder) {
+// Files and directories of the project that go into the guest.
+Result<std::vector<std::string>> read_files(const TomlTable& table, const fs::path& directory) {
   std::vector<std::string> files;
   KOBOX_TRY(auto found, table.strings("files", "an array of paths, such as [\"data\"]"));
   if (!found) return files;
@@ -175,9 +176,10 @@ Result<std::vector<std::string>> read_files(const TomlTable& table, const fs::pa
     std::error_code ignored;
     if (text.empty() || path.is_absolute() || path.begin()->string() == ".." ||
         has_control_characters(text))
-      return table.error(place, fmt::format("'{}' of files is no path below the project's folder",
-                                            printable(text)));
-    if (!fs::exists(folder / path, ignored))
+      return table.error(
+          place,
+          fmt::format("'{}' of files is no path below the project's directory", printable(text)));
+    if (!fs::exists(directory / path, ignored))
       return table.error(place, fmt::format("'{}' of files does not exist", text));
     files.push_back(path.string());
   }
@@ -229,7 +231,7 @@ std::string breakpoint_table(const TomlTable& table) {
   return table.name().substr(0, table.name().find(']')) + ".breakpoint]]";
 }
 
-Result<TestSpec> read_test(const TomlTable& table, const fs::path& folder,
+Result<TestSpec> read_test(const TomlTable& table, const fs::path& directory,
                            const std::vector<std::string_view>& more) {
   std::vector<std::string_view> known = {
       "name",    "run",     "status",   "stdout",     "stderr", "kernel_log", "no_kernel_log",
@@ -243,8 +245,8 @@ Result<TestSpec> read_test(const TomlTable& table, const fs::path& folder,
   KOBOX_TRY(test.standard_error, read_output(table, "stderr"));
   KOBOX_TRY(test.kernel_log, read_log(table, "kernel_log"));
   KOBOX_TRY(test.no_kernel_log, read_log(table, "no_kernel_log"));
-  KOBOX_TRY(test.programs, read_programs(table, folder));
-  KOBOX_TRY(test.files, read_files(table, folder));
+  KOBOX_TRY(test.programs, read_programs(table, directory));
+  KOBOX_TRY(test.files, read_files(table, directory));
   KOBOX_TRY(test.collect, read_collect(table));
   KOBOX_TRY(auto breakpoints, table.tables("breakpoint", breakpoint_table(table)));
   for (const auto& one : breakpoints) {
@@ -274,14 +276,14 @@ Result<> read_name_and_run(const TomlTable& table, TestSpec& test) {
 }
 
 Result<std::vector<TestSpec>> read_tests(const TomlTable& file, std::string_view key,
-                                         const fs::path& folder,
+                                         const fs::path& directory,
                                          const std::vector<std::string_view>& more) {
   std::vector<TestSpec> tests;
   std::map<std::string, unsigned> lines;               // of the tests' names
   std::map<std::string, std::string> program_sources;  // by the program's name in the guest
   KOBOX_TRY(auto tables, file.tables(key, fmt::format("[[{}]]", key)));
   for (const auto& table : tables) {
-    KOBOX_TRY(auto test, read_test(table, folder, more));
+    KOBOX_TRY(auto test, read_test(table, directory, more));
     const auto place = TomlTable::place_of(*table.node("name"));
     const auto [known, is_new] = lines.emplace(test.name, place.line);
     if (!is_new)

@@ -81,12 +81,12 @@ Result<> read_module_table(const TomlTable& table, Project& project) {
                                    printable(name->value), k_longest_name));
   if (name) project.module_name = name->value;
 
-  KOBOX_TRY(auto source, table.string("source", "a folder's path"));
+  KOBOX_TRY(auto source, table.string("source", "a directory's path"));
   if (source) {
-    project.source = absolute_folder(project.folder / source->value);
+    project.source = absolute_directory(project.directory / source->value);
     std::error_code ignored;
     if (has_control_characters(source->value) || !fs::is_directory(project.source, ignored))
-      return table.error(source->place, fmt::format("the source folder '{}' does not exist",
+      return table.error(source->place, fmt::format("the source directory '{}' does not exist",
                                                     printable(source->value)));
   }
   KOBOX_TRY(auto params, table.string("params", "a string, as insmod takes them"));

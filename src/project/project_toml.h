@@ -9,17 +9,17 @@
 
 namespace kobox {
 
-// Each reads one table into the project, which holds the defaults and the folder before. Errors
+// Each reads one table into the project, which holds the defaults and the directory before. Errors
 // are ErrorKind::usage with file, line and column.
 Result<> read_module_table(const TomlTable& table, Project& project);
 Result<> read_kernels_table(const TomlTable& table, Project& project);
 Result<> read_limits_table(const TomlTable& table, Project& project);
 Result<> read_machine_table(const TomlTable& table, Project& project);
 
-// All [[`key`]] of the file, each a test (project_test_tables.cc). `folder` is the project's:
+// All [[`key`]] of the file, each a test (project_test_tables.cc). `directory` is the project's:
 // programs lie in it. `more`: keys that such a table may have besides a test's.
 Result<std::vector<TestSpec>> read_tests(const TomlTable& file, std::string_view key,
-                                         const std::filesystem::path& folder,
+                                         const std::filesystem::path& directory,
                                          const std::vector<std::string_view>& more = {});
 // Its name and the command that it runs.
 Result<> read_name_and_run(const TomlTable& table, TestSpec& test);

@@ -45,19 +45,19 @@ Result<TraceStep> read_trace(const TomlTable& table) {
 
 }  // namespace
 
-Result<Walkthrough> load_walkthrough(const fs::path& folder) {
-  const auto path = (folder / k_file).lexically_normal();
+Result<Walkthrough> load_walkthrough(const fs::path& directory) {
+  const auto path = (directory / k_file).lexically_normal();
   std::error_code ignored;
   if (!fs::exists(path, ignored))
     return fail(ErrorKind::usage,
                 "there is no {}: it has the steps that kobox exercise shows; `kobox test {}` runs "
                 "the module's tests",
-                path.string(), shell_quote(folder.string()));
+                path.string(), shell_quote(directory.string()));
   KOBOX_TRY(const auto document, parse_toml(path));
   const TomlTable file(document, path.string(), "", {1, 1});
   KOBOX_CHECK(file.only({"step", "trace"}));
   Walkthrough walkthrough;
-  KOBOX_TRY(auto tests, read_tests(file, "step", fs::canonical(folder, ignored), {"show"}));
+  KOBOX_TRY(auto tests, read_tests(file, "step", fs::canonical(directory, ignored), {"show"}));
   KOBOX_TRY(const auto tables, file.tables("step", "[[step]]"));
   for (std::size_t i = 0; i < tables.size(); ++i) {
     KOBOX_TRY(auto show, read_strings(tables[i], "show", "an array of lines"));

@@ -33,8 +33,8 @@ struct Walkthrough {
   std::vector<TraceStep> traces;
 };
 
-// Reads DIR/walkthrough.toml. `folder` is as the user gave it. ErrorKind::usage: there is none, or
-// what is wrong with it, with line and column.
-Result<Walkthrough> load_walkthrough(const std::filesystem::path& folder);
+// Reads DIR/walkthrough.toml. `directory` is as the user gave it. ErrorKind::usage: there is none,
+// or what is wrong with it, with line and column.
+Result<Walkthrough> load_walkthrough(const std::filesystem::path& directory);
 
 }  // namespace kobox

@@ -15,15 +15,15 @@ using ::testing::HasSubstr;
 class WalkthroughTest : public ::testing::Test {
  protected:
   Result<Walkthrough> load(std::string_view text) {
-    EXPECT_TRUE(write_file(folder_.path() / "walkthrough.toml", text));
-    return load_walkthrough(folder_.path());
+    EXPECT_TRUE(write_file(directory_.path() / "walkthrough.toml", text));
+    return load_walkthrough(directory_.path());
   }
   std::string error_of(std::string_view text) {
     const auto loaded = load(text);
     return loaded ? "no error" : loaded.error().to_string();
   }
 
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "walkthrough").value();
+  TempDir directory_ = TempDir::make(fs::temp_directory_path(), "walkthrough").value();
 };
 
 TEST_F(WalkthroughTest, TheExercisesOwnIsRead) {
@@ -40,7 +40,7 @@ TEST_F(WalkthroughTest, TheExercisesOwnIsRead) {
 }
 
 TEST_F(WalkthroughTest, WithoutAFileItSaysWhatElseThereIs) {
-  const auto loaded = load_walkthrough(folder_.path());
+  const auto loaded = load_walkthrough(directory_.path());
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().kind(), ErrorKind::usage);
   EXPECT_THAT(loaded.error().message(), HasSubstr("`kobox test "));

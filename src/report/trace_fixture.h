@@ -16,7 +16,7 @@ inline TraceFacts hostile_facts() {
           .kernel = "6.1.0<!--",
           .accel = "kvm",
           .source = "a <test>",
-          .trouble = "it ended <early>",
+          .ended_early = "it ended <early>",
           .notes = {"a note with <markup>"},
           .events = {{"kvm_<exit>", 3}},
           .not_recorded = {"kvm_<none>"},

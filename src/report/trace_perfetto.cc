@@ -105,10 +105,10 @@ void PerfettoWriter::finish(const TraceFacts& facts, const TraceAnalysis& /*anal
   add(dump(naming("process_name", 0, fmt::format("{} ({})", facts.kernel, facts.accel))));
   for (const auto& [cpu, seen] : cpus_)
     add(dump(naming("thread_name", cpu, fmt::format("vCPU {}", cpu))));
-  const ordered_json about = {{"module", facts.module},   {"command", facts.command},
-                              {"kernel", facts.kernel},   {"accel", facts.accel},
-                              {"source", facts.source},   {"lost", facts.lost},
-                              {"trouble", facts.trouble}, {"notes", facts.notes}};
+  const ordered_json about = {{"module", facts.module},       {"command", facts.command},
+                              {"kernel", facts.kernel},       {"accel", facts.accel},
+                              {"source", facts.source},       {"lost", facts.lost},
+                              {"trouble", facts.ended_early}, {"notes", facts.notes}};
   write_("\n],\"otherData\":" + dump(about) + "}\n");
 }
 

@@ -127,7 +127,7 @@ class TerminalTrace {
           facts_.lost);
     if (facts_.malformed > 0)
       add("\n{} lines of the recording could not be read\n", facts_.malformed);
-    if (!facts_.trouble.empty()) add("\nended early: {}\n", facts_.trouble);
+    if (!facts_.ended_early.empty()) add("\nended early: {}\n", facts_.ended_early);
   }
 
   const TraceFacts& facts_;

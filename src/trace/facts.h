@@ -17,7 +17,7 @@ struct TraceFacts {
   std::string kernel;
   std::string accel;               // "tcg" or "kvm"
   std::string source;              // where the numbers come from, for people
-  std::string trouble;             // why the recording ended early; "": it did not
+  std::string ended_early;         // why the recording ended early; "": it did not
   std::vector<std::string> notes;  // what could not be known, a sentence each
   // Events that were asked for: QEMU's and tracepoints of KVM, with how often they came.
   std::map<std::string, std::uint64_t> events;

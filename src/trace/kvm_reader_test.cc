@@ -227,7 +227,7 @@ TEST(RegionMap, FindsADeviceByItsAddress) {
       "  0000000000000000-00000000000bffff (prio 0, ram): pc.ram\r\n"
       "  0000000000100000-000000000fffffff (prio 0, ram): pc.ram @0000000000100000\r\n"
       "  00000000feb00000-00000000feb00fff (prio 1, i/o): a (device): b\r\n"
-      "rubbish-more (x): y\r\n");
+      "garbage-more (x): y\r\n");
   EXPECT_EQ(map.name(Exit::Space::port, 0x3f8), "serial");
   EXPECT_EQ(map.name(Exit::Space::port, 0x3ff), "serial");
   EXPECT_EQ(map.name(Exit::Space::port, 0x400), "");

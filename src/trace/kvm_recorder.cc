@@ -143,8 +143,8 @@ ClockSample ClockSample::take() {
 
 struct KvmRecorder::Instance {
   tracefs_instance* handle = nullptr;
-  fs::path folder;   // for the records
-  fs::path tracing;  // the instance's own
+  fs::path directory;  // for the records
+  fs::path tracing;    // the instance's own
   std::vector<EventFormat> formats;
   std::vector<RecordFile> files;
   RingDrain drain;
@@ -186,11 +186,11 @@ Result<> KvmRecorder::Instance::choose(const std::set<std::string>& tracepoints)
 }
 
 Result<KvmRecorder> KvmRecorder::make(const std::set<std::string>& tracepoints,
-                                      std::uint64_t buffer, const fs::path& folder) {
+                                      std::uint64_t buffer, const fs::path& directory) {
   remove_stale_instances();
   KvmRecorder recorder;
   auto& instance = *recorder.instance_;
-  const auto name = fmt::format("{}{}-{}", k_prefix, ::getpid(), folder.filename().string());
+  const auto name = fmt::format("{}{}-{}", k_prefix, ::getpid(), directory.filename().string());
   errno = 0;
   instance.handle = tracefs_instance_create(name.c_str());
   if (instance.handle == nullptr) {
@@ -204,7 +204,7 @@ Result<KvmRecorder> KvmRecorder::make(const std::set<std::string>& tracepoints,
     instance.tracing = directory;
     tracefs_put_tracing_file(directory);
   }
-  instance.folder = folder;
+  instance.directory = directory;
   tracefs_trace_off(instance.handle);
   const std::string clock(default_arch().trace_clock);
   if (tracefs_instance_file_write(instance.handle, "trace_clock", clock.c_str()) < 0)
@@ -266,7 +266,7 @@ Result<> KvmRecorder::Instance::open_pipes() {
     RingDrain::Pipe pipe;
     pipe.from = Fd(::open(from.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     if (!pipe.from) continue;  // a CPU that is switched off
-    const auto to = folder / fmt::format("host-{}", cpu);
+    const auto to = directory / fmt::format("host-{}", cpu);
     pipe.to = Fd(::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (!pipe.to) return fail_errno("cannot make {}", to.string());
     files.push_back({.path = to, .of = RecordFile::Of::host, .cpu = cpu});
@@ -305,7 +305,7 @@ Result<> KvmRecorder::stop() {
   }
   if (error != 0)
     return fail(ErrorKind::environment, "cannot write the recording below {}: {}",
-                instance.folder.string(), std::strerror(error));
+                instance.directory.string(), std::strerror(error));
   return {};
 }
 

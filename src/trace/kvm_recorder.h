@@ -34,10 +34,10 @@ class KvmRecorder {
  public:
   // Prepares an instance with these tracepoints; one that this kernel does not have is passed over,
   // but for kvm_exit and kvm_entry. `buffer`: bytes for each of the host's CPUs. Records are
-  // written below `folder`. ErrorKind::environment where the host's tracing may not be used, with
-  // what it would need.
+  // written below `directory`. ErrorKind::environment where the host's tracing may not be used,
+  // with what it would need.
   static Result<KvmRecorder> make(const std::set<std::string>& tracepoints, std::uint64_t buffer,
-                                  const std::filesystem::path& folder);
+                                  const std::filesystem::path& directory);
   KvmRecorder(KvmRecorder&&) noexcept;
   KvmRecorder& operator=(KvmRecorder&&) noexcept;
   ~KvmRecorder();  // takes the instance away

@@ -35,19 +35,19 @@ struct RecordMerge::Stream {
   std::uint64_t lost = 0, malformed = 0;
 
   // What could not be read is the end.
-  bool fill(std::optional<Error>& trouble) {
+  bool fill(std::optional<Error>& error) {
     filled = used = 0;
     while (filled < buffer.size()) {
       const auto got = ::read(fd.get(), buffer.data() + filled, buffer.size() - filled);
       if (got < 0 && errno == EINTR) continue;
-      if (got < 0) trouble = fail_errno("cannot read {}", file.path.string()).error();
+      if (got < 0) error = fail_errno("cannot read {}", file.path.string()).error();
       if (got <= 0) break;
       filled += static_cast<std::size_t>(got);
     }
     return filled > 0;
   }
-  bool next_page(std::optional<Error>& trouble) {
-    if (used == filled && !fill(trouble)) return false;
+  bool next_page(std::optional<Error>& error) {
+    if (used == filled && !fill(error)) return false;
     const std::string_view bytes(buffer.data() + used, std::min(k_ring_page, filled - used));
     if (file.of == RecordFile::Of::host)
       page.emplace<HostPage>(bytes);
@@ -57,7 +57,7 @@ struct RecordMerge::Stream {
     lost += std::visit([](const auto& one) { return one.lost(); }, page);
     return true;
   }
-  bool next(std::optional<Error>& trouble) {
+  bool next(std::optional<Error>& error) {
     for (;;) {
       if (const auto found = std::visit([](auto& one) { return one.next(); }, page)) {
         record = *found;
@@ -66,7 +66,7 @@ struct RecordMerge::Stream {
         return true;
       }
       if (std::visit([](const auto& one) { return one.malformed(); }, page)) ++malformed;
-      if (!next_page(trouble)) return false;
+      if (!next_page(error)) return false;
     }
   }
 };
@@ -83,8 +83,8 @@ Result<RecordMerge> RecordMerge::open(const std::vector<RecordFile>& files) {
     stream->file = file;
     stream->fd = Fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!stream->fd) return fail_errno("cannot open {}", file.path.string());
-    // Not one that has not been read: it holds no page, which is none that is broken.
-    if (stream->next_page(merge.trouble_) && stream->next(merge.trouble_))
+    // Not one that has not been read: it holds no page, which is not the same as a broken one.
+    if (stream->next_page(merge.error_) && stream->next(merge.error_))
       merge.heap_.push_back(merge.streams_.size());
     merge.streams_.push_back(std::move(stream));
   }
@@ -115,7 +115,7 @@ void RecordMerge::sift_down() {
 
 std::optional<MergedRecord> RecordMerge::next() {
   if (advance_first_ && !heap_.empty()) {
-    if (!streams_[heap_.front()]->next(trouble_)) {
+    if (!streams_[heap_.front()]->next(error_)) {
       heap_.front() = heap_.back();
       heap_.pop_back();
     }
@@ -140,6 +140,6 @@ std::uint64_t RecordMerge::malformed() const {
   return sum;
 }
 
-const std::optional<Error>& RecordMerge::trouble() const { return trouble_; }
+const std::optional<Error>& RecordMerge::error() const { return error_; }
 
 }  // namespace kobox

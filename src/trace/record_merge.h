@@ -53,7 +53,7 @@ class RecordMerge {
   std::optional<MergedRecord> next();
   std::uint64_t lost(RecordFile::Of of) const;  // so far, as the pages say
   std::uint64_t malformed() const;              // pages
-  const std::optional<Error>& trouble() const;  // a file that could not be read on
+  const std::optional<Error>& error() const;    // a file that could not be read on
 
  private:
   struct Stream;
@@ -64,7 +64,7 @@ class RecordMerge {
   std::vector<std::unique_ptr<Stream>> streams_;
   std::vector<std::size_t> heap_;  // of those that have a record, the earliest first
   bool advance_first_ = false;
-  std::optional<Error> trouble_;
+  std::optional<Error> error_;
 };
 
 }  // namespace kobox

@@ -17,10 +17,10 @@ class RecordMergeTest : public ::testing::Test {
   void SetUp() override {
     auto made = TempDir::make(fs::temp_directory_path(), "merge-");
     ASSERT_TRUE(made);
-    folder_ = std::make_unique<TempDir>(std::move(*made));
+    directory_ = std::make_unique<TempDir>(std::move(*made));
   }
   void add(RecordFile::Of of, unsigned cpu, const std::string& pages, ClockRelation clock = {}) {
-    const auto path = folder_->path() / std::to_string(files_.size());
+    const auto path = directory_->path() / std::to_string(files_.size());
     ASSERT_TRUE(write_file(path, pages));
     files_.push_back({.path = path, .of = of, .cpu = cpu, .clock = clock});
   }
@@ -35,7 +35,7 @@ class RecordMergeTest : public ::testing::Test {
     malformed_ = merge->malformed();
     return rows;
   }
-  std::unique_ptr<TempDir> folder_;
+  std::unique_ptr<TempDir> directory_;
   std::vector<RecordFile> files_;
   std::uint64_t lost_ = 0, malformed_ = 0;
 };

@@ -49,16 +49,19 @@ Result<fs::path> find_trace_plugin() {
               plugin.string());
 }
 
-QemuRecorder::QemuRecorder(TempDir folder, Tracing tracing, std::unique_ptr<Control> control)
-    : folder_(std::move(folder)), tracing_(std::move(tracing)), control_(std::move(control)) {}
+QemuRecorder::QemuRecorder(TempDir directory, Tracing tracing, std::unique_ptr<Control> control)
+    : directory_(std::move(directory)),
+      tracing_(std::move(tracing)),
+      control_(std::move(control)) {}
 QemuRecorder::QemuRecorder(QemuRecorder&&) noexcept = default;
 QemuRecorder& QemuRecorder::operator=(QemuRecorder&&) noexcept = default;
 QemuRecorder::~QemuRecorder() = default;
 
 Result<QemuRecorder> QemuRecorder::make(const fs::path& plugin) {
-  KOBOX_TRY(auto folder, TempDir::make(fs::temp_directory_path(), "kobox-trace-"));
-  Tracing tracing{
-      .log = folder.path() / "qemu.log", .plugin = plugin, .control = folder.path() / "control"};
+  KOBOX_TRY(auto directory, TempDir::make(fs::temp_directory_path(), "kobox-trace-"));
+  Tracing tracing{.log = directory.path() / "qemu.log",
+                  .plugin = plugin,
+                  .control = directory.path() / "control"};
   const Fd file(::open(tracing.control.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file || ::ftruncate(file.get(), sizeof(TraceControl)) != 0)
     return fail_errno("cannot make {}", tracing.control.string());
@@ -67,7 +70,7 @@ Result<QemuRecorder> QemuRecorder::make(const fs::path& plugin) {
   if (mapped == MAP_FAILED) return fail_errno("cannot map {}", tracing.control.string());
   auto control = std::make_unique<Control>(new (mapped) TraceControl{});
   control->mapped->version = TraceControl::k_version;
-  return QemuRecorder(std::move(folder), std::move(tracing), std::move(control));
+  return QemuRecorder(std::move(directory), std::move(tracing), std::move(control));
 }
 
 Result<> QemuRecorder::start(Machine& machine, const TraceSymbols& symbols,

@@ -19,8 +19,8 @@ Result<std::filesystem::path> find_trace_plugin();
 
 class QemuRecorder {
  public:
-  // A private folder with the log and the control file, for a machine that is still to be started.
-  // `plugin` empty: none.
+  // A private directory with the log and the control file, for a machine that is still to be
+  // started. `plugin` empty: none.
   static Result<QemuRecorder> make(const std::filesystem::path& plugin);
   QemuRecorder(QemuRecorder&&) noexcept;
   QemuRecorder& operator=(QemuRecorder&&) noexcept;
@@ -28,7 +28,7 @@ class QemuRecorder {
 
   const Tracing& tracing() const { return tracing_; }
 
-  const std::filesystem::path& folder() const { return folder_.path(); }
+  const std::filesystem::path& directory() const { return directory_.path(); }
 
   // Records from now on, in that machine, these events of QEMU's (names and patterns) and, if it
   // has the plugin, what the module with these functions does.
@@ -39,9 +39,9 @@ class QemuRecorder {
 
  private:
   struct Control;
-  QemuRecorder(TempDir folder, Tracing tracing, std::unique_ptr<Control> control);
+  QemuRecorder(TempDir directory, Tracing tracing, std::unique_ptr<Control> control);
 
-  TempDir folder_;
+  TempDir directory_;
   Tracing tracing_;
   std::unique_ptr<Control> control_;
   std::set<std::string> events_;  // that are switched on, as QEMU's patterns

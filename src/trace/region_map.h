@@ -14,7 +14,7 @@ namespace kobox {
 class RegionMap {
  public:
   RegionMap() = default;
-  // Lines that are none of a flat view are passed over.
+  // Other lines than those of a flat view are skipped.
   explicit RegionMap(std::string_view mtree);
 
   // QEMU's name of the memory region: "serial"; "" where nothing is.

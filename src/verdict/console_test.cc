@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The reader against whole console logs. tests/data/consoles holds what real faulty modules made
-// Debian's kernels print, recorded from the serial port and trimmed; its folder constructed what
+// Debian's kernels print, recorded from the serial port and trimmed; its directory constructed what
 // those kernels cannot print, written by hand from the kernel's sources.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -24,8 +24,8 @@ constexpr std::size_t k_max_frames = 200;
 constexpr std::size_t k_panic_distance = 64;
 
 // Lines of other text after which the start of a report is given up.
-constexpr int k_separator_patience = 3;
-constexpr int k_prologue_patience = 12;
+constexpr int k_separator_lines = 3;
+constexpr int k_prologue_lines = 12;
 constexpr std::size_t k_max_prologue = 32;
 
 // Call traces end with their mark; the bare ones of KFENCE, KCSAN and KMSAN with a blank line.
@@ -258,19 +258,19 @@ void ReportReader::append(std::string_view line) {
 void ReportReader::watch_prologue(std::string_view line) {
   const auto unproven = match_unproven_headline(line);
   if (is_separator(line)) {
-    prologue_ = Prologue{.lines = {std::string(line)}, .patience = k_separator_patience};
+    prologue_ = Prologue{.lines = {std::string(line)}, .patience = k_separator_lines};
   } else if (is_telling_prelude(line) || unproven) {
     if (!prologue_ || !prologue_->cut_here || prologue_->lines.size() > k_max_prologue)
       prologue_.emplace();
     prologue_->lines.emplace_back(line);
     prologue_->title = trim(line);
     prologue_->unproven = unproven;
-    prologue_->patience = k_prologue_patience;
+    prologue_->patience = k_prologue_lines;
   } else if (is_cut_here(line)) {
     if (!prologue_ || prologue_->cut_here || prologue_->unproven) prologue_.emplace();
     prologue_->lines.emplace_back(line);
     prologue_->cut_here = true;
-    prologue_->patience = k_prologue_patience;
+    prologue_->patience = k_prologue_lines;
   } else if (prologue_ && prologue_->unproven && is_dump_start(line)) {
     const auto headline = *prologue_->unproven;
     begin_report(headline, line);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the kernel's reports of its own trouble look like: their first lines, the lines inside, and
+// What the kernel's reports of its own errors look like: their first lines, the lines inside, and
 // their ends. The texts are those of the kernel's sources; the table names the files.
 //
 // Everything here judges one whole line without its time stamp. A headline counts only at the

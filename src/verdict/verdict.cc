@@ -18,7 +18,7 @@ struct KindRow {
 // order, and a test compares the two.
 constexpr std::array k_kinds = {
     KindRow{FailureKind::environment, "environment", Verdict::error},
-    // A machine that vanishes without a word is the module's doing until shown otherwise: a triple
+    // A machine that vanishes without output is the module's doing until shown otherwise: a triple
     // fault looks just so. One whose QEMU the host killed is of kind environment.
     KindRow{FailureKind::lost, "lost", Verdict::fail},
     KindRow{FailureKind::boot, "boot", Verdict::error},

@@ -51,7 +51,7 @@ struct Failure {
   FailureKind kind = FailureKind::environment;
   std::string message;           // one sentence or the kernel's own headline
   std::string function;          // of the module's innermost frame; "" if unknown
-  std::string file;              // as the user knows it, relative to the module's folder
+  std::string file;              // as the user knows it, relative to the module's directory
   int line = 0;                  // 1-based; 0 if unknown
   std::string source;            // the text of that line, "" if unknown
   std::vector<std::string> log;  // the kernel's or the compiler's own lines

@@ -26,10 +26,10 @@ json load_memory(const fs::path& file) {
 
 std::string to_string(Accel accel) { return accel == Accel::kvm ? "kvm" : "tcg"; }
 
-Result<AccelWish> parse_accel(std::string_view text) {
-  if (text == "auto") return AccelWish::automatic;
-  if (text == "tcg") return AccelWish::tcg;
-  if (text == "kvm") return AccelWish::kvm;
+Result<AccelChoice> parse_accel(std::string_view text) {
+  if (text == "auto") return AccelChoice::automatic;
+  if (text == "tcg") return AccelChoice::tcg;
+  if (text == "kvm") return AccelChoice::kvm;
   return fail(ErrorKind::usage, "unknown accelerator '{}': use auto, kvm or tcg", text);
 }
 

@@ -17,10 +17,10 @@
 namespace kobox {
 
 enum class Accel { tcg, kvm };
-enum class AccelWish { automatic, tcg, kvm };
+enum class AccelChoice { automatic, tcg, kvm };
 
 std::string to_string(Accel accel);
-Result<AccelWish> parse_accel(std::string_view text);
+Result<AccelChoice> parse_accel(std::string_view text);
 
 struct AccelDecision {
   Accel accel = Accel::tcg;

@@ -16,26 +16,26 @@ using ::testing::Optional;
 class AccelTest : public ::testing::Test {
  protected:
   AccelTest() { EXPECT_TRUE(write_file(qemu(), "a QEMU")); }
-  fs::path cache() const { return folder_.path() / "cache"; }
-  fs::path qemu() const { return folder_.path() / "qemu"; }
+  fs::path cache() const { return directory_.path() / "cache"; }
+  fs::path qemu() const { return directory_.path() / "qemu"; }
   fs::path file() const { return cache() / "accel.json"; }
   AccelMemory memory(const std::string& kernel = "kernel") const {
     return AccelMemory(cache(), kernel, qemu());
   }
   void remember_kvm() const { memory().remember({Accel::kvm, "it booted"}); }
 
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-accel-test").value();
+  TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-accel-test").value();
 };
 
 TEST_F(AccelTest, Names) {
-  EXPECT_EQ(parse_accel("auto").value(), AccelWish::automatic);
-  EXPECT_EQ(parse_accel("kvm").value(), AccelWish::kvm);
-  EXPECT_EQ(parse_accel("tcg").value(), AccelWish::tcg);
+  EXPECT_EQ(parse_accel("auto").value(), AccelChoice::automatic);
+  EXPECT_EQ(parse_accel("kvm").value(), AccelChoice::kvm);
+  EXPECT_EQ(parse_accel("tcg").value(), AccelChoice::tcg);
   for (const char* text : {"", "KVM", "hvf", "kvm "}) {
-    const auto wish = parse_accel(text);
-    ASSERT_FALSE(wish) << text;
-    EXPECT_EQ(wish.error().kind(), ErrorKind::usage);
-    EXPECT_THAT(wish.error().message(), HasSubstr("auto, kvm or tcg"));
+    const auto choice = parse_accel(text);
+    ASSERT_FALSE(choice) << text;
+    EXPECT_EQ(choice.error().kind(), ErrorKind::usage);
+    EXPECT_THAT(choice.error().message(), HasSubstr("auto, kvm or tcg"));
   }
   EXPECT_EQ(to_string(Accel::kvm), "kvm");
   EXPECT_EQ(to_string(Accel::tcg), "tcg");
@@ -43,9 +43,10 @@ TEST_F(AccelTest, Names) {
 
 TEST_F(AccelTest, ObstacleOfADevice) {
   EXPECT_EQ(kvm_obstacle(qemu()), std::nullopt) << "whatever opens can be tried";
-  EXPECT_EQ(kvm_obstacle(folder_.path() / "kvm"),
-            fmt::format("there is no {}", (folder_.path() / "kvm").string()));
-  EXPECT_THAT(kvm_obstacle(folder_.path()), Optional(HasSubstr("does not open (Is a directory)")));
+  EXPECT_EQ(kvm_obstacle(directory_.path() / "kvm"),
+            fmt::format("there is no {}", (directory_.path() / "kvm").string()));
+  EXPECT_THAT(kvm_obstacle(directory_.path()),
+              Optional(HasSubstr("does not open (Is a directory)")));
 }
 
 TEST_F(AccelTest, ObstacleOfADeviceThatMayNotBeOpened) {
@@ -69,7 +70,7 @@ TEST_F(AccelTest, RecallsWhatWasRemembered) {
 TEST_F(AccelTest, AnotherKernelOrQemuIsNotKnown) {
   remember_kvm();
   EXPECT_FALSE(memory("another kernel").recall());
-  const auto other = folder_.path() / "other-qemu";
+  const auto other = directory_.path() / "other-qemu";
   ASSERT_TRUE(write_file(other, "a QEMU"));
   EXPECT_FALSE(AccelMemory(cache(), "kernel", other).recall());
   // The same file, upgraded.
@@ -79,7 +80,7 @@ TEST_F(AccelTest, AnotherKernelOrQemuIsNotKnown) {
 
 TEST_F(AccelTest, ALinkToTheSameQemuIsTheSame) {
   remember_kvm();
-  const auto link = folder_.path() / "link";
+  const auto link = directory_.path() / "link";
   fs::create_symlink(qemu(), link);
   EXPECT_TRUE(AccelMemory(cache(), "kernel", link).recall());
 }
@@ -129,7 +130,7 @@ TEST_F(AccelTest, AnEntryOfAnotherFormIsNotKnown) {
 }
 
 TEST_F(AccelTest, ACacheThatCannotBeWrittenIsNoError) {
-  ASSERT_TRUE(write_file(cache(), "a file where the folder should be"));
+  ASSERT_TRUE(write_file(cache(), "a file where the directory should be"));
   remember_kvm();
   EXPECT_FALSE(memory().recall());
 }
@@ -141,7 +142,7 @@ TEST_F(AccelTest, AReasonMayHoldAnyBytes) {
 }
 
 TEST_F(AccelTest, AQemuThatIsNotThereIsNoError) {
-  AccelMemory lost(cache(), "kernel", folder_.path() / "no-qemu");
+  AccelMemory lost(cache(), "kernel", directory_.path() / "no-qemu");
   lost.remember({Accel::tcg, "odd"});
   EXPECT_TRUE(lost.recall());
 }

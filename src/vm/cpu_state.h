@@ -19,7 +19,7 @@ struct CpuState {
   bool operator==(const CpuState&) const = default;
 };
 
-// One for each processor, in their order. What is none of the text's lines is passed over.
+// One for each processor, in their order. Other lines of the text are skipped.
 std::vector<CpuState> parse_registers(std::string_view text);
 
 // While the machine runs. Errors: as QmpClient::execute.

@@ -8,7 +8,7 @@
 namespace kobox {
 namespace {
 
-// More than any packet; what is longer is none that is of interest.
+// More than any packet; anything longer is of no interest.
 constexpr std::size_t k_max_packet = 64 * 1024;
 // So that a processor that is stepped through a loop in which it waits for another gets there.
 constexpr std::size_t k_locked_steps = 1000;
@@ -90,8 +90,8 @@ std::string GdbFilter::of_gdb(std::string&& token) {
   read_.reset();
   if (const auto read = numbers_behind(payload, "m")) read_ = {read->first, read->second};
   if (const auto gone = numbers_behind(payload, "z0,")) before_.erase(gone->first);
-  if (const auto wished = numbers_behind(payload, "Z0,")) {
-    asked_ = wished->first;
+  if (const auto requested = numbers_behind(payload, "Z0,")) {
+    asked_ = requested->first;
     held_ = std::move(token);
     return as_packet(fmt::format("m{:x},1", asked_));
   }

@@ -12,7 +12,7 @@
 //
 // A breakpoint. Under KVM QEMU writes an INT3 into the guest's memory
 // (kvm_arch_insert_sw_breakpoint in target/i386/kvm/kvm.c) and lets GDB read it there. When GDB
-// then comes to know the breakpoint anew, as it does whenever symbols are added, it takes it for
+// then comes to know the breakpoint again, as it does whenever symbols are added, it takes it for
 // one of the program's own, a permanent one, and continues behind it: in the midst of an
 // instruction. So GDB reads what was there before.
 #pragma once
@@ -62,7 +62,7 @@ class GdbFilter {
 
   GdbPackets gdb_, qemu_;
   std::size_t steps_ = 0;  // in a row
-  // GDB's, from the wish for a breakpoint until it is known what is there.
+  // GDB's, from the choice for a breakpoint until it is known what is there.
   std::string held_;
   std::uint64_t asked_ = 0;
   std::optional<Read> read_;                     // GDB's last packet, if it was one

@@ -71,20 +71,20 @@ class BreakpointTest : public testing::Test {
  protected:
   // As QEMU under KVM answers, but in pieces.
   void insert(std::string_view address, std::string_view was) {
-    const auto wish = packet(fmt::format("Z0,{},1", address));
-    const auto asked = filter_.from_gdb("+" + wish);
+    const auto choice = packet(fmt::format("Z0,{},1", address));
+    const auto asked = filter_.from_gdb("+" + choice);
     EXPECT_EQ(asked.to_qemu, "+" + packet(fmt::format("m{},1", address)));
     EXPECT_EQ(filter_.from_qemu("+"), nothing_);
     const auto answer = packet(was);
     EXPECT_EQ(filter_.from_qemu(answer.substr(0, 3)), nothing_);
     const auto told = filter_.from_qemu(answer.substr(3));
-    EXPECT_EQ(told.to_qemu, "+" + wish) << "the answer is acknowledged, then comes the wish";
+    EXPECT_EQ(told.to_qemu, "+" + choice) << "the answer is acknowledged, then comes the choice";
     EXPECT_EQ(told.to_gdb, "") << "GDB has not asked";
     EXPECT_EQ(filter_.from_qemu("+" + packet("OK")).to_gdb, "+" + packet("OK"));
   }
   // What GDB reads of what QEMU answers.
-  std::string read(std::string_view wish, std::string_view answer) {
-    EXPECT_EQ(filter_.from_gdb(packet(wish)).to_qemu, packet(wish));
+  std::string read(std::string_view choice, std::string_view answer) {
+    EXPECT_EQ(filter_.from_gdb(packet(choice)).to_qemu, packet(choice));
     const auto got = filter_.from_qemu("+" + packet(answer));
     EXPECT_EQ(got.to_qemu, "");
     return got.to_gdb;
@@ -119,19 +119,19 @@ TEST_F(BreakpointTest, OneThatIsTakenAwayIsForgotten) {
 }
 
 TEST_F(BreakpointTest, APlaceWithoutMemoryIsForQemuToRefuse) {
-  const auto wish = packet("Z0,0,1");
-  EXPECT_EQ(filter_.from_gdb(wish).to_qemu, packet("m0,1"));
-  EXPECT_EQ(filter_.from_qemu("+" + packet("E14")).to_qemu, "+" + wish);
+  const auto choice = packet("Z0,0,1");
+  EXPECT_EQ(filter_.from_gdb(choice).to_qemu, packet("m0,1"));
+  EXPECT_EQ(filter_.from_qemu("+" + packet("E14")).to_qemu, "+" + choice);
   EXPECT_EQ(filter_.from_qemu("+" + packet("E22")).to_gdb, "+" + packet("E22"));
 }
 
 TEST_F(BreakpointTest, WhatGdbSendsMeanwhileWaits) {
-  const auto wish = packet("Z0,1000,1");
-  filter_.from_gdb(wish);
+  const auto choice = packet("Z0,1000,1");
+  filter_.from_gdb(choice);
   EXPECT_EQ(filter_.from_gdb(packet("g")).to_qemu, "");
   EXPECT_EQ(filter_.from_gdb("\x03").to_qemu, "\x03");
   EXPECT_EQ(filter_.from_qemu("+" + packet("T05thread:01;")).to_gdb, packet("T05thread:01;"));
-  EXPECT_EQ(filter_.from_qemu(packet("90")).to_qemu, "+" + wish + packet("g"));
+  EXPECT_EQ(filter_.from_qemu(packet("90")).to_qemu, "+" + choice + packet("g"));
 }
 
 }  // namespace

@@ -47,15 +47,16 @@ class GdbRelayTest : public testing::Test {
     ASSERT_EQ(::write(fd.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
   }
 
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-relay-test-").value();
-  Fd server_ = listen_on_path(folder_.path() / "qemu").value();
+  TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-relay-test-").value();
+  Fd server_ = listen_on_path(directory_.path() / "qemu").value();
   EventLoop loop_;
-  GdbRelay relay_{loop_, listen_on_path(folder_.path() / "gdb").value(), folder_.path() / "qemu"};
+  GdbRelay relay_{loop_, listen_on_path(directory_.path() / "gdb").value(),
+                  directory_.path() / "qemu"};
 };
 
 TEST_F(GdbRelayTest, PassesBothWaysAndTakesOneClientAfterTheOther) {
   for (int round = 0; round < 2; ++round) {
-    const auto client = connect_to_path(folder_.path() / "gdb");
+    const auto client = connect_to_path(directory_.path() / "gdb");
     ASSERT_TRUE(client);
     const auto qemu = accepted();
     ASSERT_TRUE(qemu);
@@ -67,7 +68,7 @@ TEST_F(GdbRelayTest, PassesBothWaysAndTakesOneClientAfterTheOther) {
 }
 
 TEST_F(GdbRelayTest, WhenQemuEndsGdbHearsOfIt) {
-  const auto client = connect_to_path(folder_.path() / "gdb");
+  const auto client = connect_to_path(directory_.path() / "gdb");
   ASSERT_TRUE(client);
   {
     const auto qemu = accepted();
@@ -97,7 +98,7 @@ TEST(GdbStub, APortThatIsTakenIsAnErrorThatSaysSo) {
 TEST(GdbStub, ANameThatIsTooLongForASocketIsAnErrorThatSaysWhatToDo) {
   const auto listener = listen_on_path("/tmp/" + std::string(200, 'x'));
   ASSERT_FALSE(listener);
-  EXPECT_THAT(listener.error().message(), testing::HasSubstr("set TMPDIR to a shorter folder"));
+  EXPECT_THAT(listener.error().message(), testing::HasSubstr("set TMPDIR to a shorter directory"));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ Result<sockaddr_un> address_of(const std::filesystem::path& path) {
   const auto name = path.string();
   if (name.size() >= sizeof address.sun_path)
     return fail(ErrorKind::environment,
-                "{} is too long for a socket's name; set TMPDIR to a shorter folder", name);
+                "{} is too long for a socket's name; set TMPDIR to a shorter directory", name);
   std::memcpy(static_cast<char*>(address.sun_path), name.data(), name.size());
   return address;
 }

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t k_max_complaints = 16 * 1024;
+constexpr std::size_t k_max_error_text = 16 * 1024;
 constexpr auto k_start_limit = 10s;
 // glibc's malloc in QEMU: the heap grows by 16 MiB at once and, where the host has them, of huge
 // pages. A third of all page faults of a machine's life is saved by it (docs/performance.md).
@@ -160,7 +160,7 @@ Result<std::unique_ptr<Machine>> Machine::start(EventLoop& loop, const MachineSp
   m.exit_watch_ =
       std::make_unique<ReadableOnce>(loop, m.qemu_->pidfd(), [&m] { m.exited_ = true; });
   m.errors_ = std::make_unique<Channel>(loop, std::move(errors.first), [&m](std::string_view text) {
-    m.complaints_ += text.substr(0, k_max_complaints - m.complaints_.size());
+    m.error_text_ += text.substr(0, k_max_error_text - m.error_text_.size());
   });
   m.console_ = std::make_unique<Channel>(loop, std::move(console.first), std::move(on_console));
   m.agent_ = std::make_unique<Channel>(loop, std::move(agent.first), std::move(on_agent));
@@ -177,7 +177,7 @@ Result<std::unique_ptr<Machine>> Machine::start(EventLoop& loop, const MachineSp
   const auto ended = loop.wait_until([&m] { return m.end().has_value(); }, Deadline::after(2s));
   if (!ended && ended.error().kind() == ErrorKind::interrupted)
     return std::unexpected(ended.error());
-  if (!ended) return std::unexpected(negotiated.error());  // it goes on, talking rubbish
+  if (!ended) return std::unexpected(negotiated.error());  // it goes on, talking garbage
   return fail(ErrorKind::environment, "QEMU did not start: {}", m.end_->message);
 }
 
@@ -199,7 +199,7 @@ const std::optional<MachineEnd>& Machine::end() {
 
 MachineEnd Machine::describe_end(ExitStatus status) const {
   MachineEnd end{.status = status, .message = "QEMU " + status.to_string()};
-  const auto said = trim(complaints_);
+  const auto said = trim(error_text_);
   if (!said.empty()) end.message += fmt::format(": {}", printable(said));
   if (status.signal != 0) {
     end.cause = MachineEnd::Cause::killed;

@@ -35,7 +35,7 @@ struct MemoryFile {
 
 enum class StartFrom {
   power_on,
-  saved_state,  // stands still until load_state() and resume() (vm/snapshot.h)
+  saved_state,  // is stopped until load_state() and resume() (vm/snapshot.h)
 };
 
 // Who runs the processors under TCG (QEMU's -accel tcg,thread=…).
@@ -123,7 +123,7 @@ class Machine {
   MachineEnd describe_end(ExitStatus status) const;
 
   EventLoop& loop_;
-  std::string complaints_;  // QEMU's standard error, bounded
+  std::string error_text_;  // QEMU's standard error, bounded
   bool exited_ = false;
   std::optional<MachineEnd> end_;
   std::optional<Child> qemu_;

@@ -21,14 +21,14 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using Cause = MachineEnd::Cause;
 
-MachineSpec some_spec(const fs::path& folder) {
+MachineSpec some_spec(const fs::path& directory) {
   return {.kernel = "/cache/vmlinux",
           .initramfs = "/cache/guest.cpio",
           .command_line = "console=ttyS0 quiet rdinit=/init",
           .memory = std::uint64_t{256} << 20,
           .cpus = 1,
           .accel = Accel::tcg,
-          .console_log = folder / "console.log",
+          .console_log = directory / "console.log",
           .agent_port = "org.kobox.agent.0"};
 }
 
@@ -100,7 +100,7 @@ class MachineTest : public ::testing::Test {
  protected:
   Result<std::unique_ptr<Machine>> start() {
     return Machine::start(
-        loop_, some_spec(qemu_.folder()), [this](std::string_view text) { console_ += text; },
+        loop_, some_spec(qemu_.directory()), [this](std::string_view text) { console_ += text; },
         [this](std::string_view bytes) { agent_ += bytes; });
   }
   // The end of a machine that starts and then goes on by its script.
@@ -172,7 +172,7 @@ TEST_F(MachineTest, QemuThatRefusesNegotiation) {
 
 TEST_F(MachineTest, WithoutQemuThePackageIsNamed) {
   const std::string path = std::getenv("PATH");
-  ::setenv("PATH", qemu_.folder().c_str(), 1);
+  ::setenv("PATH", qemu_.directory().c_str(), 1);
   const auto found = find_qemu(default_arch());
   const auto machine = start();
   ::setenv("PATH", path.c_str(), 1);
@@ -184,11 +184,11 @@ TEST_F(MachineTest, WithoutQemuThePackageIsNamed) {
 }
 
 TEST_F(MachineTest, AQemuThatCannotBeExecuted) {
-  const auto program = qemu_.folder() / "qemu-system-x86_64";
+  const auto program = qemu_.directory() / "qemu-system-x86_64";
   ASSERT_TRUE(write_file(program, "#!/nonexistent/interpreter\n"));
   fs::permissions(program, fs::perms::owner_all);
   const std::string path = std::getenv("PATH");
-  ::setenv("PATH", qemu_.folder().c_str(), 1);
+  ::setenv("PATH", qemu_.directory().c_str(), 1);
   const auto machine = start();
   ::setenv("PATH", path.c_str(), 1);
   ASSERT_FALSE(machine);

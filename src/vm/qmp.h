@@ -46,7 +46,7 @@ using QmpMessage = std::variant<QmpGreeting, QmpReply, QmpFailure, QmpEvent>;
 // One line to a message; ErrorKind::protocol for anything that is not one. Any bytes may be given.
 Result<QmpMessage> parse_qmp(std::string_view line);
 
-// For how long a machine has stood still at its monitor's or a debugger's word: the events STOP and
+// For how long a machine has was stopped at its monitor's or a debugger's word: the events STOP and
 // RESUME (QEMU's qapi/run-state.json).
 class Standstill {
  public:
@@ -56,7 +56,7 @@ class Standstill {
   void resume();
   bool stopped() const { return since_.has_value(); }
   Duration past() const { return past_; }  // without the one that goes on
-  // Since when it has been running; from the beginning, if it never stood still.
+  // Since when it has been running; from the beginning, if it never was stopped.
   Deadline::Clock::time_point running_since() const { return running_since_; }
 
  private:
@@ -73,7 +73,7 @@ class QmpClient {
   // Reads the greeting and leaves negotiation mode.
   Result<> negotiate(Deadline deadline);
   // Runs a command and waits for its answer. ErrorKind::tool with QEMU's own words if it refuses,
-  // protocol if QEMU talks rubbish or hangs up.
+  // protocol if QEMU talks garbage or hangs up.
   Result<nlohmann::json> execute(std::string_view command, nlohmann::json arguments,
                                  Deadline deadline);
 

@@ -78,7 +78,7 @@ TEST(ParseQmp, WhatIsNoMessageIsAProtocolError) {
   for (const std::string_view line :
        std::initializer_list<std::string_view>{"",
                                                " ",
-                                               "rubbish",
+                                               "garbage",
                                                "{",
                                                "[]",
                                                "null",

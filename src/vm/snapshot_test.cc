@@ -26,7 +26,7 @@ class SnapshotTest : public ::testing::Test {
         {.kernel = "vmlinux",
          .initramfs = "guest.cpio",
          .memory = std::uint64_t{256} << 20,
-         .console_log = qemu_.folder() / "console.log",
+         .console_log = qemu_.directory() / "console.log",
          .memory_file = MemoryFile{memory_.get(), MemoryFile::Writes::kept}},
         [](std::string_view) {}, [](std::string_view) {});
     EXPECT_TRUE(machine) << machine.error().to_string();

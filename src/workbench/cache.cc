@@ -41,17 +41,18 @@ bool under_common_lock(const CacheItem& item) {
   return item.kind == "build" || item.kind == "program" || item.kind == "guest";
 }
 
-// A folder with a `lock` file in it is in use while somebody holds that.
-bool is_locked(const fs::path& folder) {
+// A directory with a `lock` file in it is in use while somebody holds that.
+bool is_locked(const fs::path& directory) {
   std::error_code ignored;
-  if (!fs::exists(folder / "lock", ignored)) return false;
-  const auto lock = FileLock::try_acquire(folder / "lock", LockMode::exclusive);
+  if (!fs::exists(directory / "lock", ignored)) return false;
+  const auto lock = FileLock::try_acquire(directory / "lock", LockMode::exclusive);
   return lock && !lock->has_value();
 }
 
-void add_folder_items(std::vector<CacheItem>& items, const fs::path& folder, const char* kind) {
+void add_directory_items(std::vector<CacheItem>& items, const fs::path& directory,
+                         const char* kind) {
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
     if (entry.path().filename() == ".locks") continue;
     items.push_back({.kind = kind,
                      .name = entry.path().filename().string(),
@@ -62,9 +63,9 @@ void add_folder_items(std::vector<CacheItem>& items, const fs::path& folder, con
   }
 }
 
-void add_symbol_files(std::vector<CacheItem>& items, const fs::path& folder) {
+void add_symbol_files(std::vector<CacheItem>& items, const fs::path& directory) {
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
     if (entry.path().extension() != ".elf") continue;
     const auto lock = FileLock::try_acquire(symbol_file_lock(entry.path()), LockMode::exclusive);
     items.push_back({.kind = "kernel symbols",
@@ -76,7 +77,7 @@ void add_symbol_files(std::vector<CacheItem>& items, const fs::path& folder) {
   }
 }
 
-// The lock's empty file stays: who waits for it finds the symbols gone and makes them anew.
+// The lock's empty file stays: who waits for it finds the symbols gone and makes them again.
 Result<> remove_symbol_file(const fs::path& path) {
   KOBOX_TRY(const auto lock, FileLock::try_acquire(symbol_file_lock(path), LockMode::exclusive));
   return lock ? remove_tree(path) : Result<>();
@@ -85,7 +86,7 @@ Result<> remove_symbol_file(const fs::path& path) {
 // An image that somebody keeps changes to is in use too.
 void add_images(std::vector<CacheItem>& items, const fs::path& cache, const fs::path& state) {
   const auto kept = list_kept_disks(state);
-  add_folder_items(items, cache / "images", "image");
+  add_directory_items(items, cache / "images", "image");
   for (auto& item : items)
     if (item.kind == "image" &&
         std::ranges::any_of(kept, [&](const KeptDiskInfo& one) { return one.image == item.name; }))
@@ -122,19 +123,19 @@ Result<std::vector<CacheItem>> list_items(const fs::path& cache, const fs::path&
                      .bytes = entry.bytes,
                      .last_used = entry.last_used,
                      .in_use = entry.in_use});
-  add_folder_items(items, cache / "builds", "build");
-  add_folder_items(items, cache / "programs", "program");
-  add_folder_items(items, cache / "guests", "guest");
+  add_directory_items(items, cache / "builds", "build");
+  add_directory_items(items, cache / "programs", "program");
+  add_directory_items(items, cache / "guests", "guest");
   for (auto& one : list_templates(cache))
     items.push_back({.kind = "machine",
-                     .name = one.folder.filename().string(),
-                     .path = one.folder,
+                     .name = one.directory.filename().string(),
+                     .path = one.directory,
                      .bytes = one.bytes,
                      .last_used = one.last_used,
                      .in_use = one.in_use});
   add_images(items, cache, state);
-  add_symbol_files(items, symbol_folder(cache));
-  add_folder_items(items, state / "runs", "run");
+  add_symbol_files(items, symbol_directory(cache));
+  add_directory_items(items, state / "runs", "run");
   for (auto& item : items)
     if (under_common_lock(item)) item.in_use = item.in_use || !cache_is_ours;
   std::ranges::sort(items, {}, &CacheItem::last_used);

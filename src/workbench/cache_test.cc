@@ -25,9 +25,9 @@ class CacheTest : public ::testing::Test {
     age(cache() / "guests/guest-d.cpio", 40h);
     add(cache() / "builds/build-e", 20h);
   }
-  void add(const fs::path& folder, std::chrono::hours unused) {
-    ASSERT_TRUE(write_file(folder / "deep/file", std::string(20'000, 'x')));
-    age(folder, unused);
+  void add(const fs::path& directory, std::chrono::hours unused) {
+    ASSERT_TRUE(write_file(directory / "deep/file", std::string(20'000, 'x')));
+    age(directory, unused);
   }
   static void age(const fs::path& path, std::chrono::hours unused) {
     fs::last_write_time(path, fs::file_time_type::clock::now() - unused);
@@ -42,16 +42,16 @@ class CacheTest : public ::testing::Test {
     return names(prune_cache(cache(), state(), policy).value());
   }
   // Held until the test ends.
-  void use(const fs::path& folder) {
-    const auto when = fs::last_write_time(folder);
-    lock_ = FileLock::try_acquire(folder / "lock", LockMode::exclusive).value();
+  void use(const fs::path& directory) {
+    const auto when = fs::last_write_time(directory);
+    lock_ = FileLock::try_acquire(directory / "lock", LockMode::exclusive).value();
     ASSERT_TRUE(lock_);
-    fs::last_write_time(folder, when);
+    fs::last_write_time(directory, when);
   }
-  fs::path cache() const { return folder_.path() / "cache"; }
-  fs::path state() const { return folder_.path() / "state"; }
+  fs::path cache() const { return directory_.path() / "cache"; }
+  fs::path state() const { return directory_.path() / "state"; }
 
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-cache-test").value();
+  TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-cache-test").value();
   std::optional<FileLock> lock_;
 };
 
@@ -71,10 +71,10 @@ TEST_F(CacheTest, ListsTheLongestUnusedFirst) {
 }
 
 TEST_F(CacheTest, NothingThereIsAnEmptyList) {
-  EXPECT_THAT(list_cache(folder_.path() / "no", folder_.path() / "nor").value(), IsEmpty());
-  EXPECT_THAT(
-      prune_cache(folder_.path() / "no", folder_.path() / "nor", {.everything = true}).value(),
-      IsEmpty());
+  EXPECT_THAT(list_cache(directory_.path() / "no", directory_.path() / "nor").value(), IsEmpty());
+  EXPECT_THAT(prune_cache(directory_.path() / "no", directory_.path() / "nor", {.everything = true})
+                  .value(),
+              IsEmpty());
 }
 
 TEST_F(CacheTest, PrunesByAge) {
@@ -125,7 +125,7 @@ TEST_F(CacheTest, WhatARunMayNeedStaysWhileThereIsOne) {
 }
 
 TEST_F(CacheTest, ALinkIsRemovedWithoutWhatItLeadsTo) {
-  const auto outside = folder_.path() / "outside";
+  const auto outside = directory_.path() / "outside";
   ASSERT_TRUE(write_file(outside / "precious", "x"));
   fs::create_directory_symlink(outside, cache() / "builds/link");
   prune({.everything = true});

@@ -24,7 +24,7 @@ struct DebugOptions {
   std::optional<std::uint16_t> port;     // on the loopback interface, instead of a private socket
 };
 
-// A machine that stands still with a GDB server, and the script that sets GDB up for it. When GDB
+// A machine that is stopped with a GDB server, and the script that sets GDB up for it. When GDB
 // lets it go on, the module is loaded and then the command run.
 class DebugMachine {
  public:
@@ -34,7 +34,7 @@ class DebugMachine {
 
   const GdbTarget& target() const { return *target_; }
 
-  // Queues what the guest shall do once it may go on: load the module, then the command, on a
+  // Queues what the guest is to do once it may go on: load the module, then the command, on a
   // terminal of this size and kind (TERM). The output goes to the sink while the loop runs.
   struct Terminal {
     unsigned rows = 24, columns = 80;
@@ -46,7 +46,7 @@ class DebugMachine {
   void resize(unsigned rows, unsigned columns);
 
   // For how long the machine has been running since a debugger let it go on; nothing while it
-  // stands still or no debugger is connected.
+  // is stopped or no debugger is connected.
   std::optional<Duration> runs_for() const;
   // The status of the command, once it has ended.
   std::optional<int> work_status();

@@ -37,7 +37,7 @@ Finding tool(const char* what, std::string_view program, std::string_view packag
   return {Grade::fine, what, lines.empty() ? found->string() : printable(lines.front())};
 }
 
-Finding folder(const char* what, const fs::path& path) {
+Finding directory(const char* what, const fs::path& path) {
   if (const auto probe = TempDir::make(path, "doctor"); !probe)
     return {Grade::missing, what, probe.error().message()};
   struct statvfs info = {};
@@ -71,8 +71,8 @@ std::vector<Finding> examine_host(const fs::path& cache, const fs::path& state) 
       fs::exists(keyring, ignored)
           ? Finding{Grade::fine, "keyring", keyring.string()}
           : Finding{Grade::missing, "keyring", "apt-get install debian-archive-keyring"},
-      folder("cache", cache),
-      folder("state", state),
+      directory("cache", cache),
+      directory("state", state),
   };
 }
 

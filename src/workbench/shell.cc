@@ -32,9 +32,9 @@ Result<std::variant<std::unique_ptr<ShellMachine>, Failure>> ShellMachine::open(
   KOBOX_TRY(const auto kernel, resolve_kernel(options.lab, options.selector, progress));
   KOBOX_TRY(auto outcome, prepare_for(options, kernel, progress));
   if (auto* failure = std::get_if<Failure>(&outcome)) return std::move(*failure);
-  KOBOX_TRY(auto folder, RunFolder::make(options.lab.state, options.keep));
-  std::unique_ptr<ShellMachine> shell(
-      new ShellMachine(options.project, std::get<Prepared>(std::move(outcome)), std::move(folder)));
+  KOBOX_TRY(auto directory, RunDirectory::make(options.lab.state, options.keep));
+  std::unique_ptr<ShellMachine> shell(new ShellMachine(
+      options.project, std::get<Prepared>(std::move(outcome)), std::move(directory)));
   if (!options.persist.empty()) {
     auto& prepared = shell->prepared_;
     KOBOX_TRY(shell->kept_,
@@ -48,7 +48,7 @@ Result<std::variant<std::unique_ptr<ShellMachine>, Failure>> ShellMachine::open(
   if (!failure) KOBOX_CHECK(shell->fill_home(options));
   progress.done(options.selector);
   if (!failure) return shell;
-  shell->folder_.keep();
+  shell->directory_.keep();
   return std::move(*failure);
 }
 
@@ -59,14 +59,15 @@ Result<std::optional<Failure>> ShellMachine::get_machine(const ShellOptions& opt
                     Session::Options{.accel = options.accel,
                                      .cache = options.lab.cache,
                                      .state = options.lab.state,
-                                     .folder = folder_.path(),
+                                     .directory = directory_.path(),
                                      .timeout = {},
                                      .tracing = options.tracing},
                     // What a saved machine knows of its disk is not what is on a kept one.
                     kept_ ? Isolation::fresh_boot : Isolation::forked, progress);
   KOBOX_TRY(auto failure, machines_->make_ready());
   if (failure) return failure;
-  KOBOX_TRY(auto opened, machines_->open(loop_, folder_.path(), options.use, project_.test_limit));
+  KOBOX_TRY(auto opened,
+            machines_->open(loop_, directory_.path(), options.use, project_.test_limit));
   if (auto* boot_failure = std::get_if<Failure>(&opened)) return std::move(*boot_failure);
   auto& machine = std::get<Machines::Opened>(opened);
   if (!machine.note.empty()) progress.note(machine.note);
@@ -88,17 +89,18 @@ Result<std::optional<Failure>> ShellMachine::load_module(Machines::Use use) {
 Result<> ShellMachine::fill_home(const ShellOptions& options) {
   const std::string user = options.bare ? options.user : "root";
   home_ = user == "root" ? "/root" : "/home/" + user;
-  work_folder_ = home_;
+  work_directory_ = home_;
   if (options.bare && holds_module(project_)) {
-    work_folder_ = home_ + "/" + project_.source.filename().string();
-    KOBOX_TRY(const auto there, agent().run({.command = "test -e " + shell_quote(work_folder_)}));
+    work_directory_ = home_ + "/" + project_.source.filename().string();
+    KOBOX_TRY(const auto there,
+              agent().run({.command = "test -e " + shell_quote(work_directory_)}));
     if (there.status != 0) {
       KOBOX_TRY(const auto sources, list_sources(project_.source, options.lab.cache));
-      KOBOX_CHECK(copy_in(agent(), as_files(sources), work_folder_, user));
+      KOBOX_CHECK(copy_in(agent(), as_files(sources), work_directory_, user));
     }
   }
   for (const auto& path : options.put) {
-    const auto source = absolute_folder(path);
+    const auto source = absolute_directory(path);
     KOBOX_TRY(const auto files, files_below(source.parent_path(), {source.filename().string()}));
     // Only what is put in becomes the user's: the home has other files too.
     KOBOX_CHECK(copy_in(agent(), files, home_, user));

@@ -22,12 +22,12 @@ Result<> run_command_in(ShellMachine& machine, const TraceOptions& options, Trac
   const auto reply = machine.agent().run({.command = options.command, .timeout = options.limit});
   if (!reply) {
     if (reply.error().kind() == ErrorKind::interrupted) return std::unexpected(reply.error());
-    facts.trouble = reply.error().message();
+    facts.ended_early = reply.error().message();
     return {};
   }
   facts.status = reply->signal != 0 ? 128 + reply->signal : reply->status;
   if (reply->timed_out)
-    facts.trouble =
+    facts.ended_early =
         fmt::format("the command did not end within {}", format_duration(options.limit));
   return {};
 }
@@ -76,7 +76,7 @@ Result<std::variant<TraceReport, Failure>> run_trace(const TraceOptions& options
                                                      Progress& progress) {
   // Which accelerator it will be is not known yet; only TCG needs the plugin.
   const auto plugin = find_trace_plugin();
-  if (!plugin && options.shell.accel == AccelWish::tcg) return std::unexpected(plugin.error());
+  if (!plugin && options.shell.accel == AccelChoice::tcg) return std::unexpected(plugin.error());
   KOBOX_TRY(auto recorder, QemuRecorder::make(plugin.value_or("")));
   auto shell = options.shell;
   shell.use = Machines::Use::tracing;

@@ -20,7 +20,7 @@ struct TraceOptions {
   ChosenEvents events = {};                   // further ones
   Duration limit = std::chrono::seconds(10);  // of the command
   std::uint64_t buffer = std::uint64_t{8} << 20;  // bytes for each CPU's records, under KVM
-  // Who shall have every event besides the analysis; called when the recording is read.
+  // Who is to have every event besides the analysis; called when the recording is read.
   std::function<TraceSink(const TraceSymbols&)> also = {};
 };
 

@@ -49,22 +49,21 @@ class KvmSource : public TraceSource {
     if (!functions_) return {};
     auto stopped = functions_->stop();
     auto collected =
-        stopped ? functions_->collect(setting_.qemu.folder()) : std::unexpected(stopped.error());
+        stopped ? functions_->collect(setting_.qemu.directory()) : std::unexpected(stopped.error());
     if (collected)
       guest_ = std::move(*collected);
     else if (collected.error().kind() == ErrorKind::interrupted)
       return std::unexpected(collected.error());
     else
-      guest_trouble_ = collected.error().message();
+      guest_error_ = collected.error().message();
     return {};
   }
 
   Result<> read(const TraceSink& sink, TraceFacts& facts) override {
     facts.source = "the host's KVM tracepoints";
     if (guest_) facts.source += " and the guest's function tracing";
-    if (!guest_trouble_.empty())
-      facts.notes.push_back("the functions of the module are lost with the guest: " +
-                            guest_trouble_);
+    if (!guest_error_.empty())
+      facts.notes.push_back("the functions of the module are lost with the guest: " + guest_error_);
     auto files = recorder_.files();
     KOBOX_TRY(const auto formats, add_guest(files, facts));
     KOBOX_TRY(auto merge, RecordMerge::open(files));
@@ -79,7 +78,7 @@ class KvmSource : public TraceSource {
         sink);
     while (const auto record = merge.next()) reader.take(*record);
     reader.finish();
-    if (merge.trouble()) return std::unexpected(*merge.trouble());
+    if (merge.error()) return std::unexpected(*merge.error());
     for (const auto& name : setting_.options.events.kvm) {
       const auto count = reader.counts().find(name);
       if (count == reader.counts().end())
@@ -123,7 +122,7 @@ class KvmSource : public TraceSource {
   KvmRecorder recorder_;
   std::optional<FunctionTracing> functions_;
   std::optional<FunctionTracing::Recording> guest_;
-  std::string guest_trouble_;
+  std::string guest_error_;
 };
 
 }  // namespace
@@ -132,7 +131,7 @@ Result<std::unique_ptr<TraceSource>> kvm_source(const TraceSetting& setting, Tra
   auto tracepoints = kvm_base_tracepoints();
   tracepoints.insert(setting.options.events.kvm.begin(), setting.options.events.kvm.end());
   KOBOX_TRY(auto recorder,
-            KvmRecorder::make(tracepoints, setting.options.buffer, setting.qemu.folder()));
+            KvmRecorder::make(tracepoints, setting.options.buffer, setting.qemu.directory()));
   auto source = std::make_unique<KvmSource>(setting, std::move(recorder));
   KOBOX_CHECK(source->prepare_guest(facts));
   return source;

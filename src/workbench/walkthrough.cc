@@ -19,7 +19,7 @@ bool has_returned(const TraceReport& report, const std::string& name) {
 }  // namespace
 
 std::optional<std::string> judge_trace(const TraceStep& step, const TraceReport& report) {
-  if (!report.facts.trouble.empty()) return report.facts.trouble;
+  if (!report.facts.ended_early.empty()) return report.facts.ended_early;
   for (const auto& function : step.returns)
     if (!has_returned(report, function)) return fmt::format("no call of {} was seen", function);
 

@@ -12,7 +12,7 @@ class AccelTest : public KoboxTest {
  protected:
   // What was found out about KVM is remembered in the cache: this one knows nothing yet.
   void SetUp() override {
-    cache_ = folder_ / "cache";
+    cache_ = directory_ / "cache";
     fs::create_directories(cache_ / "kobox");
     for (const auto* name : {"kernels", "builds", "guests"})
       fs::create_directory_symlink(shared_cache() / "kobox" / name, cache_ / "kobox" / name);

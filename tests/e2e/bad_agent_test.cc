@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A guest that does not play along: an agent of our own instead of kobox's, which sends rubbish,
+// A guest that does not play along: an agent of our own instead of kobox's, which sends garbage,
 // half a frame, a frame that is too long, another protocol, or nothing. kobox says so in time, and
 // believes nothing.
 #include <fmt/format.h>
@@ -22,8 +22,8 @@ class BadAgentTest : public KoboxTest, public ::testing::WithParamInterface<BadA
  protected:
   // Static, so that it can be PID 1 of the guest. 6.12-cloud has its virtio drivers built in.
   fs::path compile(const std::string& mode) {
-    const auto agent = folder_ / "bad-agent";
-    const auto source = source_folder() / "tests/e2e/agents/bad_agent.c";
+    const auto agent = directory_ / "bad-agent";
+    const auto source = source_directory() / "tests/e2e/agents/bad_agent.c";
     const auto made = run_command({.argv = {"gcc", "-static", "-O1", "-Wall", "-DMODE=" + mode,
                                             "-o", agent.string(), source.string()}});
     EXPECT_TRUE(made && made->status.success()) << (made ? made->error : made.error().to_string());
@@ -35,7 +35,7 @@ TEST_P(BadAgentTest, IsNotBelieved) {
   const auto place =
       project("[limits]\nboot = \"30s\"\n", "[[test]]\nname = \"a\"\nrun = \"true\"\n");
   // Its initramfs is not for the shared cache.
-  cache_ = folder_ / "cache";
+  cache_ = directory_ / "cache";
   fs::create_directories(cache_ / "kobox");
   for (const auto* name : {"kernels", "builds"})
     fs::create_directory_symlink(shared_cache() / "kobox" / name, cache_ / "kobox" / name);

@@ -47,7 +47,7 @@ disk_with_kernels() {
 images_left() { find "$disk/cache/kobox/images" -mindepth 1 -not -path '*/.locks*'; }
 )";
   std::vector<std::string> namespace_ = {"unshare", "-m"};
-  fs::path disk_ = folder_ / "disk";
+  fs::path disk_ = directory_ / "disk";
 };
 
 // The kernel's packages from the archive: only where a network may be used.
@@ -68,7 +68,7 @@ TEST_F(BadDiskTest, NoSpaceToFetchIsSaidBeforehand) {
   }
 }
 
-// Files run out here, not bytes, which no look beforehand shows. What is left then must not be
+// Files run out here, not bytes, which no look before shows. What is left then must not be
 // taken for a kernel, and with room the next one succeeds.
 TEST_F(BadDiskTest, ADiskThatFillsUpWhileUnpackingLeavesNothingHalf) {
   const auto done = script(
@@ -146,10 +146,10 @@ TEST_F(BadDiskTest, NoSpaceToSaveAMachine) {
 TEST_F(BadDiskTest, NoSpaceForTheReport) {
   const auto done = script(
       "mount -t tmpfs -o size=4k none $disk; export XDG_CACHE_HOME=$shared\n"
-      "mkdir $disk/folder; head -c 4096 /dev/zero > $disk/fill\n"
+      "mkdir $disk/directory; head -c 4096 /dev/zero > $disk/fill\n"
       "code=0; \"$kobox\" test $quiet --kernel 6.1-cloud --accel tcg --offline --format json "
-      "--output $disk/folder/report.json || code=$?\n"
-      "echo code $code; find $disk/folder -type f");
+      "--output $disk/directory/report.json || code=$?\n"
+      "echo code $code; find $disk/directory -type f");
   EXPECT_EQ(done.code(), 0) << done;
   EXPECT_EQ(done.output, "code 4\n") << done;
   EXPECT_THAT(done.error, HasSubstr("report.json")) << done;

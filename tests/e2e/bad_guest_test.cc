@@ -134,7 +134,7 @@ TEST_F(BadGuestTest, QemuKilledFromOutsideIsNotTheModulesFault) {
   EXPECT_THAT(machines(), IsEmpty());
 }
 
-// As a host that stands still: by the guest's clock and by kobox's the limit has long passed.
+// As a host that is stopped: by the guest's clock and by kobox's the limit has long passed.
 TEST_F(BadGuestTest, StoppedForLongerThanItsLimitIsNoHang) {
   auto running = start(test_arguments(project(fmt::format(
       "[[test]]\nname = \"a\"\nrun = \"\"\"{}; sleep 1\"\"\"\ntimeout = \"2s\"\n", k_say_begun))));

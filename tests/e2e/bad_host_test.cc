@@ -19,7 +19,7 @@ class BadHostTest : public KoboxTest {
   }
   // A cache of this test's own, with the shared kernels in it.
   void use_fresh_cache() {
-    cache_ = folder_ / "cache";
+    cache_ = directory_ / "cache";
     fs::create_directories(cache_ / "kobox");
     for (const auto* name : {"kernels", "apt"})
       if (const auto target = shared_cache() / "kobox" / name; fs::exists(target))
@@ -59,18 +59,18 @@ TEST_F(BadHostTest, NoCompilerForTheKernel) {
 
 TEST_F(BadHostTest, NoAgent) {
   auto one = invocation(test_arguments(quiet_module()));
-  one.environment.emplace_back("KOBOX_AGENT", (folder_ / "absent").string());
-  EXPECT_THAT(failed(one), HasSubstr((folder_ / "absent").string()));
+  one.environment.emplace_back("KOBOX_AGENT", (directory_ / "absent").string());
+  EXPECT_THAT(failed(one), HasSubstr((directory_ / "absent").string()));
 }
 
 TEST_F(BadHostTest, OfflineWithAnEmptyCachePrintsTheCommandToRun) {
-  cache_ = folder_ / "cache";
+  cache_ = directory_ / "cache";
   EXPECT_THAT(failed(invocation(test_arguments(quiet_module(), {"--offline"}))),
               HasSubstr("--offline forbids to fetch it; run: kobox kernel fetch 6.1-cloud"));
 }
 
 TEST_F(BadHostTest, NoNetwork) {
-  cache_ = folder_ / "cache";
+  cache_ = directory_ / "cache";
   auto one = invocation(test_arguments(quiet_module()));
   one.environment.emplace_back("KOBOX_DEBIAN_MIRROR", "http://127.0.0.1:9/debian");
   for (const auto* proxy : {"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"})
@@ -90,11 +90,12 @@ TEST_F(BadHostTest, UnknownKernel) {
 }
 
 TEST_F(BadHostTest, AKernelImageThatIsNone) {
-  spit(folder_ / "rubbish", std::string(1 << 20, 'x'));
+  spit(directory_ / "garbage", std::string(1 << 20, 'x'));
   EXPECT_THAT(failed(invocation(
-                  test_arguments(quiet_module(), {"--kernel", (folder_ / "rubbish").string()}))),
-              HasSubstr("rubbish: it is not a bzImage"));
-  const auto done = test(quiet_module(), {"--kernel", (folder_ / "absent").string(), "--offline"});
+                  test_arguments(quiet_module(), {"--kernel", (directory_ / "garbage").string()}))),
+              HasSubstr("garbage: it is not a bzImage"));
+  const auto done =
+      test(quiet_module(), {"--kernel", (directory_ / "absent").string(), "--offline"});
   EXPECT_EQ(done.code(), 2) << done;
   EXPECT_THAT(done.error, HasSubstr("there is no kernel image"));
 }
@@ -102,25 +103,25 @@ TEST_F(BadHostTest, AKernelImageThatIsNone) {
 TEST_F(BadHostTest, AKernelImageThatIsCutShort) {
   for (const auto& entry : fs::directory_iterator(shared_cache() / "kobox/kernels"))
     if (entry.is_directory() && fs::exists(entry.path() / "vmlinuz"))
-      spit(folder_ / "vmlinuz", slurp(entry.path() / "vmlinuz").substr(0, 3'000'000));
+      spit(directory_ / "vmlinuz", slurp(entry.path() / "vmlinuz").substr(0, 3'000'000));
   const auto said = failed(
-      invocation(test_arguments(quiet_module(), {"--kernel", (folder_ / "vmlinuz").string()})));
-  EXPECT_THAT(said, HasSubstr((folder_ / "vmlinuz").string()));
+      invocation(test_arguments(quiet_module(), {"--kernel", (directory_ / "vmlinuz").string()})));
+  EXPECT_THAT(said, HasSubstr((directory_ / "vmlinuz").string()));
   EXPECT_THAT(said, HasSubstr("cut short"));
 }
 
 TEST_F(BadHostTest, TheCacheCannotBeWhereItIsToBe) {
-  spit(folder_ / "file", "");
-  cache_ = folder_ / "file/cache";
+  spit(directory_ / "file", "");
+  cache_ = directory_ / "file/cache";
   EXPECT_THAT(failed(invocation(test_arguments(quiet_module()))),
-              HasSubstr((folder_ / "file/cache/kobox").string()));
+              HasSubstr((directory_ / "file/cache/kobox").string()));
 }
 
 TEST_F(BadHostTest, TheStateCannotBeWhereItIsToBe) {
-  spit(folder_ / "file", "");
-  state_ = folder_ / "file/state";
+  spit(directory_ / "file", "");
+  state_ = directory_ / "file/state";
   EXPECT_THAT(failed(invocation(test_arguments(quiet_module()))),
-              HasSubstr((folder_ / "file/state/kobox").string()));
+              HasSubstr((directory_ / "file/state/kobox").string()));
 }
 
 TEST_F(BadHostTest, TwoAtOnceOnAFreshCacheAndOneModule) {
@@ -137,7 +138,7 @@ TEST_F(BadHostTest, TwoAtOnceOnAFreshCacheAndOneModule) {
 
 TEST_F(BadHostTest, TwoAtOnceOnAFreshCacheAndTwoModules) {
   use_fresh_cache();
-  const auto exercise = source_folder() / "modules/qemu_exercise";
+  const auto exercise = source_directory() / "modules/qemu_exercise";
   auto one = start(test_arguments(exercise, {"--filter", "greets"}));
   auto other = start(test_arguments(quiet_module()));
   for (auto* each : {&one, &other}) {

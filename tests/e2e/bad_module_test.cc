@@ -31,12 +31,12 @@ class BadModuleTest : public KoboxTest {
   }
 };
 
-TEST_F(BadModuleTest, AFolderWithoutKbuild) {
-  spit(folder_ / "empty/hello.c", k_healthy);
-  const auto said = refused(folder_ / "empty");
-  EXPECT_THAT(said, HasSubstr((folder_ / "empty").string() + " has no Kbuild and no Makefile"));
+TEST_F(BadModuleTest, ADirectoryWithoutKbuild) {
+  spit(directory_ / "empty/hello.c", k_healthy);
+  const auto said = refused(directory_ / "empty");
+  EXPECT_THAT(said, HasSubstr((directory_ / "empty").string() + " has no Kbuild and no Makefile"));
   EXPECT_THAT(said, HasSubstr("obj-m := hello.o"));
-  EXPECT_THAT(refused(folder_ / "absent"), HasSubstr("/absent: there is no such folder"));
+  EXPECT_THAT(refused(directory_ / "absent"), HasSubstr("/absent: there is no such directory"));
 }
 
 TEST_F(BadModuleTest, AModuleThatDoesNotCompile) {
@@ -81,10 +81,10 @@ class KernelFileTest : public BadModuleTest {
       (name.ends_with("-cloud-amd64") ? cloud_ : generic_) = name;
     }
     ASSERT_FALSE(cloud_.empty() || generic_.empty());
-    fs::create_directories(folder_ / "boot");
-    fs::create_directories(folder_ / "lib/modules");
-    fs::copy_file(kernel(cloud_) / "vmlinuz", folder_ / "boot/vmlinuz");
-    fs::create_directory_symlink(kernel(cloud_) / "modules", folder_ / "lib/modules" / cloud_);
+    fs::create_directories(directory_ / "boot");
+    fs::create_directories(directory_ / "lib/modules");
+    fs::copy_file(kernel(cloud_) / "vmlinuz", directory_ / "boot/vmlinuz");
+    fs::create_directory_symlink(kernel(cloud_) / "modules", directory_ / "lib/modules" / cloud_);
   }
   static fs::path kernel(const std::string& release) {
     return shared_cache() / "kobox/kernels" / release;
@@ -92,8 +92,8 @@ class KernelFileTest : public BadModuleTest {
   // With the build tree of that release.
   Finished test_with(const std::string& release) {
     const auto headers = kernel(release) / "headers/usr/src" / ("linux-headers-" + release);
-    return test(quiet_module(),
-                {"--kernel", (folder_ / "boot/vmlinuz").string(), "--headers", headers.string()});
+    return test(quiet_module(), {"--kernel", (directory_ / "boot/vmlinuz").string(), "--headers",
+                                 headers.string()});
   }
 
   std::string cloud_;

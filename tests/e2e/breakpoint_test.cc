@@ -141,8 +141,8 @@ TEST_F(BreakpointTest, AGdbThatIsKilled) {
                                       "[[test]]\nname = \"t\"\nrun = \"sleep 8\"\n"
                                       "[[test.breakpoint]]\nat = \"stepped_init\"\n");
   auto one = invocation(test_arguments(project));
-  // A folder of its own, by which its gdb's sockets can be told from others'.
-  const auto tmp = folder_ / "t";
+  // A directory of its own, by which its gdb's sockets can be told from others'.
+  const auto tmp = directory_ / "t";
   fs::create_directories(tmp);
   one.environment.emplace_back("TMPDIR", tmp.string());
   auto running = start(one);

@@ -11,7 +11,7 @@
 namespace kobox::e2e {
 namespace {
 
-const fs::path k_exercise = source_folder() / "modules/qemu_exercise";
+const fs::path k_exercise = source_directory() / "modules/qemu_exercise";
 
 class DebugServerTest : public KoboxTest {
  protected:
@@ -31,14 +31,14 @@ class DebugServerTest : public KoboxTest {
   }
   // A gdb that reads these lines.
   std::string gdb(const std::vector<std::string>& options, const std::string& lines) {
-    spit(folder_ / "lines", lines);
+    spit(directory_ / "lines", lines);
     CommandLine command = {
-        {"sh", "-c", "exec gdb -q -nx \"$@\" < " + (folder_ / "lines").string(), "gdb"}};
+        {"sh", "-c", "exec gdb -q -nx \"$@\" < " + (directory_ / "lines").string(), "gdb"}};
     command.argv.insert(command.argv.end(), options.begin(), options.end());
     const auto done = run_command(command, {.deadline = Deadline::after(60s)});
     return done ? done->output + done->error : done.error().to_string();
   }
-  const fs::path script_ = folder_ / "k.gdb";
+  const fs::path script_ = directory_ / "k.gdb";
 };
 
 TEST_F(DebugServerTest, AGdbOfTheUsersOwnComesAndGoes) {
@@ -78,8 +78,8 @@ TEST_F(DebugServerTest, ItEndsWhenItIsTold) {
 class VscodeTest : public DebugServerTest {
  protected:
   VscodeTest() {
-    fs::copy(k_exercise, folder_ / "dir", fs::copy_options::recursive);
-    dir_ = folder_ / "dir";
+    fs::copy(k_exercise, directory_ / "dir", fs::copy_options::recursive);
+    dir_ = directory_ / "dir";
   }
   Finished set_up(const Arguments& more = {}) {
     Arguments arguments = {"debug", dir_.string(), "--vscode", "--kernel", "6.1-cloud"};

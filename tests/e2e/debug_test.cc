@@ -15,7 +15,7 @@
 namespace kobox::e2e {
 namespace {
 
-const fs::path k_exercise = source_folder() / "modules/qemu_exercise";
+const fs::path k_exercise = source_directory() / "modules/qemu_exercise";
 
 // Prints every frame as "FRAME function+0x12".
 constexpr const char* k_print_frames = R"(python
@@ -78,8 +78,8 @@ class DebugTest : public KoboxTest {
     return arguments;
   }
   Arguments with_script(const std::string& script, const Arguments& more = {}) const {
-    spit(folder_ / "script.gdb", script);
-    Arguments arguments = {"--batch", (folder_ / "script.gdb").string()};
+    spit(directory_ / "script.gdb", script);
+    Arguments arguments = {"--batch", (directory_ / "script.gdb").string()};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
@@ -87,7 +87,7 @@ class DebugTest : public KoboxTest {
                  const std::string& kernel = "6.1-cloud") {
     const auto done = run(debug(k_exercise, with_script(script, more), kernel));
     EXPECT_THAT(machines(), IsEmpty());
-    EXPECT_THAT(processes_with(folder_.string()), IsEmpty()) << "a gdb was left";
+    EXPECT_THAT(processes_with(directory_.string()), IsEmpty()) << "a gdb was left";
     return done;
   }
 };
@@ -134,7 +134,7 @@ TEST_P(DebugOnKernelTest, StopsInInitAndShowsTheWholePathOfARead) {
 // given one here behind kobox's back.
 TEST_P(DebugOnKernelTest, AKernelThatChoseItsOwnAddressHasItsSymbolsThere) {
   use_own_templates();
-  const auto fake = folder_ / "bin/qemu-system-x86_64";
+  const auto fake = directory_ / "bin/qemu-system-x86_64";
   spit(fake,
        "#!/bin/bash\nnew=()\nfor one in \"$@\"; do\n"
        "  case $one in */vmlinux) one=${one%vmlinux}vmlinuz ;; esac\n"
@@ -335,7 +335,7 @@ MODULE_LICENSE("GPL");
 TEST_F(DebugTest, NothingIsLeftWhenGdbOrKoboxIsKilled) {
   for (const bool kill_gdb : {true, false}) {
     auto running = start(debug(k_exercise, with_script("continue\n", {"--timeout", "100s"})));
-    const auto gdbs = [&] { return processes_with((folder_ / "script.gdb").string()); };
+    const auto gdbs = [&] { return processes_with((directory_ / "script.gdb").string()); };
     // kobox itself has the script on its command line.
     ASSERT_TRUE(holds_within(100s, [&] { return gdbs().size() == 2 || running.ended(); }));
     for (const auto pid : gdbs())

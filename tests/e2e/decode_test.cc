@@ -10,12 +10,12 @@ namespace {
 class DecodeTest : public KoboxTest {
  protected:
   static fs::path recorded(const std::string& name) {
-    return source_folder() / "tests/data/consoles" / name;
+    return source_directory() / "tests/data/consoles" / name;
   }
 };
 
 TEST_F(DecodeTest, TheTestsOwnReportCanBeDecoded) {
-  const auto module = source_folder() / "modules/faulty/oops_inline";
+  const auto module = source_directory() / "modules/faulty/oops_inline";
   const auto failure = failure_of(test(module).report());
   ASSERT_TRUE(failure.is_object());
   std::string log;
@@ -26,8 +26,8 @@ TEST_F(DecodeTest, TheTestsOwnReportCanBeDecoded) {
       << "a failure's log is decoded already";
   log = Regex::compile(R"((\[faulty_oops_inline\]) \([^)]*\))").value().replace_all(log, "\\1");
   ASSERT_THAT(log, Not(HasSubstr("faulty_oops_inline.c:26)")));
-  spit(folder_ / "oops.log", log);
-  const auto done = run({"decode", module.string(), (folder_ / "oops.log").string()});
+  spit(directory_ / "oops.log", log);
+  const auto done = run({"decode", module.string(), (directory_ / "oops.log").string()});
   EXPECT_EQ(done.code(), 0) << done;
   EXPECT_THAT(done.output,
               HasSubstr("[faulty_oops_inline] (set_answer at faulty_oops_inline.c:21, inlined "

@@ -9,7 +9,7 @@ namespace {
 // The lines of the manual's blocks of shell below this heading, those that go on with a backslash
 // joined.
 std::vector<std::string> manual_lines(const std::string& heading) {
-  const auto text = slurp(source_folder() / "docs/disk.md");
+  const auto text = slurp(source_directory() / "docs/disk.md");
   std::vector<std::string> lines;
   bool here = false;
   bool block = false;
@@ -70,7 +70,7 @@ TEST_F(ManualTest, ThePlainQemuLinesBootTheDisk) {
     expect_prompt(120s);
   }
   EXPECT_EQ(boots, 3) << "from the disk alone, with -kernel, and from NVMe";
-  EXPECT_TRUE(fs::exists(folder_ / "debian.qcow2"));
+  EXPECT_TRUE(fs::exists(directory_ / "debian.qcow2"));
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ using ::testing::AllOf;
 using ::testing::MatchesRegex;
 using ::testing::StartsWith;
 
-const fs::path k_exercise = source_folder() / "modules/qemu_exercise";
+const fs::path k_exercise = source_directory() / "modules/qemu_exercise";
 
 class DiskTest : public KoboxTest {
  protected:
@@ -82,10 +82,10 @@ TEST_F(DiskTest, ATestForTheOtherGuestIsSkipped) {
 }
 
 TEST_F(DiskTest, ALeakAndAnOopsAreFoundThereToo) {
-  const auto leaks = run(on_disk(source_folder() / "modules/faulty/leak_class"));
+  const auto leaks = run(on_disk(source_directory() / "modules/faulty/leak_class"));
   EXPECT_EQ(leaks.code(), 1) << leaks;
   EXPECT_EQ(failure_of(leaks.report())["kind"], "leak") << leaks;
-  const auto faults = run(on_disk(source_folder() / "modules/faulty/oops"));
+  const auto faults = run(on_disk(source_directory() / "modules/faulty/oops"));
   EXPECT_EQ(faults.code(), 1) << faults;
   EXPECT_EQ(failure_of(faults.report())["kind"], "oops") << faults;
 }
@@ -130,7 +130,7 @@ TEST_F(DiskTest, FilesGoInAndResultsComeOut) {
       "[[test]]\nname = \"is too large\"\nrun = \"head -c 90M /dev/zero > /root/large\"\n"
       "collect = [\"/root/large\"]\n");
   spit(place / "data/input", "one two three\n");
-  const auto out = folder_ / "out";
+  const auto out = directory_ / "out";
   for (const auto* guest : {"disk", "initramfs"}) {
     const auto done =
         run(test_arguments(place, {"--guest", guest, "--collect-into", out.string(), "--kernel",
@@ -161,9 +161,9 @@ TEST_F(DiskTest, FilesThatTheKernelMakesAreCollectedAsTheyRead) {
       "[[test]]\nname = \"reads\"\nrun = \"echo mine > /root/mine\"\n"
       "collect = [\"/proc/version\", \"/proc/mounts\", \"/root/mine\","
       " \"/sys/module/kernel/parameters/panic\"]\n"
-      "[[test]]\nname = \"a folder\"\nrun = \"true\"\ncollect = [\"/sys/module/kernel\"]\n"
+      "[[test]]\nname = \"a directory\"\nrun = \"true\"\ncollect = [\"/sys/module/kernel\"]\n"
       "[[test]]\nname = \"not to be read\"\nrun = \"true\"\ncollect = [\"/proc/sysrq-trigger\"]\n");
-  const auto out = folder_ / "out";
+  const auto out = directory_ / "out";
   for (const auto* guest : {"disk", "initramfs"}) {
     const auto done = run(test_arguments(
         place, {"--guest", guest, "--collect-into", out.string(), "--kernel", "6.1-cloud"}));
@@ -176,21 +176,21 @@ TEST_F(DiskTest, FilesThatTheKernelMakesAreCollectedAsTheyRead) {
     EXPECT_THAT(slurp(found / "sys/module/kernel/parameters/panic"), MatchesRegex("-?[0-9]+\n"));
     EXPECT_EQ(slurp(found / "root/mine"), "mine\n");
     EXPECT_EQ(tests[1]["failure"]["message"],
-              "/sys/module/kernel is a folder of the kernel's; name the files in it");
+              "/sys/module/kernel is a directory of the kernel's; name the files in it");
     EXPECT_THAT(tests[2]["failure"]["message"].get<std::string>(), HasSubstr("could not read"));
     fs::remove_all(out);
   }
 }
 
 TEST_F(DiskTest, AShellTakesFilesInAndBringsResultsOut) {
-  spit(folder_ / "notes/todo", "read the manual\n");
+  spit(directory_ / "notes/todo", "read the manual\n");
   const auto done = script("pwd; id -un; cat ~/notes/todo; cp ~/notes/todo ~/done; ls\n",
-                           {"--put", (folder_ / "notes").string(), "--collect", "done",
-                            "--collect-into", (folder_ / "out").string()});
+                           {"--put", (directory_ / "notes").string(), "--collect", "done",
+                            "--collect-into", (directory_ / "out").string()});
   EXPECT_EQ(done.code(), 0) << done;
   EXPECT_THAT(done.output, HasSubstr("/home/user/qemu_exercise\nuser\nread the manual\n"));
   EXPECT_THAT(done.output, HasSubstr("qemu_exercise.c"));
-  EXPECT_EQ(slurp(folder_ / "out/home/user/done"), "read the manual\n");
+  EXPECT_EQ(slurp(directory_ / "out/home/user/done"), "read the manual\n");
 }
 
 TEST_F(DiskTest, ChangesStayUnderTheirNameAndAModuleIsLoadedByItsAliasAtBoot) {
@@ -229,9 +229,9 @@ TEST_F(DiskTest, ChangesStayUnderTheirNameAndAModuleIsLoadedByItsAliasAtBoot) {
   const auto refused = run({"image", "remove", name});
   EXPECT_EQ(refused.code(), 2) << refused;
   EXPECT_THAT(refused.error, HasSubstr("what is kept as 'mine' needs the image"));
-  const auto anew = run({"image", "build", name, "--again"});
-  EXPECT_EQ(anew.code(), 2) << anew;
-  EXPECT_THAT(anew.error, HasSubstr("what is kept as 'mine' needs the image"));
+  const auto again = run({"image", "build", name, "--again"});
+  EXPECT_EQ(again.code(), 2) << again;
+  EXPECT_THAT(again.error, HasSubstr("what is kept as 'mine' needs the image"));
   EXPECT_EQ(run({"image", "remove", "--persist", "mine"}).code(), 0);
   EXPECT_THAT(run({"image", "list"}).output, Not(HasSubstr("changes to")));
 }
@@ -247,10 +247,10 @@ TEST_F(DiskTest, TheDiskBootsAlone) {
 }
 
 TEST_F(DiskTest, GdbStopsInTheModuleThere) {
-  spit(folder_ / "commands", "continue\nbacktrace 3\nkill\n");
+  spit(directory_ / "commands", "continue\nbacktrace 3\nkill\n");
   const auto done =
       run({"debug", k_exercise.string(), "--guest", "disk", "--accel", "tcg", "--break", "dev_read",
-           "--run", "cat /dev/qemu_exercise", "--batch", (folder_ / "commands").string()});
+           "--run", "cat /dev/qemu_exercise", "--batch", (directory_ / "commands").string()});
   EXPECT_THAT(done.output, ContainsRegex("#0 +dev_read")) << done;
   EXPECT_THAT(done.output, HasSubstr("vfs_read")) << done;
 }
@@ -272,28 +272,31 @@ TEST_F(DiskTest, AnImageIsListedAndShown) {
   for (const auto* package : {"build-essential", "gdb", "kmod", "strace", "linux-headers-6.1"})
     EXPECT_THAT(shown.output, HasSubstr(std::string("  ") + package)) << shown;
   EXPECT_THAT(run({"cache", "list"}).output, ContainsRegex("image +[0-9.]+ MB .*" + name));
-  const auto again = run({"image", "build", name, "--output", (folder_ / "mine.qcow2").string()});
+  const auto again =
+      run({"image", "build", name, "--output", (directory_ / "mine.qcow2").string()});
   EXPECT_EQ(again.code(), 0) << again;
   EXPECT_THAT(again.error, HasSubstr("is there already")) << again;
-  const auto same = run({"image", "build", name, "--output", (folder_ / "mine.qcow2").string()});
+  const auto same = run({"image", "build", name, "--output", (directory_ / "mine.qcow2").string()});
   EXPECT_EQ(same.code(), 0) << same;
-  spit(folder_ / "base.qcow2", "what other disks are built on");
-  const auto other = run({"image", "build", name, "--output", (folder_ / "base.qcow2").string()});
+  spit(directory_ / "base.qcow2", "what other disks are built on");
+  const auto other =
+      run({"image", "build", name, "--output", (directory_ / "base.qcow2").string()});
   EXPECT_EQ(other.code(), 2) << other;
   EXPECT_THAT(other.error, HasSubstr("another file already, on which disks may depend"));
-  EXPECT_LT(fs::file_size(folder_ / "base.qcow2"), 100U) << "it was replaced";
-  EXPECT_EQ(fs::file_size(folder_ / "mine.qcow2"), fs::file_size(all[0]["path"]));
+  EXPECT_LT(fs::file_size(directory_ / "base.qcow2"), 100U) << "it was replaced";
+  EXPECT_EQ(fs::file_size(directory_ / "mine.qcow2"), fs::file_size(all[0]["path"]));
 }
 
 class ImageErrorTest : public DiskTest {
  protected:
   // In a cache of its own with the shared one's kernels.
   void SetUp() override {
-    fs::create_directories(folder_ / "cache/kobox");
-    fs::create_directory_symlink(cache_ / "kobox/kernels", folder_ / "cache/kobox/kernels");
-    cache_ = folder_ / "cache";
+    fs::create_directories(directory_ / "cache/kobox");
+    fs::create_directory_symlink(cache_ / "kobox/kernels", directory_ / "cache/kobox/kernels");
+    cache_ = directory_ / "cache";
   }
-  // The system's folder is filled, and its packages' scripts run in it, with /proc mounted there.
+  // The system's directory is filled, and its packages' scripts run in it, with /proc mounted
+  // there.
   Running some_way_into_a_build() {
     auto running = start({"image", "build"});
     const auto begun = [&] {

@@ -9,12 +9,12 @@
 namespace kobox::e2e {
 namespace {
 
-const fs::path k_driver = source_folder() / "modules/qemu_exercise";
+const fs::path k_driver = source_directory() / "modules/qemu_exercise";
 
 class DriverTest : public KoboxTest {
  protected:
   fs::path copy() const {
-    auto place = folder_ / "copy";
+    auto place = directory_ / "copy";
     fs::copy(k_driver, place, fs::copy_options::recursive);
     return place;
   }
@@ -28,8 +28,8 @@ class DriverOn : public DriverTest, public ::testing::WithParamInterface<const c
     return nlohmann::json::parse(shown.output)["kernels"][0]["headers"];
   }
   // What make said, of its own accord and of the compiler's.
-  static std::string make(const fs::path& folder, std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {"make", "-C", folder.string()});
+  static std::string make(const fs::path& directory, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"make", "-C", directory.string()});
     // pahole, which Debian's headers bring with them, is for the module's BTF.
     arguments.emplace_back("CONFIG_DEBUG_INFO_BTF_MODULES=");
     const auto done = run_command({.argv = arguments}, {}, Streams::merged);
@@ -39,13 +39,13 @@ class DriverOn : public DriverTest, public ::testing::WithParamInterface<const c
 };
 
 TEST_P(DriverOn, MakeAloneBuildsItWithoutAWarning) {
-  const auto folder = copy();
-  const auto said = make(folder, {"KDIR=" + headers(), "W=1"});
-  EXPECT_TRUE(fs::exists(folder / "qemu_exercise.ko")) << said;
+  const auto directory = copy();
+  const auto said = make(directory, {"KDIR=" + headers(), "W=1"});
+  EXPECT_TRUE(fs::exists(directory / "qemu_exercise.ko")) << said;
   EXPECT_THAT(said, HasSubstr("CC [M]"));
   EXPECT_THAT(said, Not(HasSubstr("warning")));
-  make(folder, {"KDIR=" + headers(), "clean"});
-  EXPECT_FALSE(fs::exists(folder / "qemu_exercise.ko"));
+  make(directory, {"KDIR=" + headers(), "clean"});
+  EXPECT_FALSE(fs::exists(directory / "qemu_exercise.ko"));
 }
 
 TEST_P(DriverOn, SparseHasNothingToComplainOf) {
@@ -69,21 +69,21 @@ struct Step {
 class FailingStep : public DriverTest, public ::testing::WithParamInterface<Step> {};
 
 TEST_P(FailingStep, GivesBackWhatWasTaken) {
-  const auto folder = copy();
+  const auto directory = copy();
   // Included before the macro, so that only the driver's call is another.
-  spit(folder / "failing.c", fmt::format("#include <linux/cdev.h>\n#include <linux/device.h>\n"
-                                         "#include <linux/fs.h>\n#include \"compat.h\"\n{}\n"
-                                         "#include \"qemu_exercise.c\"\n",
-                                         GetParam().macro));
-  spit(folder / "Kbuild", "obj-m := failing.o\n");
-  spit(folder / "kobox.toml",
+  spit(directory / "failing.c", fmt::format("#include <linux/cdev.h>\n#include <linux/device.h>\n"
+                                            "#include <linux/fs.h>\n#include \"compat.h\"\n{}\n"
+                                            "#include \"qemu_exercise.c\"\n",
+                                            GetParam().macro));
+  spit(directory / "Kbuild", "obj-m := failing.o\n");
+  spit(directory / "kobox.toml",
        fmt::format("[module]\nload = false\n[[test]]\nname = \"fails and leaves nothing\"\n"
                    "run = \"insmod /kobox/module/failing.ko\"\nstatus = 12\n"
                    "stderr = {{ contains = \"Cannot allocate memory\" }}\n"
                    "kernel_log = [\"Initializing the module\", \"{}: -12\"]\n"
                    "no_kernel_log = [\"Goodbye\"]\n",
                    GetParam().said));
-  const auto done = test(folder);
+  const auto done = test(directory);
   EXPECT_EQ(done.code(), 0) << done;
 }
 

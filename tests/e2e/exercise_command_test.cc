@@ -7,16 +7,16 @@
 namespace kobox::e2e {
 namespace {
 
-const fs::path k_exercise = source_folder() / "modules/qemu_exercise";
+const fs::path k_exercise = source_directory() / "modules/qemu_exercise";
 
 class ExerciseCommandTest : public KoboxTest {
  protected:
-  Finished exercise(const fs::path& folder, const std::string& kernel = "6.1-cloud") {
-    return run({"exercise", folder.string(), "--kernel", kernel, "--accel", "tcg"});
+  Finished exercise(const fs::path& directory, const std::string& kernel = "6.1-cloud") {
+    return run({"exercise", directory.string(), "--kernel", kernel, "--accel", "tcg"});
   }
   // The module with one text in its source replaced.
   fs::path changed(const std::string& from, const std::string& to) {
-    const auto copy = folder_ / "changed";
+    const auto copy = directory_ / "changed";
     fs::copy(k_exercise, copy, fs::copy_options::recursive);
     auto source = slurp(copy / "qemu_exercise.c");
     const auto at = source.find(from);

@@ -13,14 +13,13 @@
 namespace kobox::e2e {
 namespace {
 
-const fs::path k_exercise = source_folder() / "modules/qemu_exercise";
+const fs::path k_exercise = source_directory() / "modules/qemu_exercise";
 
 // The names of the tests as they stand in kobox.toml.
 std::vector<std::string> names_in_file() {
   const auto text = slurp(k_exercise / "kobox.toml");
-  const auto line = Regex::compile(R"(\[\[test\]\]\nname = "([^"]*)") ").value();
-      std::vector<std::string>
-          names;
+  const auto line = Regex::compile(R"re(\[\[test\]\]\nname = "([^"]*)")re").value();
+  std::vector<std::string> names;
   for (const auto& parts : line.find_all(text)) names.emplace_back(parts[1]);
   return names;
 }
@@ -67,12 +66,12 @@ TEST_P(ExerciseOn, PassesWholeAndInTheFilesOrder) {
   EXPECT_GT(one["tests"].size(), 20U);
   for (const auto& test : one["tests"]) {
     EXPECT_EQ(test["verdict"], "pass") << test;
-    EXPECT_FALSE(test.contains("note")) << "its fork did not wake" << test;
+    EXPECT_FALSE(test.contains("note")) << "its fork did not resume" << test;
     EXPECT_GT(test["seconds"], 0.0) << test;
     EXPECT_LT(test["seconds"], 60.0) << test;
     EXPECT_TRUE(test.contains("failure") && test["failure"].is_null()) << test;
   }
-  EXPECT_EQ(listing(k_exercise), before) << "the user's folder was changed";
+  EXPECT_EQ(listing(k_exercise), before) << "the user's directory was changed";
   EXPECT_THAT(done.error, Not(HasSubstr("\033"))) << "no progress on a pipe" << done;
   EXPECT_THAT(machines(), IsEmpty());
   EXPECT_TRUE(fs::is_empty(runs())) << "a run that passed leaves nothing";
@@ -83,7 +82,7 @@ INSTANTIATE_TEST_SUITE_P(Kernels, ExerciseOn, ::testing::ValuesIn(k_kernels),
 
 TEST_F(ExerciseTest, ASecondRunNeitherFetchesNorBuilds) {
   // A copy, so that nobody else builds it meanwhile.
-  const auto copy = folder_ / "copy";
+  const auto copy = directory_ / "copy";
   fs::copy(k_exercise, copy, fs::copy_options::recursive);
   const auto built = run({"build", copy.string(), "--kernel", "6.1-cloud"});
   ASSERT_EQ(built.code(), 0) << built;

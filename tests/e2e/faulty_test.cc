@@ -13,10 +13,10 @@
 namespace kobox::e2e {
 namespace {
 
-const fs::path k_faulty = source_folder() / "modules/faulty";
+const fs::path k_faulty = source_directory() / "modules/faulty";
 
 struct FaultyCase {
-  std::string module;  // the folder's name
+  std::string module;  // the directory's name
   std::string kernel;
   bool fresh_boot;
 };
@@ -61,9 +61,10 @@ Expected expectations(const std::string& module) {
     ++number;
     if (const auto parts = head.find(line)) {
       const auto what = (*parts)[1];
-      (what == "KIND"       ? expected.kind
-       : what == "FUNCTION" ? expected.function
-                            : expected.file) = (*parts)[2];
+      const std::string value((*parts)[2]);
+      if (what == "KIND") expected.kind = value;
+      if (what == "FUNCTION") expected.function = value;
+      if (what == "FILE") expected.file = value;
     }
     if (const auto parts = mark.find(line)) expected.lines[std::string((*parts)[1])] = number;
   }
@@ -153,7 +154,7 @@ TEST_P(FaultyTest, IsToldAsItsHeadSays) {
       continue;
     }
     EXPECT_EQ(one["verdict"], "fail") << done;
-    EXPECT_FALSE(one.contains("note")) << "its fork did not wake" << done;
+    EXPECT_FALSE(one.contains("note")) << "its fork did not resume" << done;
     check(one["failure"], one["name"], expected);
   }
 }
@@ -172,7 +173,7 @@ TEST_P(ReproduceTest, TheCommandThatAFailureNamesRepeatsIt) {
   const auto told = failure_of(first.report());
   ASSERT_TRUE(told.is_object()) << first;
   // As a user types it: by a shell, with kobox in PATH.
-  const auto link = folder_ / "bin/kobox";
+  const auto link = directory_ / "bin/kobox";
   fs::create_directories(link.parent_path());
   fs::create_symlink(binary(), link);
   auto again = invocation({});

@@ -252,7 +252,7 @@ TEST_F(ForkTest, TwoThatWantTheSameMakeItOnce) {
   EXPECT_THAT(templates(), SizeIs(1));
 }
 
-// Killed while it boots; while it writes (the folder in the making is there); right after.
+// Killed while it boots; while it writes (the directory in the making is there); right after.
 TEST_F(ForkTest, KilledWhileItSavesNothingHalfIsUsed) {
   use_own_templates();
   const auto arguments = test_arguments(project(k_two_tests), {"--offline"});
@@ -265,14 +265,14 @@ TEST_F(ForkTest, KilledWhileItSavesNothingHalfIsUsed) {
     killed.signal(SIGKILL);
     killed.wait();
     EXPECT_TRUE(machines_end_within(10s));
-    for (const auto& folder : templates())
-      EXPECT_TRUE(folder.filename().string().starts_with(".making") ||
-                  fs::exists(folder / "checked"))
-          << folder;
+    for (const auto& directory : templates())
+      EXPECT_TRUE(directory.filename().string().starts_with(".making") ||
+                  fs::exists(directory / "checked"))
+          << directory;
     if (delay != 0ms) continue;
     const auto next = two_tests();
     EXPECT_EQ(next.code(), 0) << next;
-    EXPECT_FALSE(only_template().filename().string().starts_with(".")) << "rubbish is left";
+    EXPECT_FALSE(only_template().filename().string().starts_with(".")) << "garbage is left";
     fs::remove_all(cache_ / "kobox/templates");
   }
   const auto last = two_tests();
@@ -293,7 +293,7 @@ TEST_F(ForkTest, ADamagedOneIsNoticedSaidAndReplaced) {
     starts();
     const auto next = two_tests();
     EXPECT_EQ(next.code(), 0) << next;
-    EXPECT_THAT(next.error, HasSubstr("cannot be used and is made anew")) << next;
+    EXPECT_THAT(next.error, HasSubstr("cannot be used and is made again")) << next;
     EXPECT_THAT(next.error, HasSubstr(said)) << next;
     EXPECT_EQ(starts().boots, 1) << next;
     EXPECT_EQ(two_tests().code(), 0);
@@ -307,11 +307,11 @@ TEST_F(ForkTest, ADamagedOneIsNoticedSaidAndReplaced) {
   damage("manifest", "rm \"$1\"; mkdir \"$1\"", "manifest");
 }
 
-// A QEMU that boots, but does not wake what it has saved.
+// A QEMU that boots, but does not resume what it has saved.
 TEST_F(ForkTest, AForkThatDoesNotWakeIsReplacedByABootAndTheReportSaysSo) {
   use_own_templates();
-  const auto fake = folder_ / "bin/qemu-system-x86_64";
-  spit(fake, fmt::format("#!/bin/sh\ncase \"$*\" in *-incoming*) echo 'it does not wake' >&2; "
+  const auto fake = directory_ / "bin/qemu-system-x86_64";
+  spit(fake, fmt::format("#!/bin/sh\ncase \"$*\" in *-incoming*) echo 'it does not resume' >&2; "
                          "exit 1;; esac\nexec {} \"$@\"\n",
                          find_program("qemu-system-x86_64")->string()));
   ASSERT_EQ(::chmod(fake.c_str(), 0755), 0);
@@ -326,7 +326,7 @@ TEST_F(ForkTest, AForkThatDoesNotWakeIsReplacedByABootAndTheReportSaysSo) {
     EXPECT_EQ(test["verdict"], "pass") << done;
     ASSERT_TRUE(test.contains("note")) << done;
     EXPECT_THAT(test["note"].get<std::string>(), HasSubstr("fresh boot"));
-    EXPECT_THAT(test["note"].get<std::string>(), HasSubstr("it does not wake"));
+    EXPECT_THAT(test["note"].get<std::string>(), HasSubstr("it does not resume"));
   }
   EXPECT_FALSE(fs::exists(only_template() / "checked")) << "it is believed as before";
 }

@@ -16,7 +16,7 @@ namespace {
 
 bool has_begun(const fs::path& runs) {
   std::error_code error;
-  // Tests' folders come and go meanwhile.
+  // Tests' directories come and go meanwhile.
   for (fs::recursive_directory_iterator at(runs, error), end; !error && at != end;
        at.increment(error))
     if (at->path().filename() == "console.log" &&
@@ -27,12 +27,12 @@ bool has_begun(const fs::path& runs) {
 
 }  // namespace
 
-fs::path quiet_module() { return source_folder() / "tests/e2e/modules/quiet"; }
+fs::path quiet_module() { return source_directory() / "tests/e2e/modules/quiet"; }
 
 KoboxTest::KoboxTest()
     : temp_(TempDir::make(fs::temp_directory_path(), "kobox-e2e").value()),
-      folder_(temp_.path()),
-      state_(folder_ / "state") {}
+      directory_(temp_.path()),
+      state_(directory_ / "state") {}
 
 KoboxTest::~KoboxTest() {
   for (const auto machine : machines()) ::kill(machine, SIGKILL);
@@ -52,24 +52,24 @@ Invocation KoboxTest::invocation(const Arguments& arguments) const {
 }
 
 void KoboxTest::count_machines() {
-  const auto folder = folder_ / "counting";
+  const auto directory = directory_ / "counting";
   const std::string name = "qemu-system-x86_64";
   const auto real = find_program(name);
   ASSERT_TRUE(real);
   // kobox also asks QEMU for its version and its devices; those are no machines.
-  spit(folder / name, fmt::format("#!/bin/sh\n"
-                                  "case \" $* \" in\n"
-                                  "*' -incoming '*) echo fork >> '{0}/starts' ;;\n"
-                                  "*' -nodefaults '*) echo boot >> '{0}/starts' ;;\n"
-                                  "esac\n"
-                                  "exec '{1}' \"$@\"\n",
-                                  folder.string(), real->string()));
-  fs::permissions(folder / name, fs::perms::owner_all);
-  path_ = folder.string() + ":" + std::getenv("PATH");
+  spit(directory / name, fmt::format("#!/bin/sh\n"
+                                     "case \" $* \" in\n"
+                                     "*' -incoming '*) echo fork >> '{0}/starts' ;;\n"
+                                     "*' -nodefaults '*) echo boot >> '{0}/starts' ;;\n"
+                                     "esac\n"
+                                     "exec '{1}' \"$@\"\n",
+                                     directory.string(), real->string()));
+  fs::permissions(directory / name, fs::perms::owner_all);
+  path_ = directory.string() + ":" + std::getenv("PATH");
 }
 
 KoboxTest::Starts KoboxTest::starts() {
-  const auto file = folder_ / "counting/starts";
+  const auto file = directory_ / "counting/starts";
   const auto lines = split(slurp(file), '\n');
   fs::remove(file);
   return {.boots = static_cast<int>(std::ranges::count(lines, "boot")),
@@ -90,7 +90,7 @@ KoboxTest::Arguments KoboxTest::test_arguments(const fs::path& project,
 }
 
 fs::path KoboxTest::project(std::string_view head, std::string_view tests) {
-  const auto place = folder_ / "project";
+  const auto place = directory_ / "project";
   spit(place / "kobox.toml",
        fmt::format("[module]\nsource = \"{}\"\n{}\n{}", quiet_module().string(), head, tests));
   return place;
@@ -98,7 +98,7 @@ fs::path KoboxTest::project(std::string_view head, std::string_view tests) {
 
 fs::path KoboxTest::module_project(const std::string& name, std::string_view source,
                                    std::string_view toml) {
-  const auto place = folder_ / name;
+  const auto place = directory_ / name;
   spit(place / "Kbuild", fmt::format("obj-m := {}.o\n", name));
   spit(place / (name + ".c"), source);
   if (!toml.empty()) spit(place / "kobox.toml", toml);
@@ -106,7 +106,7 @@ fs::path KoboxTest::module_project(const std::string& name, std::string_view sou
 }
 
 void KoboxTest::use_own_templates() {
-  cache_ = folder_ / "cache";
+  cache_ = directory_ / "cache";
   fs::create_directories(cache_ / "kobox");
   for (const auto* name : {"kernels", "builds", "guests", "programs", "symbols"}) {
     fs::create_directories(shared_cache() / "kobox" / name);
@@ -116,7 +116,7 @@ void KoboxTest::use_own_templates() {
 
 std::string KoboxTest::path_without(const std::string& missing) const {
   const auto name = Regex::compile(missing).value();
-  const auto bin = folder_ / "bin";
+  const auto bin = directory_ / "bin";
   fs::create_directories(bin);
   std::istringstream path(std::getenv("PATH"));
   std::error_code ignored;

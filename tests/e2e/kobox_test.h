@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The fixture of all end-to-end tests: a private XDG_STATE_HOME and a private folder for each
+// The fixture of all end-to-end tests: a private XDG_STATE_HOME and a private directory for each
 // test, the shared cache with the kernels.
 #pragma once
 
@@ -44,7 +44,7 @@ class KoboxTest : public ::testing::Test {
 
   // With the private state and, unless it was changed, the shared cache.
   Invocation invocation(const Arguments& arguments) const;
-  Running start(const Invocation& one) { return Running(one, folder_); }
+  Running start(const Invocation& one) { return Running(one, directory_); }
   Running start(const Arguments& arguments) { return start(invocation(arguments)); }
   Finished run(const Invocation& one) { return start(one).wait(); }
   Finished run(const Arguments& arguments) { return run(invocation(arguments)); }
@@ -81,7 +81,7 @@ class KoboxTest : public ::testing::Test {
   // Since the last call.
   Starts starts();
 
-  // Where each of this test's machines has its folder.
+  // Where each of this test's machines has its directory.
   fs::path runs() const { return state_ / "kobox/runs"; }
   // Machines of this test that run now.
   std::vector<pid_t> machines() const { return processes_with(runs().string()); }
@@ -96,8 +96,8 @@ class KoboxTest : public ::testing::Test {
   void wait_until_begun(Running& running);
 
   TempDir temp_;
-  fs::path folder_;  // of this test alone
-  fs::path state_;   // XDG_STATE_HOME
+  fs::path directory_;  // of this test alone
+  fs::path state_;      // XDG_STATE_HOME
   fs::path cache_ = shared_cache();
   std::string path_;  // PATH with a QEMU that notes its starts; "" if they are not counted
 };

@@ -66,7 +66,7 @@ TEST(KvmTest, AutoTakesKvmWhereItBootsTheKernel) {
   EXPECT_EQ(run["accel"], "kvm");
   EXPECT_THAT(run["accel_reason"].get<std::string>(), HasSubstr("/dev/kvm boots this kernel"));
   EXPECT_EQ(run["tests"].size(), 3U) << got;
-  // A fork that does not wake is noted, and its test run from a boot.
+  // A fork that does not resume is noted, and its test run from a boot.
   for (const auto& test : run["tests"]) EXPECT_FALSE(test.contains("note")) << test;
 }
 

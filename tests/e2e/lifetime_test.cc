@@ -46,7 +46,7 @@ TEST_P(LifetimeTest, WhileItBuilds) {
   // A build that takes its time: make waits for a command of this module's own Kbuild.
   const auto place =
       module_project("slow", "#include <linux/module.h>\nMODULE_LICENSE(\"GPL\");\n");
-  const auto marker = folder_ / "building";
+  const auto marker = directory_ / "building";
   const auto nap = fmt::format("sleep 1000.{}", ::getpid());
   spit(place / "Kbuild", fmt::format("obj-m := slow.o\n$(obj)/slow.o: $(obj)/made.h\n"
                                      "$(obj)/made.h:\n\ttouch {} && {}\n",

@@ -16,7 +16,7 @@ class OutputTest : public KoboxTest {
 };
 
 TEST_F(OutputTest, AFileGetsTheResultsAndStandardOutputNothing) {
-  const auto file = folder_ / "new/folder/report.json";
+  const auto file = directory_ / "new/directory/report.json";
   const auto done = test(quiet_module(), {"--output", file.string()});
   EXPECT_EQ(done.code(), 0) << done;
   EXPECT_THAT(done.output, IsEmpty());
@@ -28,7 +28,8 @@ TEST_F(OutputTest, AFileGetsTheResultsAndStandardOutputNothing) {
 // A kernel that prints with interrupts off gives a reader no time to keep up.
 TEST_F(OutputTest, TheConsoleIsKeptWholeAndNothingOfItTwice) {
   const auto failure = failure_of(
-      test(source_folder() / "modules/faulty/oops_interrupt", {"--kernel", "6.12-cloud"}).report());
+      test(source_directory() / "modules/faulty/oops_interrupt", {"--kernel", "6.12-cloud"})
+          .report());
   ASSERT_TRUE(failure.is_object());
   const auto console = slurp(failure["console"].get<std::string>());
   EXPECT_GT(failure["log"].size(), 20U);
@@ -54,7 +55,7 @@ TEST_F(OutputTest, StandardOutputClosed) {
 }
 
 TEST_F(OutputTest, EveryStreamClosed) {
-  const auto file = folder_ / "report.json";
+  const auto file = directory_ / "report.json";
   const auto done = in_shell("exec \"$@\" <&- >&- 2>&-", {"--output", file.string()});
   EXPECT_THAT(slurp(file), HasSubstr("\"verdict\": \"pass\"")) << done;
   EXPECT_THAT(machines(), IsEmpty());

@@ -15,7 +15,7 @@
 namespace kobox::e2e {
 namespace {
 
-const fs::path k_exercise = source_folder() / "modules/qemu_exercise";
+const fs::path k_exercise = source_directory() / "modules/qemu_exercise";
 
 class ShellTest : public KoboxTest {
  protected:
@@ -53,12 +53,12 @@ TEST_F(ShellTest, AScriptThatIsKilledOrTakesTooLong) {
 }
 
 TEST_F(ShellTest, WhatIsCollectedReplacesNothingOfTheUsers) {
-  const auto out = folder_ / "out";
+  const auto out = directory_ / "out";
   spit(out / "thesis.tex", "years of work");
   const Arguments collect = {"--collect", "/root/result", "--collect-into", out.string()};
   const auto refused = script("echo 1 > /root/result\n", collect);
   EXPECT_EQ(refused.code(), 2) << refused;
-  EXPECT_THAT(refused.error, HasSubstr("name another folder with --collect-into"));
+  EXPECT_THAT(refused.error, HasSubstr("name another directory with --collect-into"));
   EXPECT_EQ(slurp(out / "thesis.tex"), "years of work");
 
   fs::remove(out / "thesis.tex");
@@ -85,7 +85,7 @@ TEST_F(ShellTest, WhatCannotBePutInOrCollectedIsSaid) {
   EXPECT_EQ(no_such.code(), 2) << no_such;
   EXPECT_THAT(no_such.error, HasSubstr("--put '/no/such/file': there is no such file"));
   const auto off = script("echo 1 > /root/result; poweroff -f; sleep 10\n",
-                          {"--collect", "/root/result", "--collect-into", folder_ / "off"});
+                          {"--collect", "/root/result", "--collect-into", directory_ / "off"});
   EXPECT_EQ(off.code(), 4) << off;
   EXPECT_THAT(off.error, HasSubstr("nothing was collected: the machine was off before")) << off;
 }
@@ -97,7 +97,7 @@ TEST_F(ShellTest, AScriptThatPowersTheMachineOff) {
 }
 
 TEST_F(ShellTest, TheExerciseByHand) {
-  const auto done = script(slurp(source_folder() / "tools/exercise.sh"));
+  const auto done = script(slurp(source_directory() / "tools/exercise.sh"));
   EXPECT_EQ(done.code(), 0) << done;
   EXPECT_THAT(done.output, HasSubstr("# cat /dev/qemu_exercise\nHello from QEMU!"));
   EXPECT_THAT(done.output, HasSubstr("Received 12 characters from the user: Test message"));

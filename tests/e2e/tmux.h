@@ -18,20 +18,20 @@ class TmuxTest : public KoboxTest {
   void TearDown() override { tmux({"kill-server"}); }
 
   std::string tmux(const Arguments& words) const {
-    CommandLine command{.argv = {"tmux", "-S", (folder_ / "tmux").string(), "-f", "/dev/null"},
+    CommandLine command{.argv = {"tmux", "-S", (directory_ / "tmux").string(), "-f", "/dev/null"},
                         .environment = {{"TMUX", ""}, {"LC_ALL", "C.UTF-8"}}};
     command.argv.insert(command.argv.end(), words.begin(), words.end());
     const auto done = run_command(command, {.deadline = Deadline::after(10s)}, Streams::merged);
     return done ? done->output : done.error().to_string();
   }
-  // A window in which this runs, in the test's folder, with kobox in PATH.
+  // A window in which this runs, in the test's directory, with kobox in PATH.
   void open_window(const Arguments& words) const {
     const char* path = std::getenv("PATH");
     CommandLine command{.argv = {"env", "XDG_CACHE_HOME=" + cache_.string(),
                                  "XDG_STATE_HOME=" + state_.string(),
                                  fmt::format("PATH={}:{}", binary().parent_path().string(), path)}};
     command.argv.insert(command.argv.end(), words.begin(), words.end());
-    tmux({"new-session", "-d", "-x", "132", "-y", "50", "-c", folder_.string(),
+    tmux({"new-session", "-d", "-x", "132", "-y", "50", "-c", directory_.string(),
           command.to_string()});
   }
   void open(Arguments arguments) const {

@@ -6,8 +6,8 @@ namespace kobox::e2e {
 namespace {
 
 TEST_F(TmuxTest, TheExerciseWordForWord) {
-  open({"shell", (source_folder() / "modules/qemu_exercise").string(), "--guest", "disk", "--accel",
-        "tcg"});
+  open({"shell", (source_directory() / "modules/qemu_exercise").string(), "--guest", "disk",
+        "--accel", "tcg"});
   ASSERT_TRUE(shows("user@kobox:~/qemu_exercise$", 240s)) << screen();
   EXPECT_THAT(type("ls"), HasSubstr("qemu_exercise.c"));
   const auto made = type("make", 240s);
@@ -33,8 +33,8 @@ TEST_F(TmuxTest, TheExerciseWordForWord) {
 
 // As root too, who needs no sudo.
 TEST_F(TmuxTest, RootHasTheSourcesToo) {
-  open({"shell", (source_folder() / "modules/qemu_exercise").string(), "--guest", "disk", "--accel",
-        "tcg", "--user", "root"});
+  open({"shell", (source_directory() / "modules/qemu_exercise").string(), "--guest", "disk",
+        "--accel", "tcg", "--user", "root"});
   ASSERT_TRUE(shows("root@kobox:~/qemu_exercise#", 240s)) << screen();
   send("id -u; ls /root/qemu_exercise/Makefile");
   EXPECT_TRUE(shows("\n0\n/root/qemu_exercise/Makefile", 30s)) << screen();

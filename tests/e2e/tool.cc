@@ -36,7 +36,7 @@ CommandLine command_line(const Invocation& invocation) {
   return command;
 }
 
-// Files that no other run in the same folder has.
+// Files that no other run in the same directory has.
 std::string unique_name() {
   static int number = 0;
   return fmt::format("run-{}", ++number);
@@ -62,7 +62,7 @@ Child spawn(const Invocation& invocation, const fs::path& output, const fs::path
 }  // namespace
 
 fs::path binary() { return from_environment("KOBOX_E2E_BINARY", KOBOX_BINARY); }
-fs::path source_folder() { return KOBOX_SOURCE_DIR; }
+fs::path source_directory() { return KOBOX_SOURCE_DIR; }
 fs::path shared_cache() { return from_environment("KOBOX_E2E_CACHE", KOBOX_TEST_CACHE); }
 
 nlohmann::json Finished::report() const {
@@ -79,9 +79,9 @@ std::ostream& operator<<(std::ostream& stream, const Finished& done) {
              shortened(done.error));
 }
 
-Running::Running(const Invocation& invocation, const fs::path& folder)
+Running::Running(const Invocation& invocation, const fs::path& directory)
     : command_(command_line(invocation).to_string()),
-      output_(folder / unique_name()),
+      output_(directory / unique_name()),
       error_(output_.string() + ".err"),
       child_(spawn(invocation, output_, error_)) {}
 
@@ -157,10 +157,10 @@ void spit(const fs::path& file, std::string_view text) {
   ASSERT_TRUE(stream.flush()) << "cannot write " << file;
 }
 
-std::string listing(const fs::path& folder) {
+std::string listing(const fs::path& directory) {
   std::vector<std::string> lines;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    const auto name = entry.path().lexically_relative(folder).string();
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    const auto name = entry.path().lexically_relative(directory).string();
     const auto when = entry.last_write_time().time_since_epoch().count();
     lines.push_back(
         fmt::format("{} {} {}\n", name, entry.is_regular_file() ? entry.file_size() : 0, when));

@@ -26,8 +26,8 @@ namespace kobox::e2e {
 using namespace std::chrono_literals;
 
 fs::path binary();
-fs::path source_folder();  // kobox's own repository
-fs::path shared_cache();   // an XDG_CACHE_HOME
+fs::path source_directory();  // kobox's own repository
+fs::path shared_cache();      // an XDG_CACHE_HOME
 
 inline constexpr const char* k_kernels[] = {"6.1-cloud", "6.1", "6.12-cloud"};
 
@@ -57,8 +57,8 @@ std::ostream& operator<<(std::ostream& stream, const Finished& done);
 // destructor, and by the kernel if the test dies.
 class Running {
  public:
-  // The files stand in `folder`, which must be there as long as this is.
-  Running(const Invocation& invocation, const fs::path& folder);
+  // The files stand in `directory`, which must be there as long as this is.
+  Running(const Invocation& invocation, const fs::path& directory);
 
   pid_t pid() const { return child_.pid(); }
   bool ended() { return child_.poll().has_value(); }
@@ -91,7 +91,7 @@ std::string slurp(const fs::path& file);  // "" if it is not there
 void spit(const fs::path& file, std::string_view text);
 
 // Relative path, size and time of change of everything below.
-std::string listing(const fs::path& folder);
+std::string listing(const fs::path& directory);
 
 // Of a report: the failure of its only run, or of the run's first test that has one; else null.
 nlohmann::json failure_of(const nlohmann::json& report);

@@ -52,7 +52,7 @@ document.getElementById('probe').textContent = said.join('\n');
 
 class TracePageTest : public ::testing::Test {
  protected:
-  TracePageTest() : folder_(TempDir::make(fs::temp_directory_path(), "kobox-page").value()) {
+  TracePageTest() : directory_(TempDir::make(fs::temp_directory_path(), "kobox-page").value()) {
     feed_hostile_events(analysis_.sink());
   }
   // The page's document after its script has run.
@@ -60,14 +60,14 @@ class TracePageTest : public ::testing::Test {
     const auto chromium = find_program("chromium");
     EXPECT_TRUE(chromium) << "chromium is not installed";
     if (!chromium) return "";
-    const auto file = folder_.path() / "page.html";
+    const auto file = directory_.path() / "page.html";
     EXPECT_TRUE(write_file(file, page));
     const auto done = run_command(
         {.argv = {chromium->string(), "--headless", "--no-sandbox", "--disable-gpu",
                   "--disable-quic", "--no-first-run", "--disable-background-networking",
                   "--disable-component-update", "--disable-sync", "--enable-logging=stderr",
                   "--window-size=1200,900", "--virtual-time-budget=5000", "--dump-dom",
-                  "--user-data-dir=" + (folder_.path() / "profile").string(),
+                  "--user-data-dir=" + (directory_.path() / "profile").string(),
                   "file://" + file.string()}},
         {.deadline = Deadline::after(60s)}, Streams::separate);
     EXPECT_TRUE(done && done->status.success());
@@ -75,7 +75,7 @@ class TracePageTest : public ::testing::Test {
     console_ = done->error;
     return done->output;
   }
-  TempDir folder_;
+  TempDir directory_;
   TraceAnalysis analysis_;
   std::string console_;
 };

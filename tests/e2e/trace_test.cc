@@ -10,8 +10,8 @@
 namespace kobox::e2e {
 namespace {
 
-const fs::path k_exercise = source_folder() / "modules/qemu_exercise";
-const fs::path k_touch = source_folder() / "modules/qemu_touch";
+const fs::path k_exercise = source_directory() / "modules/qemu_exercise";
+const fs::path k_touch = source_directory() / "modules/qemu_touch";
 
 class TraceTest : public KoboxTest {
  protected:
@@ -85,7 +85,7 @@ TEST_F(TraceTest, ATestsCommandForPeople) {
 }
 
 TEST_F(TraceTest, AnEventsFileIsLookedUpWhereItsNamesLive) {
-  const auto events = folder_ / "events";
+  const auto events = directory_ / "events";
   spit(events, "# the exercise's\nkvm_exit\nkvm_entry\nserial_*\n");
   const auto done =
       run(trace(k_exercise, {"--run", "echo x > /dev/qemu_exercise", "--events", events.string()}));
@@ -133,7 +133,7 @@ TEST_F(TraceTest, WithoutThePluginItSaysSo) {
 }
 
 TEST_F(TraceTest, AQemuWithoutPluginsIsNamed) {
-  const auto programs = folder_ / "programs";
+  const auto programs = directory_ / "programs";
   const auto qemu = programs / "qemu-system-x86_64";
   spit(
       qemu,

@@ -14,16 +14,16 @@ constexpr uid_t k_nobody = 65534;
 class UnprivilegedTest : public KoboxTest {
  protected:
   void SetUp() override {
-    ASSERT_EQ(::chmod(folder_.c_str(), 0755), 0);
-    home_ = folder_ / "home";
+    ASSERT_EQ(::chmod(directory_.c_str(), 0755), 0);
+    home_ = directory_ / "home";
     fs::create_directories(home_ / ".cache/kobox/kernels");
     // The sources, and kobox as one has it who was given it: readable, no more.
     for (const auto* name : {"modules/qemu_exercise", "tests/e2e/modules/quiet"})
-      copy(source_folder() / name, folder_ / "source" / name);
-    copy(binary(), folder_ / "kobox/bin/kobox");
+      copy(source_directory() / name, directory_ / "source" / name);
+    copy(binary(), directory_ / "kobox/bin/kobox");
     copy(binary().parent_path().parent_path() / "libexec/kobox/kobox-agent",
-         folder_ / "kobox/libexec/kobox/kobox-agent");
-    for (const auto& entry : fs::recursive_directory_iterator(folder_ / "source"))
+         directory_ / "kobox/libexec/kobox/kobox-agent");
+    for (const auto& entry : fs::recursive_directory_iterator(directory_ / "source"))
       fs::permissions(entry.path(),
                       fs::perms::group_read | fs::perms::others_read |
                           (entry.is_directory() ? fs::perms::others_exec : fs::perms::none),
@@ -65,12 +65,12 @@ class UnprivilegedTest : public KoboxTest {
     if (::geteuid() == 0)
       one.prefix = {"setpriv", fmt::format("--reuid={}", k_nobody),
                     fmt::format("--regid={}", k_nobody), "--clear-groups", "--no-new-privs"};
-    // This kobox, not the one that may lie in a folder that is root's alone.
+    // This kobox, not the one that may lie in a directory that is root's alone.
     one.prefix.insert(one.prefix.end(), {"sh", "-c", "shift; exec \"$kobox\" \"$@\"", "sh"});
-    one.environment.emplace_back("kobox", (folder_ / "kobox/bin/kobox").string());
+    one.environment.emplace_back("kobox", (directory_ / "kobox/bin/kobox").string());
     return one;
   }
-  fs::path source(const std::string& name) const { return folder_ / "source" / name; }
+  fs::path source(const std::string& name) const { return directory_ / "source" / name; }
 
   fs::path home_;
 };
@@ -96,7 +96,7 @@ TEST_F(UnprivilegedTest, TestsBuildsAndRunsAShell) {
 
   const auto listed = run_as_user({"cache", "list"});
   EXPECT_EQ(listed.code(), 0) << listed;
-  // Nothing outside of the XDG folders.
+  // Nothing outside of the XDG directories.
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(home_)) names.push_back(entry.path().filename());
   EXPECT_THAT(names, testing::UnorderedElementsAre(".cache", ".local"));

@@ -21,10 +21,10 @@ inline std::string serves(const std::string& reactions) { return reactions + ";"
 class FakeProject : public ::testing::Test {
  protected:
   FakeProject() {
-    project_.folder = project_.source = qemu_.folder() / "project";
+    project_.directory = project_.source = qemu_.directory() / "project";
     project_.module_name = "some";
     qemu_.tcg_does(k_serves);
-    EXPECT_TRUE(write_file(qemu_.folder() / "some.ko", "no ELF"));
+    EXPECT_TRUE(write_file(qemu_.directory() / "some.ko", "no ELF"));
   }
 
   // Names must differ.
@@ -34,7 +34,7 @@ class FakeProject : public ::testing::Test {
   }
   Prepared prepared(const std::string& release = "6.1.0-fake") const {
     const auto lock = [&] {
-      return FileLock::acquire(qemu_.folder() / "lock", LockMode::shared,
+      return FileLock::acquire(qemu_.directory() / "lock", LockMode::shared,
                                Deadline::after(std::chrono::seconds(10)))
           .value();
     };
@@ -43,19 +43,19 @@ class FakeProject : public ::testing::Test {
             .cache_lock = lock(),
             .initramfs = "/i",
             .module = BuiltModule{.name = "some",
-                                  .ko = qemu_.folder() / "some.ko",
+                                  .ko = qemu_.directory() / "some.ko",
                                   .source = project_.source,
                                   .copy = project_.source,
                                   .identity = "some"},
-            .guest_module = qemu_.folder() / "some.ko"};
+            .guest_module = qemu_.directory() / "some.ko"};
   }
-  fs::path cache() const { return qemu_.folder() / "cache"; }
-  fs::path state() const { return qemu_.folder() / "state"; }
+  fs::path cache() const { return qemu_.directory() / "cache"; }
+  fs::path state() const { return qemu_.directory() / "state"; }
   Session::Options options() const {
-    return {.accel = AccelWish::tcg,
+    return {.accel = AccelChoice::tcg,
             .cache = cache(),
             .state = state(),
-            .folder = qemu_.folder(),
+            .directory = qemu_.directory(),
             .timeout = {}};
   }
 

@@ -19,7 +19,8 @@
 //   work MS          uses so much of a processor's time
 //   signal FIFO      lets the other machine go on, which waits with
 //   await FIFO
-//   on KEY STEP      a step for "serve": what it does at an operation of the agent's or a command of
+//   on KEY STEP      a step for "serve": what it does at an operation of the agent's or a command
+//   of
 //                    the monitor's (fake_serve.h has the keys). Several for one key are done in
 //                    their order. Besides the steps here there are:
 //                      record LEVEL TEXT   a record of the kernel's log
@@ -170,11 +171,11 @@ void count_alive(const std::string& log) {
     return -1;
   };
   const int counting = open_locked(log + ".counting", LOCK_EX);
-  const auto folder = log + ".living";
-  std::filesystem::create_directories(folder);
-  open_locked(folder + "/" + std::to_string(::getpid()), LOCK_EX);
+  const auto directory = log + ".living";
+  std::filesystem::create_directories(directory);
+  open_locked(directory + "/" + std::to_string(::getpid()), LOCK_EX);
   int alive = 1;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     if (entry.path().filename() == std::to_string(::getpid())) continue;
     const int theirs = open_locked(entry.path(), LOCK_EX | LOCK_NB);
     if (theirs < 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Puts the fake QEMU of fake_qemu.cc first in PATH, with what it shall do.
+// Puts the fake QEMU of fake_qemu.cc first in PATH, with what it is to do.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace kobox::testing {
 class FakeQemu {
  public:
   FakeQemu()
-      : folder_(TempDir::make(fs::temp_directory_path(), "kobox-fake-qemu").value()),
+      : directory_(TempDir::make(fs::temp_directory_path(), "kobox-fake-qemu").value()),
         path_(std::getenv("PATH")) {
     std::signal(SIGPIPE, SIG_IGN);  // as kobox does: the machine may end while it is written to
     ::setenv("PATH", (KOBOX_FAKE_QEMU_DIR ":" + path_).c_str(), 1);
@@ -46,12 +46,12 @@ class FakeQemu {
   // The file's name of each start's second disk layer, of those that had the step "disk".
   std::string disks() const { return read_file(log().string() + ".disks").value_or(""); }
   // Private, and gone with the fake.
-  const fs::path& folder() const { return folder_.path(); }
+  const fs::path& directory() const { return directory_.path(); }
 
  private:
-  fs::path log() const { return folder_.path() / "starts"; }
+  fs::path log() const { return directory_.path() / "starts"; }
 
-  TempDir folder_;
+  TempDir directory_;
   std::string path_;
 };
 

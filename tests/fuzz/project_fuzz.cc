@@ -7,9 +7,9 @@
 using namespace kobox;
 
 FUZZ_TARGET(input) {
-  static const auto folder = TempDir::make(fs::temp_directory_path(), "kobox-fuzz").value();
-  REQUIRE(write_file(folder.path() / "kobox.toml", input));
-  const auto project = load_project(folder.path());
+  static const auto directory = TempDir::make(fs::temp_directory_path(), "kobox-fuzz").value();
+  REQUIRE(write_file(directory.path() / "kobox.toml", input));
+  const auto project = load_project(directory.path());
   if (!project)
     REQUIRE(project.error().kind() == ErrorKind::usage);
   else

@@ -5,7 +5,7 @@
 //
 //   NAME_replay RUNS FILE-OR-FOLDER…
 //
-// An input that ends the process is left in crash-input, in the working folder.
+// An input that ends the process is left in crash-input, in the working directory.
 #include <fcntl.h>
 #include <unistd.h>
 

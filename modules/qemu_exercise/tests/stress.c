@@ -106,7 +106,7 @@ int main(void)
 	int failed = 0;
 	int status;
 
-	/* Once beforehand, so that the readers find a message that they know. */
+	/* Once before, so that the readers find a message that they know. */
 	if (run_writer(0, 0) != 0)
 		return 1;
 	for (int i = 0; i < WORKERS; i++) {

@@ -74,7 +74,7 @@ static void put_hello(unsigned char protocol) {
   put_frame((unsigned int)size, text, (size_t)size);
 }
 
-static void put_rubbish(void) {
+static void put_garbage(void) {
   char block[4096];
   unsigned int seed = 1;
 
@@ -99,11 +99,11 @@ int main(void) {
   open_port();
   switch (MODE) {
     case RUBBISH:
-      put_rubbish();
+      put_garbage();
       break;
     case TOO_LONG:
       put_frame(0xfffffff0u, "x", 1);
-      put_rubbish();
+      put_garbage();
       break;
     case EMPTY_FRAME:
       put_frame(0, "", 0);
@@ -123,7 +123,7 @@ int main(void) {
     case RUBBISH_LATER:
       put_hello(1);
       sleep(1);
-      put_rubbish();
+      put_garbage();
       break;
     case SILENT_LATER:
       put_hello(1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "kernel/kernel_folder.h"
+#include "kernel/kernel_directory.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -22,24 +22,24 @@ constexpr std::string_view k_schema = "kobox.kernel/1";
 constexpr std::string_view k_json = "kernel.json";
 constexpr std::string_view k_checked = "checked";
 
-// Every regular file below the folder with its size. Relative names.
-Result<json> sizes_below(const fs::path& folder) {
+// Every regular file below the directory with its size. Relative names.
+Result<json> sizes_below(const fs::path& directory) {
   json sizes = json::object();
   std::error_code error;
-  for (auto it = fs::recursive_directory_iterator(folder, error);
+  for (auto it = fs::recursive_directory_iterator(directory, error);
        !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
     if (interrupted()) return fail_interrupted();
     if (it->is_symlink(error) || !it->is_regular_file(error)) continue;
-    sizes[it->path().lexically_relative(folder).string()] = it->file_size(error);
+    sizes[it->path().lexically_relative(directory).string()] = it->file_size(error);
   }
   if (error)
-    return fail(ErrorKind::environment, "cannot read {}: {}", folder.string(), error.message());
+    return fail(ErrorKind::environment, "cannot read {}: {}", directory.string(), error.message());
   return sizes;
 }
 
-Result<> check_sizes(const fs::path& folder, const json& sizes) {
-  const Fd root(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!root) return fail_errno("cannot open {}", folder.string());
+Result<> check_sizes(const fs::path& directory, const json& sizes) {
+  const Fd root(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return fail_errno("cannot open {}", directory.string());
   for (const auto& [name, size] : sizes.items()) {
     struct stat info = {};
     if (::fstatat(root.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
@@ -56,22 +56,22 @@ std::string text_of(const json& object) {
   return object.dump(1, ' ', false, json::error_handler_t::replace);
 }
 
-// "" stays "": the kernel has no such folder.
-std::string name_below(const fs::path& path, const fs::path& folder) {
-  return path.empty() ? "" : path.lexically_relative(folder).string();
+// "" stays "": the kernel has no such directory.
+std::string name_below(const fs::path& path, const fs::path& directory) {
+  return path.empty() ? "" : path.lexically_relative(directory).string();
 }
 
-Result<fs::path> below(const fs::path& folder, const std::string& name) {
+Result<fs::path> below(const fs::path& directory, const std::string& name) {
   if (name.empty()) return fs::path();
   const auto clean = fs::path(name).lexically_normal();
   if (clean.is_absolute() || *clean.begin() == "..")
     return fail(ErrorKind::environment, "{} names '{}', which is outside", k_json, printable(name));
-  return folder / clean;
+  return directory / clean;
 }
 
 // All but the list of files. Throws what nlohmann throws. Not named from_json: nlohmann-json looks
 // for functions of that name for each type, and would consider this one for fs::path.
-Result<StoredKernel> stored_kernel(const fs::path& folder, const json& object) {
+Result<StoredKernel> stored_kernel(const fs::path& directory, const json& object) {
   if (object.at("schema") != k_schema)
     return fail(ErrorKind::environment, "{} is of another version of kobox", k_json);
   StoredKernel stored;
@@ -88,19 +88,19 @@ Result<StoredKernel> stored_kernel(const fs::path& folder, const json& object) {
   kernel.identity = object.at("identity");
   stored.suite = object.at("suite");
   stored.bytes = object.at("bytes");
-  KOBOX_TRY(kernel.vmlinuz, below(folder, object.at("vmlinuz")));
-  KOBOX_TRY(kernel.vmlinux, below(folder, object.at("vmlinux")));
-  KOBOX_TRY(kernel.headers, below(folder, object.at("headers")));
-  KOBOX_TRY(kernel.modules, below(folder, object.at("modules")));
+  KOBOX_TRY(kernel.vmlinuz, below(directory, object.at("vmlinuz")));
+  KOBOX_TRY(kernel.vmlinux, below(directory, object.at("vmlinux")));
+  KOBOX_TRY(kernel.headers, below(directory, object.at("headers")));
+  KOBOX_TRY(kernel.modules, below(directory, object.at("modules")));
   return stored;
 }
 
 // Boot of the host, and device, inode, size and change time of what a copy, a restored backup or a
 // second unpacking cannot leave as it was.
-std::string stamp_of(const fs::path& folder, const Kernel& kernel) {
+std::string stamp_of(const fs::path& directory, const Kernel& kernel) {
   std::string stamp(trim(read_file("/proc/sys/kernel/random/boot_id").value_or("")));
   for (const auto& path :
-       {folder / k_json, kernel.vmlinuz, kernel.vmlinux, kernel.headers, kernel.modules}) {
+       {directory / k_json, kernel.vmlinuz, kernel.vmlinux, kernel.headers, kernel.modules}) {
     struct stat info = {};
     if (path.empty()) continue;
     if (::lstat(path.c_str(), &info) != 0) return "";
@@ -111,41 +111,42 @@ std::string stamp_of(const fs::path& folder, const Kernel& kernel) {
 }
 
 // Nothing: it is not known to be whole. Throws what nlohmann throws.
-std::optional<StoredKernel> load_checked(const fs::path& folder) {
-  const auto text = read_file(folder / k_checked, 64 << 10);
+std::optional<StoredKernel> load_checked(const fs::path& directory) {
+  const auto text = read_file(directory / k_checked, 64 << 10);
   if (!text) return std::nullopt;
   const auto object = json::parse(*text);
-  auto stored = stored_kernel(folder, object.at("kernel"));
-  if (!stored || object.at("stamp") != stamp_of(folder, stored->kernel)) return std::nullopt;
+  auto stored = stored_kernel(directory, object.at("kernel"));
+  if (!stored || object.at("stamp") != stamp_of(directory, stored->kernel)) return std::nullopt;
   return std::move(*stored);
 }
 
 // Throws what nlohmann throws.
-Result<StoredKernel> check_kernel(const fs::path& folder) {
-  KOBOX_TRY(const auto text, read_file(folder / k_json, 64 << 20));
+Result<StoredKernel> check_kernel(const fs::path& directory) {
+  KOBOX_TRY(const auto text, read_file(directory / k_json, 64 << 20));
   auto object = json::parse(text);
-  KOBOX_TRY(auto stored, stored_kernel(folder, object));
-  const auto stamp = stamp_of(folder, stored.kernel);
-  KOBOX_CHECK(check_sizes(folder, object.at("files")));
+  KOBOX_TRY(auto stored, stored_kernel(directory, object));
+  const auto stamp = stamp_of(directory, stored.kernel);
+  KOBOX_CHECK(check_sizes(directory, object.at("files")));
   object.erase("files");
   const json checked = {{"stamp", stamp}, {"kernel", std::move(object)}};
   // A cache that cannot be written only costs the next run the same again.
   if (!stamp.empty()) {
-    [[maybe_unused]] const auto written = write_file(folder / k_checked, text_of(checked) + "\n");
+    [[maybe_unused]] const auto written =
+        write_file(directory / k_checked, text_of(checked) + "\n");
   }
   return stored;
 }
 
 }  // namespace
 
-Result<> save_kernel(const std::filesystem::path& folder, StoredKernel& stored) {
+Result<> save_kernel(const std::filesystem::path& directory, StoredKernel& stored) {
   auto& kernel = stored.kernel;
-  KOBOX_TRY(const auto files, sizes_below(folder));
+  KOBOX_TRY(const auto files, sizes_below(directory));
   Digest digest;
   digest.add(kernel.release).add(kernel.version).add(text_of(files));
   KOBOX_CHECK(digest.add_file(kernel.vmlinux));
   kernel.identity = digest.hex();
-  stored.bytes = disk_usage(folder);
+  stored.bytes = disk_usage(directory);
   const json object = {{"schema", k_schema},
                        {"release", kernel.release},
                        {"arch", kernel.arch->name},
@@ -155,22 +156,22 @@ Result<> save_kernel(const std::filesystem::path& folder, StoredKernel& stored) 
                        {"compiler", kernel.compiler},
                        {"identity", kernel.identity},
                        {"bytes", stored.bytes},
-                       {"vmlinuz", name_below(kernel.vmlinuz, folder)},
-                       {"vmlinux", name_below(kernel.vmlinux, folder)},
-                       {"headers", name_below(kernel.headers, folder)},
-                       {"modules", name_below(kernel.modules, folder)},
+                       {"vmlinuz", name_below(kernel.vmlinuz, directory)},
+                       {"vmlinux", name_below(kernel.vmlinux, directory)},
+                       {"headers", name_below(kernel.headers, directory)},
+                       {"modules", name_below(kernel.modules, directory)},
                        {"files", files}};
-  return write_file(folder / k_json, text_of(object) + "\n");
+  return write_file(directory / k_json, text_of(object) + "\n");
 }
 
-Result<StoredKernel> load_kernel(const std::filesystem::path& folder) {
+Result<StoredKernel> load_kernel(const std::filesystem::path& directory) {
   try {
-    if (auto stored = load_checked(folder)) return std::move(*stored);
+    if (auto stored = load_checked(directory)) return std::move(*stored);
   } catch (const json::exception&) {
-    // Damaged: everything is checked, and it is written anew.
+    // Damaged: everything is checked, and it is written again.
   }
   try {
-    return check_kernel(folder);
+    return check_kernel(directory);
   } catch (const json::exception& error) {
     return fail(ErrorKind::environment, "{} is damaged ({})", k_json, error.what());
   }

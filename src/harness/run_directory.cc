@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "harness/run_folder.h"
+#include "harness/run_directory.h"
 
 #include <algorithm>
 #include <vector>
@@ -24,25 +24,25 @@ void remove_oldest(const std::filesystem::path& runs) {
 
 }  // namespace
 
-Result<RunFolder> RunFolder::make(const std::filesystem::path& state, bool keep) {
+Result<RunDirectory> RunDirectory::make(const std::filesystem::path& state, bool keep) {
   const auto runs = state / "runs";
-  KOBOX_TRY(auto folder, TempDir::make(runs, "run"));
-  KOBOX_TRY(auto lock, FileLock::acquire(folder.path() / "lock", LockMode::shared,
+  KOBOX_TRY(auto directory, TempDir::make(runs, "run"));
+  KOBOX_TRY(auto lock, FileLock::acquire(directory.path() / "lock", LockMode::shared,
                                          Deadline::after(std::chrono::seconds(5))));
   remove_oldest(runs);
-  return RunFolder(std::move(folder), std::move(lock), keep);
+  return RunDirectory(std::move(directory), std::move(lock), keep);
 }
 
-RunFolder& RunFolder::operator=(RunFolder&& other) noexcept {
+RunDirectory& RunDirectory::operator=(RunDirectory&& other) noexcept {
   std::swap(path_, other.path_);
-  std::swap(folder_, other.folder_);
+  std::swap(directory_, other.directory_);
   std::swap(lock_, other.lock_);
   std::swap(keep_, other.keep_);
   return *this;
 }
 
-RunFolder::~RunFolder() {
-  if (keep_ && folder_) folder_->keep();
+RunDirectory::~RunDirectory() {
+  if (keep_ && directory_) directory_->keep();
 }
 
 }  // namespace kobox

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "guest/template_folder.h"
+#include "guest/template_directory.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -14,7 +14,7 @@ using ::testing::HasSubstr;
 constexpr std::uint64_t k_memory = std::uint64_t{8} << 20;
 constexpr off_t k_first = 4096 * 3 + 100, k_second = 4096 * 1000;
 
-class TemplateFolderTest : public ::testing::Test {
+class TemplateDirectoryTest : public ::testing::Test {
  protected:
   void SetUp() override {
     snapshot_.spec.memory = k_memory;
@@ -28,7 +28,7 @@ class TemplateFolderTest : public ::testing::Test {
                           .records = {},
                           .settings = {.watchdog_s = 3, .hung_task_s = 4, .console_level = 8}};
     snapshot_.console.append("\x1b[31mnot text \xFF");
-    const auto written = write_template_folder(folder_.path(), "key", snapshot_);
+    const auto written = write_template_directory(directory_.path(), "key", snapshot_);
     ASSERT_TRUE(written) << written.error().to_string();
   }
   static void poke(const Fd& file, off_t at, std::string_view text) {
@@ -36,7 +36,7 @@ class TemplateFolderTest : public ::testing::Test {
               static_cast<ssize_t>(text.size()));
   }
   void poke(const char* part, off_t at, std::string_view text) const {
-    poke(Fd(::open((folder_.path() / part).c_str(), O_RDWR)), at, text);
+    poke(Fd(::open((directory_.path() / part).c_str(), O_RDWR)), at, text);
   }
   static std::string peek(const Fd& file, off_t at, std::size_t size) {
     std::string text(size, '?');
@@ -44,7 +44,7 @@ class TemplateFolderTest : public ::testing::Test {
     return text;
   }
   Result<GuestSnapshot> read(const std::string& key = "key") const {
-    return read_template_folder(folder_.path(), key, snapshot_.spec, Accel::tcg);
+    return read_template_directory(directory_.path(), key, snapshot_.spec, Accel::tcg);
   }
   void expect_refused(const char* why) const {
     const auto again = read();
@@ -52,11 +52,11 @@ class TemplateFolderTest : public ::testing::Test {
     EXPECT_THAT(again.error().message(), HasSubstr(why));
   }
 
-  TempDir folder_ = TempDir::make(fs::temp_directory_path(), "kobox-template").value();
+  TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-template").value();
   GuestSnapshot snapshot_;
 };
 
-TEST_F(TemplateFolderTest, GivesBackWhatWasSaved) {
+TEST_F(TemplateDirectoryTest, GivesBackWhatWasSaved) {
   const auto again = read();
   ASSERT_TRUE(again) << again.error().to_string();
   EXPECT_EQ(peek(again->memory, k_first, 9), "some page");
@@ -69,72 +69,72 @@ TEST_F(TemplateFolderTest, GivesBackWhatWasSaved) {
   EXPECT_EQ(again->console.text(), snapshot_.console.text());
 }
 
-TEST_F(TemplateFolderTest, EmptyPagesTakeNoRoom) {
+TEST_F(TemplateDirectoryTest, EmptyPagesTakeNoRoom) {
   struct stat info = {};
-  ASSERT_EQ(::stat((folder_.path() / "memory").c_str(), &info), 0);
+  ASSERT_EQ(::stat((directory_.path() / "memory").c_str(), &info), 0);
   EXPECT_EQ(static_cast<std::uint64_t>(info.st_size), k_memory);
   EXPECT_LT(info.st_blocks * 512, 64 * 1024);
 }
 
-TEST_F(TemplateFolderTest, AChangedByteIsNoticed) {
+TEST_F(TemplateDirectoryTest, AChangedByteIsNoticed) {
   poke("memory", k_second + 3, "X");
   expect_refused("its memory is not what was saved");
 }
 
-TEST_F(TemplateFolderTest, AByteInAnEmptyPageIsNoticed) {
+TEST_F(TemplateDirectoryTest, AByteInAnEmptyPageIsNoticed) {
   poke("memory", 4096 * 500, "X");
   expect_refused("its memory is not what was saved");
 }
 
-TEST_F(TemplateFolderTest, AChangedStateIsNoticed) {
+TEST_F(TemplateDirectoryTest, AChangedStateIsNoticed) {
   poke("state", 2, "X");
   expect_refused("its state is not what was saved");
 }
 
-TEST_F(TemplateFolderTest, ATruncatedMemoryIsNoticed) {
-  fs::resize_file(folder_.path() / "memory", k_memory / 2);
+TEST_F(TemplateDirectoryTest, ATruncatedMemoryIsNoticed) {
+  fs::resize_file(directory_.path() / "memory", k_memory / 2);
   expect_refused("its memory was cut off");
 }
 
-TEST_F(TemplateFolderTest, ATruncatedStateIsNoticed) {
-  fs::resize_file(folder_.path() / "state", 3);
+TEST_F(TemplateDirectoryTest, ATruncatedStateIsNoticed) {
+  fs::resize_file(directory_.path() / "state", 3);
   expect_refused("its state is not what was saved");
 }
 
-TEST_F(TemplateFolderTest, ADamagedManifestIsNoticed) {
+TEST_F(TemplateDirectoryTest, ADamagedManifestIsNoticed) {
   poke("manifest", 10, "X");
   expect_refused("its manifest is damaged");
-  fs::resize_file(folder_.path() / "manifest", 7);
+  fs::resize_file(directory_.path() / "manifest", 7);
   expect_refused("its manifest is damaged");
 }
 
-TEST_F(TemplateFolderTest, AnotherTemplatesFolderIsRefused) {
+TEST_F(TemplateDirectoryTest, AnotherTemplatesDirectoryIsRefused) {
   const auto again = read("another key");
   ASSERT_FALSE(again);
   EXPECT_THAT(again.error().message(), HasSubstr("made from something else"));
 }
 
-TEST_F(TemplateFolderTest, AMissingPartIsNoticed) {
-  fs::remove(folder_.path() / "state");
+TEST_F(TemplateDirectoryTest, AMissingPartIsNoticed) {
+  fs::remove(directory_.path() / "state");
   expect_refused("its state cannot be opened");
 }
 
 // Restored from a backup, say: other inodes and times, the same contents.
-TEST_F(TemplateFolderTest, ACopyIsReadThroughAndThenBelieved) {
-  const auto copy = folder_.path() / "copy";
+TEST_F(TemplateDirectoryTest, ACopyIsReadThroughAndThenBelieved) {
+  const auto copy = directory_.path() / "copy";
   fs::create_directory(copy);
   for (const char* part : {"memory", "state", "manifest", "checked"})
-    fs::copy_file(folder_.path() / part, copy / part);
+    fs::copy_file(directory_.path() / part, copy / part);
   const auto before = read_file(copy / "checked").value();
-  EXPECT_TRUE(read_template_folder(copy, "key", snapshot_.spec, Accel::tcg));
+  EXPECT_TRUE(read_template_directory(copy, "key", snapshot_.spec, Accel::tcg));
   EXPECT_NE(read_file(copy / "checked").value(), before);
 }
 
-TEST_F(TemplateFolderTest, ForgettingTheCheckMakesTheNextUseReadAll) {
-  forget_check(folder_.path());
-  EXPECT_FALSE(fs::exists(folder_.path() / "checked"));
+TEST_F(TemplateDirectoryTest, ForgettingTheCheckMakesTheNextUseReadAll) {
+  forget_check(directory_.path());
+  EXPECT_FALSE(fs::exists(directory_.path() / "checked"));
   EXPECT_TRUE(read());
-  EXPECT_TRUE(fs::exists(folder_.path() / "checked"));
+  EXPECT_TRUE(fs::exists(directory_.path() / "checked"));
 }
 
 TEST(CopySparse, KeepsContentsAndHoles) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "guest/template_folder.h"
+#include "guest/template_directory.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -148,8 +148,8 @@ Result<> check_digest(const Fd& file, const json& manifest, const char* part) {
 
 }  // namespace
 
-Result<> write_template_folder(const fs::path& folder, const std::string& key,
-                               const GuestSnapshot& snapshot) {
+Result<> write_template_directory(const fs::path& directory, const std::string& key,
+                                  const GuestSnapshot& snapshot) {
   json manifest = {{"schema", k_schema},
                    {"key", key},
                    {"release", snapshot.standing.hello.release},
@@ -158,48 +158,48 @@ Result<> write_template_folder(const fs::path& folder, const std::string& key,
                    {"watchdog_s", snapshot.standing.settings.watchdog_s},
                    {"hung_task_s", snapshot.standing.settings.hung_task_s},
                    {"console_level", snapshot.standing.settings.console_level}};
-  KOBOX_TRY(manifest["memory"], write_copy(snapshot.memory, folder / "memory"));
-  KOBOX_TRY(manifest["state"], write_copy(snapshot.state, folder / "state"));
+  KOBOX_TRY(manifest["memory"], write_copy(snapshot.memory, directory / "memory"));
+  KOBOX_TRY(manifest["state"], write_copy(snapshot.state, directory / "state"));
   if (!snapshot.disk.empty()) {
-    KOBOX_TRY(manifest["disk"], write_copy(snapshot.disk.back(), folder / "disk"));
+    KOBOX_TRY(manifest["disk"], write_copy(snapshot.disk.back(), directory / "disk"));
   }
   std::string payload;
   json::to_cbor(manifest, payload);
-  KOBOX_CHECK(write_file(folder / "manifest", payload + Digest().add(payload).hex()));
-  KOBOX_TRY(const auto memory, open_part(folder / "memory", O_RDONLY));
-  KOBOX_TRY(const auto state, open_part(folder / "state", O_RDONLY));
+  KOBOX_CHECK(write_file(directory / "manifest", payload + Digest().add(payload).hex()));
+  KOBOX_TRY(const auto memory, open_part(directory / "memory", O_RDONLY));
+  KOBOX_TRY(const auto state, open_part(directory / "state", O_RDONLY));
   std::vector<const Fd*> parts = {&memory, &state};
   Fd disk;
   if (!snapshot.disk.empty()) {
-    KOBOX_TRY(disk, open_part(folder / "disk", O_RDONLY));
+    KOBOX_TRY(disk, open_part(directory / "disk", O_RDONLY));
     parts.push_back(&disk);
   }
-  return write_file(folder / "checked", stamp_of(parts));
+  return write_file(directory / "checked", stamp_of(parts));
 }
 
-Result<GuestSnapshot> read_template_folder(const fs::path& folder, const std::string& key,
-                                           const GuestSpec& spec, Accel accel) {
+Result<GuestSnapshot> read_template_directory(const fs::path& directory, const std::string& key,
+                                              const GuestSpec& spec, Accel accel) {
   GuestSnapshot snapshot{.spec = spec, .accel = accel};
-  KOBOX_TRY(const auto manifest, read_manifest(folder / "manifest"));
+  KOBOX_TRY(const auto manifest, read_manifest(directory / "manifest"));
   if (text_at(manifest, "schema") != k_schema || text_at(manifest, "key") != key)
     return fail(ErrorKind::environment, "it was made from something else");
-  KOBOX_TRY(snapshot.memory, open_part(folder / "memory", O_RDWR));
-  KOBOX_TRY(snapshot.state, open_part(folder / "state", O_RDONLY));
+  KOBOX_TRY(snapshot.memory, open_part(directory / "memory", O_RDWR));
+  KOBOX_TRY(snapshot.state, open_part(directory / "state", O_RDONLY));
   KOBOX_TRY(const auto size, size_of(snapshot.memory));
   if (size != spec.memory) return fail(ErrorKind::environment, "its memory was cut off");
   std::vector<const Fd*> parts = {&snapshot.memory, &snapshot.state};
   if (spec.disk) {
-    KOBOX_TRY(auto disk, open_part(folder / "disk", O_RDONLY));
+    KOBOX_TRY(auto disk, open_part(directory / "disk", O_RDONLY));
     snapshot.disk.push_back(std::move(disk));
     parts.push_back(&snapshot.disk.back());
   }
   const auto stamp = stamp_of(parts);
-  if (stamp.empty() || read_file(folder / "checked").value_or("") != stamp) {
+  if (stamp.empty() || read_file(directory / "checked").value_or("") != stamp) {
     KOBOX_CHECK(check_digest(snapshot.memory, manifest, "memory"));
     KOBOX_CHECK(check_digest(snapshot.state, manifest, "state"));
     if (spec.disk) KOBOX_CHECK(check_digest(snapshot.disk.back(), manifest, "disk"));
     // A cache that cannot be written only costs the next run the same again.
-    [[maybe_unused]] const auto written = write_file(folder / "checked", stamp);
+    [[maybe_unused]] const auto written = write_file(directory / "checked", stamp);
   }
   // Member by member: of a temporary g++ 12 warns that its strings may not be initialised.
   auto& standing = snapshot.standing;
@@ -213,9 +213,9 @@ Result<GuestSnapshot> read_template_folder(const fs::path& folder, const std::st
   return snapshot;
 }
 
-void forget_check(const fs::path& folder) {
+void forget_check(const fs::path& directory) {
   std::error_code ignored;
-  fs::remove(folder / "checked", ignored);
+  fs::remove(directory / "checked", ignored);
 }
 
 }  // namespace kobox

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A saved guest on disk: one folder of the cache.
+// A saved guest on disk: one directory of the cache.
 //
 //   memory    the guest's memory, a sparse file without its empty pages
 //   state     QEMU's migration stream
@@ -25,16 +25,16 @@
 
 namespace kobox {
 
-// Fills an empty folder. `key` is what the guest was made from, as a digest. Errors: environment
-// (no space; the folder is then to be thrown away).
-Result<> write_template_folder(const fs::path& folder, const std::string& key,
-                               const GuestSnapshot& snapshot);
+// Fills an empty directory. `key` is what the guest was made from, as a digest. Errors: environment
+// (no space; the directory is then to be thrown away).
+Result<> write_template_directory(const fs::path& directory, const std::string& key,
+                                  const GuestSnapshot& snapshot);
 
-// Errors: environment, with what is wrong with the folder ("its memory is not what was saved").
-Result<GuestSnapshot> read_template_folder(const fs::path& folder, const std::string& key,
-                                           const GuestSpec& spec, Accel accel);
+// Errors: environment, with what is wrong with the directory ("its memory is not what was saved").
+Result<GuestSnapshot> read_template_directory(const fs::path& directory, const std::string& key,
+                                              const GuestSpec& spec, Accel accel);
 
 // The next use reads everything.
-void forget_check(const fs::path& folder);
+void forget_check(const fs::path& directory);
 
 }  // namespace kobox

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "guest/standstill.h"
+#include "guest/stalled_boot.h"
 
 #include <algorithm>
 
@@ -30,7 +30,7 @@ std::string place_of(std::uint64_t address, const std::vector<KernelSymbol>& sym
 
 }  // namespace
 
-std::string where_it_stands(Guest& guest) {
+std::string cpu_positions(Guest& guest) {
   const auto states = cpu_states(guest.machine().monitor(), Deadline::after(k_answer));
   if (!states) return "";
   const auto symbols = kernel_symbols(guest.spec().kernel).value_or(std::vector<KernelSymbol>{});
@@ -41,7 +41,7 @@ std::string where_it_stands(Guest& guest) {
   return join(said, ", ");
 }
 
-bool kernel_has_spoken(std::string_view console) {
+bool kernel_has_printed(std::string_view console) {
   static const Regex time_stamp = Regex::compile(R"(\[ *[0-9]+\.[0-9]{6}\])").value();
   return time_stamp.search(console);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "kernel/kernel_folder.h"
+#include "kernel/kernel_directory.h"
 
 #include <gmock/gmock.h>
 
@@ -10,10 +10,10 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class KernelFolderTest : public FolderTest {
+class KernelDirectoryTest : public DirectoryTest {
  protected:
   void SetUp() override {
-    FolderTest::SetUp();
+    DirectoryTest::SetUp();
     write("k/vmlinuz", "image");
     write("k/vmlinux", "elf");
     write("k/modules/kernel/a.ko", "module");
@@ -32,7 +32,7 @@ class KernelFolderTest : public FolderTest {
   StoredKernel stored_;
 };
 
-TEST_F(KernelFolderTest, ComesBackAlsoFromAnotherPlace) {
+TEST_F(KernelDirectoryTest, ComesBackAlsoFromAnotherPlace) {
   fs::rename(path() / "k", path() / "moved");
   const auto loaded = load_kernel(path() / "moved");
   ASSERT_TRUE(loaded) << loaded.error().to_string();
@@ -44,7 +44,7 @@ TEST_F(KernelFolderTest, ComesBackAlsoFromAnotherPlace) {
   EXPECT_GT(loaded->bytes, 0U);
 }
 
-TEST_F(KernelFolderTest, DamageIsNamed) {
+TEST_F(KernelDirectoryTest, DamageIsNamed) {
   write("k/modules/kernel/a.ko", "mod");
   EXPECT_THAT(damage(), HasSubstr("modules/kernel/a.ko has 3 bytes instead of 6"));
   fs::remove(path() / "k/modules/kernel/a.ko");
@@ -57,7 +57,7 @@ TEST_F(KernelFolderTest, DamageIsNamed) {
   EXPECT_THAT(damage(), HasSubstr("kernel.json is damaged"));
 }
 
-TEST_F(KernelFolderTest, OnceCheckedItIsBelieved) {
+TEST_F(KernelDirectoryTest, OnceCheckedItIsBelieved) {
   EXPECT_EQ(damage(), "");
   fs::remove(path() / "k/modules/kernel/a.ko");
   EXPECT_EQ(damage(), "") << "13,000 files were looked at once more";
@@ -68,7 +68,7 @@ TEST_F(KernelFolderTest, OnceCheckedItIsBelieved) {
   EXPECT_EQ(loaded->bytes, stored_.bytes);
 }
 
-TEST_F(KernelFolderTest, ACopyIsCheckedAnew) {
+TEST_F(KernelDirectoryTest, ACopyIsCheckedAnew) {
   EXPECT_EQ(damage(), "");
   fs::remove(path() / "k/modules/kernel/a.ko");
   fs::rename(path() / "k", path() / "original");
@@ -76,7 +76,7 @@ TEST_F(KernelFolderTest, ACopyIsCheckedAnew) {
   EXPECT_THAT(damage(), HasSubstr("modules/kernel/a.ko is missing"));
 }
 
-TEST_F(KernelFolderTest, WhatChangedSinceTheCheckIsNoticed) {
+TEST_F(KernelDirectoryTest, WhatChangedSinceTheCheckIsNoticed) {
   for (const auto* name : {"k/vmlinux", "k/vmlinuz", "k/kernel.json", "k/checked"}) {
     EXPECT_EQ(damage(), "") << name;
     const auto before = read_file(path() / name).value();
@@ -92,7 +92,7 @@ TEST_F(KernelFolderTest, WhatChangedSinceTheCheckIsNoticed) {
   EXPECT_THAT(damage(), HasSubstr("is missing"));
 }
 
-TEST_F(KernelFolderTest, PathsStayInTheFolder) {
+TEST_F(KernelDirectoryTest, PathsStayInTheDirectory) {
   auto text = read_file(path() / "k/kernel.json").value();
   const std::string key = "\"vmlinux\": \"";
   text.replace(text.find(key), key.size(), key + "../");
@@ -100,14 +100,14 @@ TEST_F(KernelFolderTest, PathsStayInTheFolder) {
   EXPECT_THAT(damage(), HasSubstr("outside"));
 }
 
-TEST_F(KernelFolderTest, IdentityChangesWithTheFiles) {
+TEST_F(KernelDirectoryTest, IdentityChangesWithTheFiles) {
   const auto before = stored_.kernel.identity;
   write("k/vmlinux", "ELF");
   ASSERT_TRUE(save_kernel(path() / "k", stored_));
   EXPECT_NE(stored_.kernel.identity, before);
 }
 
-TEST_F(KernelFolderTest, ReadsTheCompiler) {
+TEST_F(KernelDirectoryTest, ReadsTheCompiler) {
   const auto compiler = [&](const std::string& text) {
     write("h/.config", "CONFIG_X86=y\nCONFIG_CC_VERSION_TEXT=" + text + "\nCONFIG_Y=y\n");
     return compiler_of(path() / "h");
