@@ -88,7 +88,7 @@ Result<BootOutcome> boot_one(EventLoop& loop, const GuestSpec& spec, AccelDecisi
   KOBOX_TRY(auto outcome, boot_once(loop, spec, decision));
   const auto* first = std::get_if<BootFailure>(&outcome);
   if (first == nullptr || decision.accel != Accel::tcg || !first->silent) return outcome;
-  decision.reason += fmt::format("; a first boot was stopped: {}", first->message);
+  decision.reason += fmt::format("; a first boot hung: {}", first->message);
   return boot_once(loop, spec, std::move(decision));
 }
 
@@ -187,7 +187,7 @@ std::string kvm_advice(const std::string& obstacle) {
   return fmt::format("--accel kvm: {}; use --accel tcg, or auto to let kobox choose", obstacle);
 }
 
-// Booted because it was asked for, with nothing known against it. What is stopped for the whole
+// Booted because it was asked for, with nothing known against it. What hangs for the whole
 // boot limit is not tried again.
 Result<BootOutcome> boot_kvm(EventLoop& loop, const GuestSpec& spec, AccelDecision decision,
                              const AccelMemory& memory) {

@@ -282,8 +282,8 @@ TEST_F(BootTest, OneThatStandsStillWithoutAWordIsBegunAnew) {
   qemu_.tcg_does(std::string("greet;console SeaBIOS;hang|") + k_boots);
   const auto guest = booted(AccelChoice::tcg);
   ASSERT_TRUE(guest.guest);
-  EXPECT_THAT(guest.decision.reason, HasSubstr("asked for with --accel tcg; a first boot stood "
-                                               "still: the kernel did not reach"));
+  EXPECT_THAT(guest.decision.reason, HasSubstr("asked for with --accel tcg; a first boot hung: "
+                                               "the kernel did not reach"));
   EXPECT_EQ(guest.guest->console().text(), "booting\r\n");
   EXPECT_EQ(qemu_.starts(), "tcg\ntcg\n");
 }

@@ -167,7 +167,7 @@ Result<> Guest::load(const Fd& state) {
   return load_state(loop_, *machine_, from_its_start, Deadline::after(k_resume_limit));
 }
 
-// A loop's wait, which is made longer by what the machine is stopped.
+// A loop's wait, which is made longer by the time that the machine is stopped.
 Result<> Guest::wait_while_it_runs(const std::function<bool()>& predicate, Deadline deadline) {
   const auto& standstill = machine_->monitor().standstill();
   const auto before = standstill.past();

@@ -37,7 +37,7 @@ std::optional<std::string> judge_breakpoint(const BreakpointSpec& spec, const Br
 
 // Is this a step that the specification names: a function, or file:line?
 bool is_at(const CodePlace& place, const std::string& wanted);
-// How many of `wanted` are passed, in this order, on the path.
+// How many of `wanted` the path reaches, in this order.
 std::size_t count_passed(const std::vector<CodePlace>& path,
                          const std::vector<std::string>& wanted);
 

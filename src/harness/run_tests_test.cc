@@ -199,6 +199,7 @@ TEST_F(RunTestsTest, AnInterruptKeepsWhatIsKnown) {
   add_test("b", "endless");
   add_test("c", "endless");
   jobs_ = 1;
+  room_for(1);  // so that they run in their order
   listener_.on_test = [](const TestResult&) { interrupt(); };
   const auto got = report({"6.1-cloud", "6.12-cloud"});
   EXPECT_TRUE(got.interrupted);
@@ -206,6 +207,7 @@ TEST_F(RunTestsTest, AnInterruptKeepsWhatIsKnown) {
   ASSERT_EQ(got.runs.size(), 2U);
   EXPECT_THAT(verdicts(got.runs[0]), ElementsAre("pass", "skip", "skip"));
   EXPECT_THAT(got.runs[0].tests[1].skip_reason, HasSubstr("interrupted"));
+  ASSERT_TRUE(got.runs[0].failure);
   EXPECT_EQ(got.runs[0].failure->kind, FailureKind::environment);
   EXPECT_EQ(got.runs[0].failure->message, "interrupted: 2 of 3 tests were not run to their end");
   EXPECT_EQ(got.runs[1].kernel, "6.12-cloud") << "not begun";

@@ -143,7 +143,7 @@ Result<> Session::rescan_devices() {
       "echo 1 > /sys/bus/pci/rescan\n";
   KOBOX_TRY(const auto reply, guest_->agent().run({.command = k_script, .timeout = k_load_limit}));
   if (reply.status == 0 && !reply.timed_out) return {};
-  return fail(ErrorKind::tool, "the fork's PCI devices could not be found again: {}",
+  return fail(ErrorKind::tool, "the fork's PCI devices could not be rescanned: {}",
               trim(reply.standard_error));
 }
 

@@ -59,7 +59,7 @@ class Session {
                                                                       const Prepared& prepared,
                                                                       const Options& options,
                                                                       Duration limit);
-  // A fork, ready to run and being stopped. Any Error but interrupted means that it is of no use
+  // A fork, ready to run and stopped. Any Error but interrupted means that it is of no use
   // and that a boot may help.
   static Result<std::unique_ptr<Session>> fork(EventLoop& loop, const Project& project,
                                                const Prepared& prepared, const Options& options,

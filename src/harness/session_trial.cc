@@ -28,7 +28,7 @@ constexpr Duration k_release_limit = 1s;
 // After a report of the kernel's a command has so long to end: an oops mostly kills it at once, a
 // lockup never lets it go.
 constexpr Duration k_after_report = 2s;
-// More than a test's own limit, for what the machine is stopped at breakpoints.
+// More than a test's own limit, for the time that the machine is stopped at breakpoints.
 constexpr Duration k_debugger_limit = 30s;
 constexpr std::size_t k_max_failure_log = 200;         // lines
 constexpr const char* k_guest_files = "/kobox/files";  // TestSpec::files
@@ -242,7 +242,7 @@ std::string Session::log_gap(const Trial& trial) const {
 }
 
 // What the breakpoints saw. A debugger that broke is the one thing to tell of: the machine may have
-// was stopped for ever.
+// been stopped for ever.
 Result<> Session::end_debugger(const Result<>& attempted, Trial& trial) {
   if (!trial.debugger) return attempted;
   const bool broke = trial.debugger_broke() && !guest_->machine().end();

@@ -40,9 +40,9 @@ Result<std::vector<SourceEntry>> list_sources(const std::filesystem::path& direc
 
 // Makes `copy` hold the entries and gives the digest of what it then holds. Unchanged files keep
 // their times and kbuild's products stay, so that make rebuilds only what changed. When a source
-// is gone the copy starts from the start, products included: kbuild would go on linking the old
+// is gone the copy starts empty, products included: kbuild would go on linking the old
 // object. `manifest` (a file beside the copy) remembers what was copied; without it the copy starts
-// from the start too. The caller holds the lock of the copy.
+// empty too. The caller holds the lock of the copy.
 Result<std::string> sync_sources(const std::vector<SourceEntry>& entries,
                                  const std::filesystem::path& copy,
                                  const std::filesystem::path& manifest);

@@ -35,7 +35,7 @@ struct MemoryFile {
 
 enum class StartFrom {
   power_on,
-  saved_state,  // is stopped until load_state() and resume() (vm/snapshot.h)
+  saved_state,  // stopped until load_state() and resume() (vm/snapshot.h)
 };
 
 // Who runs the processors under TCG (QEMU's -accel tcg,thread=…).

@@ -46,8 +46,8 @@ using QmpMessage = std::variant<QmpGreeting, QmpReply, QmpFailure, QmpEvent>;
 // One line to a message; ErrorKind::protocol for anything that is not one. Any bytes may be given.
 Result<QmpMessage> parse_qmp(std::string_view line);
 
-// For how long a machine has was stopped at its monitor's or a debugger's word: the events STOP and
-// RESUME (QEMU's qapi/run-state.json).
+// For how long a machine has been stopped at its monitor's or a debugger's word: the events STOP
+// and RESUME (QEMU's qapi/run-state.json).
 class Standstill {
  public:
   void stop() {
@@ -56,7 +56,7 @@ class Standstill {
   void resume();
   bool stopped() const { return since_.has_value(); }
   Duration past() const { return past_; }  // without the one that goes on
-  // Since when it has been running; from the beginning, if it never was stopped.
+  // Since when it has been running; from the beginning, if it was never stopped.
   Deadline::Clock::time_point running_since() const { return running_since_; }
 
  private:

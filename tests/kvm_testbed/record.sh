@@ -16,7 +16,7 @@ for module in qemu_exercise qemu_touch faulty/oops; do
   "$kobox" build "$sources/modules/$module" --kernel 6.1-cloud >/dev/null
 done
 kernel=$(find "$cache/kobox/kernels" -maxdepth 1 -type d -name '6.1.*-amd64' ! -name '*cloud*' | sort -V | tail -n 1)
-# A machine that is stopped (see run) is given up, and the session begun again.
+# A machine that hangs (see run) is given up, and the session begun again.
 for _ in 1 2 3; do
   rm -rf "$out"
   mkdir -p "$out"
