@@ -5,6 +5,7 @@
 #include <charconv>
 #include <optional>
 
+#include "arch/arch.h"
 #include "archive/apt_sources.h"
 #include "archive/packed.h"
 #include "archive/space.h"
@@ -69,9 +70,9 @@ std::string Apt::config() const {
       "Dir::Etc::SourceParts \"/dev/null\";\n"
       "Dir::Etc::Preferences \"/dev/null\";\n"
       "Dir::Etc::PreferencesParts \"/dev/null\";\n"
-      "APT::Architecture \"amd64\";\n"
+      "APT::Architecture \"{1}\";\n"
       "#clear APT::Architectures;\n"
-      "APT::Architectures {{ \"amd64\"; }};\n"
+      "APT::Architectures {{ \"{1}\"; }};\n"
       "APT::Sandbox::User \"\";\n"
       "APT::Get::AllowUnauthenticated \"false\";\n"
       "APT::Update::Error-Mode \"any\";\n"
@@ -83,7 +84,7 @@ std::string Apt::config() const {
       "Acquire::AllowInsecureRepositories \"false\";\n"
       "Acquire::AllowWeakRepositories \"false\";\n"
       "Acquire::AllowDowngradeToInsecureRepositories \"false\";\n",
-      at);
+      at, default_arch().debian);
 }
 
 Result<FileLock> Apt::lock() const {

@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "arch/arch.h"
 #include "archive/apt.h"
 #include "base/child.h"
 #include "base/files.h"
@@ -40,7 +41,8 @@ bool is_security_suite(std::string_view suite) {
 // What one address has.
 struct Repository {
   std::string uri;
-  std::set<std::string, std::less<>> suites;  // that have amd64's packages in a component "main"
+  std::set<std::string, std::less<>>
+      suites;  // that have the architecture's packages in a component "main"
 
   bool has(bool (*is_such)(std::string_view)) const { return std::ranges::any_of(suites, is_such); }
 };
@@ -48,7 +50,9 @@ struct Repository {
 // In the order in which they are first named.
 std::vector<Repository> repositories_in(std::string_view uris) {
   static const auto list =
-      Regex::compile(R"('([^']+)/dists/([^']+)/main/binary-amd64/Packages[^']*' .*)").value();
+      Regex::compile(fmt::format(R"('([^']+)/dists/([^']+)/main/binary-{}/Packages[^']*' .*)",
+                                 default_arch().debian))
+          .value();
   std::vector<Repository> all;
   for (const auto line : lines_of(uris)) {
     const auto parts = list.match(line);
@@ -77,7 +81,7 @@ std::string best(const std::vector<Repository>& all, bool (*is_such)(std::string
   return best != nullptr ? best->uri : "";
 }
 
-// snapshot.debian.org and its like have the time in the path: /debian/20250520T000000Z
+// An archive of snapshots has the time in its path: /debian/20250520T000000Z
 bool is_snapshot(std::string_view uri) {
   static const auto time = Regex::compile("/[0-9]{8}T[0-9]{6}Z(/|$)").value();
   return time.search(uri);
@@ -118,8 +122,10 @@ Result<DebianMirror> host_mirror(const std::filesystem::path& etc) {
        {"Dir::Etc=" + etc.string(), std::string("Dir::State=/nonexistent"),
         std::string("Dir::State::Lists=/nonexistent"), std::string("Dir::State::status=/dev/null"),
         std::string("Dir::Cache=/nonexistent"), std::string("Dir::Cache::pkgcache="),
-        std::string("Dir::Cache::srcpkgcache="), std::string("APT::Architecture=amd64"),
-        std::string("APT::Architectures=amd64"), std::string("Acquire::Languages=none")})
+        std::string("Dir::Cache::srcpkgcache="),
+        fmt::format("APT::Architecture={}", default_arch().debian),
+        fmt::format("APT::Architectures={}", default_arch().debian),
+        std::string("Acquire::Languages=none")})
     command.argv.insert(command.argv.end(), {"-o", setting});
   const auto listed =
       run_command(command, {.deadline = Deadline::after(k_limit)}, Streams::separate);

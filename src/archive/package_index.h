@@ -37,7 +37,8 @@ class PackageIndex {
   // name, version or size, or with a malformed number, is an ErrorKind::protocol.
   Result<> add(std::string_view list, std::string_view suite);
 
-  // Releases of the stock kernels for amd64, newest first (release.h says which those are).
+  // Releases of the stock kernels for default_arch(), newest first (release.h says which those
+  // are).
   std::vector<std::string> releases() const;
   // The newest release of a line ("6.1", "cloud"), or "".
   std::string newest_of(std::string_view line, std::string_view flavour) const;

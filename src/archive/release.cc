@@ -8,6 +8,7 @@
 
 #include <charconv>
 
+#include "arch/arch.h"
 #include "base/regex.h"
 #include "base/text.h"
 
@@ -55,7 +56,8 @@ std::optional<DebianRelease> parse_debian_release(std::string_view release) {
   static const auto pattern =
       Regex::compile(
           R"((([0-9]{1,4}\.[0-9]{1,4})\.[0-9]{1,9}(?:\+[a-z0-9.]{1,20})?(?:-[0-9]{1,9})?))"
-          R"((?:-(cloud))?-amd64)")
+          R"((?:-(cloud))?-)" +
+          std::string(default_arch().debian))
           .value();
   const auto parts = pattern.match(release);
   if (!parts) return std::nullopt;

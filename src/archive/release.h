@@ -12,7 +12,7 @@ namespace kobox {
 // "6.12.117" → {6, 12, 117}; nothing for anything but numbers with dots between.
 std::optional<std::vector<int>> version_numbers(std::string_view text);
 
-// A release of Debian's stock kernels for amd64, taken apart.
+// A release of Debian's stock kernels for default_arch(), taken apart.
 struct DebianRelease {
   std::string line;     // "6.1"
   std::string version;  // all before the flavour: "6.1.0-56", "6.12.117+deb12"

@@ -3,9 +3,9 @@
 //
 // Whether KVM works cannot be told by stat, open, KVM_CREATE_VM or a real-mode test: a /dev/kvm
 // exists that passes all of them and hangs every ordinary kernel. Only a kernel that boots tells.
-// So the first run on a host lets both accelerators boot the kernel and takes the one that
-// arrives (src/guest/boot.h); what was found is remembered here for that host's boot, that kernel
-// and that QEMU.
+// So the first run on a host lets both accelerators boot the kernel and takes KVM if it arrives
+// (boot_guest in guest/guest.h); what was found is remembered here for that host's boot, that
+// kernel and that QEMU.
 #pragma once
 
 #include <filesystem>

@@ -119,22 +119,12 @@ void refuse(const std::string& command, const std::string& why) {
 }
 
 void take_fd(const std::string& text) {
-  std::array<char, 1024> line;
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;
-  iovec piece = {line.data(), line.size()};
-  msghdr message = {};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const auto got = ::recvmsg(k_monitor, &message, 0);
-  const auto* header = CMSG_FIRSTHDR(&message);
-  if (got <= 0 || header == nullptr || header->cmsg_type != SCM_RIGHTS) std::exit(94);
   int fd = -1;
-  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  const auto line = read_monitor(fd);
+  if (fd < 0) std::exit(94);
   write_all(fd, text);
   ::close(fd);
-  answer({line.data(), static_cast<std::size_t>(got)}, "");
+  answer(line, "");
 }
 
 void work(int milliseconds) {

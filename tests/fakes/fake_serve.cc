@@ -104,19 +104,9 @@ class Server {
   }
 
   void take_monitor() {
-    std::array<char, 65536> bytes;
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;
-    iovec piece = {bytes.data(), bytes.size()};
-    msghdr message = {};
-    message.msg_iov = &piece;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const auto got = ::recvmsg(k_monitor, &message, 0);
-    if (got <= 0) ::_exit(0);
-    if (const auto* header = CMSG_FIRSTHDR(&message); header != nullptr)
-      std::memcpy(&state_, CMSG_DATA(header), sizeof state_);
-    commands_.append(bytes.data(), static_cast<std::size_t>(got));
+    const auto bytes = read_monitor(state_);
+    if (bytes.empty()) ::_exit(0);
+    commands_ += bytes;
     for (auto end = commands_.find('\n'); end != std::string::npos; end = commands_.find('\n')) {
       answer_monitor(Json::parse(commands_.substr(0, end), nullptr, false));
       commands_.erase(0, end + 1);
@@ -144,6 +134,23 @@ class Server {
 };
 
 }  // namespace
+
+std::string read_monitor(int& fd) {
+  std::array<char, 65536> bytes;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;
+  iovec piece = {bytes.data(), bytes.size()};
+  msghdr message = {};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const auto got = ::recvmsg(k_monitor, &message, 0);
+  if (got <= 0) return "";
+  const auto* header = CMSG_FIRSTHDR(&message);
+  if (header != nullptr && header->cmsg_type == SCM_RIGHTS)
+    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  return {bytes.data(), static_cast<std::size_t>(got)};
+}
 
 void serve(const Reactions& reactions, Step step) { Server(reactions, step).go(); }
 

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace kobox::testing {
@@ -12,6 +13,9 @@ namespace kobox::testing {
 inline constexpr int k_monitor = 3, k_agent = 4, k_console = 5;
 
 void write_all(int fd, std::string_view bytes);
+// What the monitor's peer sends next; "" at its end. A descriptor that comes along is put into
+// `fd`.
+std::string read_monitor(int& fd);
 
 // What is done at one of the agent's operations, or at a command of the monitor's: a verb of
 // fake_qemu.cc or of fake_serve.cc, and the rest of its line.
