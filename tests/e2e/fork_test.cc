@@ -162,7 +162,7 @@ stdout = "two"
   count_machines();
   const auto forked = test(place);
   EXPECT_EQ(forked.code(), 0) << forked;
-  EXPECT_EQ(starts().forks, 3) << "one for both tests, in which the module is loaded, and theirs";
+  EXPECT_EQ(starts().forks, 5) << "one in which the module is loaded, and one for each test";
   const auto booted = test(place, {"--fresh-boot"});
   EXPECT_EQ(booted.code(), 0) << booted;
   EXPECT_EQ(starts().forks, 0);
