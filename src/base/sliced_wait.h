@@ -36,8 +36,12 @@ class SlicedWait {
     const auto late = lateness(end_.time(), Deadline::Clock::now());
     end_ = Deadline::never();
     if (late > Duration::zero()) deadline_ = deadline_.later_by(late);
+    lost_ += late;
     return deadline_.passed();
   }
+
+  // For how long nothing ran so far.
+  Duration lost() const { return lost_; }
 
   // By how much a slice that should have ended at `end` tells that nothing ran. Zero within what a
   // busy host explains: a second.
@@ -50,6 +54,7 @@ class SlicedWait {
  private:
   Deadline deadline_;
   Deadline end_ = Deadline::never();  // of the slice under way
+  Duration lost_ = Duration::zero();
 };
 
 }  // namespace kobox

@@ -4,7 +4,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include "base/fd.h"
 #include "fakes/fake_project.h"
 
 namespace kobox {
@@ -29,6 +35,7 @@ class SessionTest : public testing::FakeProject {
     }
     if (auto* failure = std::get_if<Failure>(&*booted))
       return {.result = judged_test(test.name, std::move(*failure))};
+    if (before_run_) before_run_(loop);
     auto ended =
         std::get<std::unique_ptr<Session>>(*booted)->run(test, [this] { settled_ = true; });
     if (ended) return std::move(*ended);
@@ -42,6 +49,7 @@ class SessionTest : public testing::FakeProject {
   }
 
   bool settled_ = false;
+  std::function<void(EventLoop&)> before_run_;
 };
 
 TEST_F(SessionTest, ATestThatPasses) {
@@ -61,6 +69,30 @@ TEST_F(SessionTest, AnExpectationThatIsNotMet) {
 
 TEST_F(SessionTest, ACommandThatDoesNotEnd) {
   EXPECT_EQ(failure("on run reply {\"timed_out\": true}").kind, FailureKind::hang);
+}
+
+// A loop that is held up in the midst of a wait, as by a host that is stopped: the kernel's clock,
+// and the time limit, then say nothing of the module.
+TEST_F(SessionTest, WhatTheClockSaysAfterTheHostWasStoppedIsNotTheModulesFault) {
+  auto pipe = make_pipe().value();
+  std::optional<ReadableOnce> stop;
+  before_run_ = [&](EventLoop& loop) {
+    stop.emplace(loop, pipe.first.get(),
+                 [] { std::this_thread::sleep_for(std::chrono::seconds(3)); });
+    ASSERT_EQ(::write(pipe.second.get(), "x", 1), 1);
+  };
+  for (const auto* reaction :
+       {"on run record 0 watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [cat:77]",
+        "on run reply {\"timed_out\": true}"}) {
+    const auto said = failure(reaction);
+    EXPECT_EQ(said.kind, FailureKind::environment) << reaction;
+    EXPECT_THAT(said.message, HasSubstr("was stopped for 2.")) << reaction;
+    stop.reset();
+  }
+  before_run_ = {};
+  EXPECT_EQ(
+      failure("on run record 0 watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [cat:77]").kind,
+      FailureKind::lockup);
 }
 
 TEST_F(SessionTest, AnOopsInTheLogBeatsTheCommandsStatus) {

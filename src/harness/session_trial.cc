@@ -30,11 +30,25 @@ constexpr Duration k_release_limit = 1s;
 constexpr Duration k_after_report = 2s;
 // More than a test's own limit, for the time that the machine is stopped at breakpoints.
 constexpr Duration k_debugger_limit = 30s;
+// More than a busy host explains.
+constexpr Duration k_stopped_host = 2s;
 constexpr std::size_t k_max_failure_log = 200;         // lines
 constexpr const char* k_guest_files = "/kobox/files";  // TestSpec::files
 
 bool is_interrupt(const Error& error) {
   return error.kind() == ErrorKind::interrupted || error.kind() == ErrorKind::internal;
+}
+
+// A machine whose host was stopped finds its clock far ahead, and its kernel reports lockups that
+// did not happen; nor does a time limit say anything then. Whether the module is at fault is not
+// known.
+void excuse_stopped_host(Failure& failure, Duration stopped) {
+  if (stopped < k_stopped_host) return;
+  if (failure.kind != FailureKind::lockup && failure.kind != FailureKind::hang) return;
+  failure.message =
+      fmt::format("kobox or its host was stopped for {} during the test, so this says nothing: {}",
+                  format_duration(stopped), failure.message);
+  failure.kind = FailureKind::environment;
 }
 
 Failure leak(const std::vector<std::string>& left) {
@@ -60,10 +74,11 @@ struct Session::Trial {
   // The console as it comes, read for reports.
   ReportReader console;
   std::size_t console_read = 0;
-  std::optional<Deadline> patience;  // set when a report was seen
-  bool report_is_whole = false;      // it was waited for in the kernel's log
+  std::optional<Deadline> report_deadline;  // set when a report was seen
+  bool report_is_whole = false;             // it was waited for in the kernel's log
   std::unique_ptr<BreakpointWatch> debugger;
   std::string note;
+  Duration stopped_before = Duration::zero();  // EventLoop::stopped_for when it began
 
   bool debugger_broke() const { return debugger && debugger->broken(); }
 };
@@ -71,7 +86,9 @@ struct Session::Trial {
 Result<Session::Outcome> Session::run(const TestSpec& test,
                                       const std::function<void()>& on_settling) {
   const auto started = std::chrono::steady_clock::now();
-  Trial trial{.limit = limit_of(test, project_, options_.timeout), .test = &test};
+  Trial trial{.limit = limit_of(test, project_, options_.timeout),
+              .test = &test,
+              .stopped_before = guest_->loop().stopped_for()};
   guest_->give_up_when([&] { return report_was_seen(trial) || trial.debugger_broke(); });
   auto attempted = attempt(test, trial, on_settling);
   if (attempted) attempted = await_whole_report(trial);
@@ -92,7 +109,8 @@ Result<Session::Outcome> Session::run(const TestSpec& test,
 }
 
 Result<std::variant<LoadedSnapshot, Session::Outcome>> Session::save_loaded() {
-  Trial trial{.limit = options_.timeout.value_or(project_.test_limit)};
+  Trial trial{.limit = options_.timeout.value_or(project_.test_limit),
+              .stopped_before = guest_->loop().stopped_for()};
   guest_->give_up_when([&] { return report_was_seen(trial); });
   const auto attempted = reach_loaded(trial);
   guest_->give_up_when({});
@@ -124,6 +142,7 @@ Session::Outcome Session::conclude(Trial& trial) {
     worst->log.erase(worst->log.begin(),
                      worst->log.end() - static_cast<std::ptrdiff_t>(k_max_failure_log));
   worst->console = guest_->console_log().string();
+  excuse_stopped_host(*worst, guest_->loop().stopped_for() - trial.stopped_before);
   outcome.result = judged_test("", std::move(*worst));
   return outcome;
 }
@@ -327,9 +346,9 @@ Result<> Session::unload_and_compare(Trial& trial) {
 bool Session::report_was_seen(Trial& trial) {
   trial.console.feed(guest_->console().since(trial.console_read));
   trial.console_read = guest_->console().size();
-  if (!trial.patience && !trial.console.reports().empty())
-    trial.patience = Deadline::after(k_after_report);
-  return trial.patience && !trial.report_is_whole && trial.patience->passed();
+  if (!trial.report_deadline && !trial.console.reports().empty())
+    trial.report_deadline = Deadline::after(k_after_report);
+  return trial.report_deadline && !trial.report_is_whole && trial.report_deadline->passed();
 }
 
 // The console is ahead of the kernel's log, which the agent passes on once it gets a processor
@@ -337,7 +356,7 @@ bool Session::report_was_seen(Trial& trial) {
 // by user space, or the agent is beyond answering, which the next request finds out.
 Result<> Session::await_whole_report(Trial& trial) {
   report_was_seen(trial);
-  if (!trial.patience || trial.report_is_whole) return {};
+  if (!trial.report_deadline || trial.report_is_whole) return {};
   trial.report_is_whole = true;
   const auto waited = guest_->wait_until(
       [&] {
@@ -352,7 +371,8 @@ Result<> Session::await_whole_report(Trial& trial) {
 Result<> Session::await_last_output(const Trial& trial) {
   // A machine that does not answer may still report a stall; its watchdogs had their time while
   // the agent was waited for.
-  if (trial.error->kind() == ErrorKind::timeout && !trial.patience) return guest_->watch_for(1s);
+  if (trial.error->kind() == ErrorKind::timeout && !trial.report_deadline)
+    return guest_->watch_for(1s);
   return {};
 }
 

@@ -34,13 +34,17 @@ Result<> EventLoop::wait_though_interrupted(const std::function<bool()>& predica
 Result<> EventLoop::wait(const std::function<bool()>& predicate, Deadline deadline,
                          const std::function<bool()>& ended) {
   SlicedWait slices(deadline);
+  const auto before = stopped_for_;
+  bool passed = slices.passed();
   while (true) {
     if (predicate()) return {};
     if (ended()) return fail_interrupted();
-    if (slices.passed()) break;
+    if (passed) break;
     if (io_.stopped()) io_.restart();
     // Bounded, so that an interrupt that came before its handler was armed is still seen.
     io_.run_one_until(slices.next().time());
+    passed = slices.passed();
+    stopped_for_ = before + slices.lost();
   }
   // It may have arrived in time, and only this process came too late to take it.
   run_ready();

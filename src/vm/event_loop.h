@@ -38,6 +38,10 @@ class EventLoop {
   // timeout. (A second interrupt ends the process.)
   Result<> wait_though_interrupted(const std::function<bool()>& predicate, Deadline deadline);
 
+  // For how long kobox did not run in all waits so far, in pieces of more than a second: it or its
+  // host was stopped, and perhaps the machine with it.
+  Duration stopped_for() const { return stopped_for_; }
+
   // Takes what has already arrived, and waits for nothing. Of a peer that sends without end, a
   // bounded part.
   void run_ready();
@@ -48,6 +52,7 @@ class EventLoop {
   Result<> wait(const std::function<bool()>& predicate, Deadline deadline,
                 const std::function<bool()>& ended);
 
+  Duration stopped_for_ = Duration::zero();
   asio::io_context io_;
   asio::posix::stream_descriptor interrupt_;  // wakes the loop; interrupted() is the truth
 };

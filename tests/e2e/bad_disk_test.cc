@@ -104,7 +104,7 @@ TEST_F(BadDiskTest, ADiskThatFillsUpWhileDownloadingLeavesNothingHalf) {
 TEST_F(BadDiskTest, NoSpaceToBuild) {
   const auto done = script(
       "disk_with_kernels 1m\n"
-      "code=0; \"$kobox\" test $quiet --kernel 6.1-cloud --accel tcg --offline || code=$?\n"
+      "code=0; \"$kobox\" test $quiet --kernel 6.1-cloud --accel tcg --offline >&2 || code=$?\n"
       "echo code $code\n"
       "mount -o remount,size=100m $disk\n"
       "\"$kobox\" test $quiet --kernel 6.1-cloud --accel tcg --offline > /dev/null; echo code $?");
@@ -117,7 +117,7 @@ TEST_F(BadDiskTest, NoSpaceToBuild) {
 TEST_F(BadDiskTest, ACacheThatMayNotBeWritten) {
   const auto done = script(
       "disk_with_kernels 1m; mount -o remount,ro $disk\n"
-      "code=0; \"$kobox\" test $quiet --kernel 6.1-cloud --accel tcg --offline || code=$?\n"
+      "code=0; \"$kobox\" test $quiet --kernel 6.1-cloud --accel tcg --offline >&2 || code=$?\n"
       "echo code $code");
   EXPECT_EQ(done.code(), 0) << done;
   EXPECT_EQ(done.output, "code 4\n") << done;
@@ -130,8 +130,7 @@ TEST_F(BadDiskTest, NoSpaceToSaveAMachine) {
       "mount -t tmpfs -o size=20m none $disk; mkdir -p $disk/cache/kobox\n"
       "for one in kernels builds guests programs; do mkdir -p $shared/kobox/$one\n"
       "  ln -s $shared/kobox/$one $disk/cache/kobox/$one; done\n"
-      "run() { \"$kobox\" test $quiet --kernel 6.1-cloud --accel tcg --offline \"$@\" "
-      "> /dev/null; }\n"
+      "run() { \"$kobox\" test $quiet --kernel 6.1-cloud --accel tcg --offline \"$@\" >&2; }\n"
       "code=0; run || code=$?; echo code $code\n"
       "find $disk/cache/kobox/templates -mindepth 1 -not -path '*/.locks*'\n"
       "code=0; run --fresh-boot || code=$?; echo code $code");

@@ -134,17 +134,14 @@ TEST_F(BadGuestTest, QemuKilledFromOutsideIsNotTheModulesFault) {
   EXPECT_THAT(machines(), IsEmpty());
 }
 
-// As a host that is stopped: by the guest's clock and by kobox's the limit has long passed.
-TEST_F(BadGuestTest, StoppedForLongerThanItsLimitIsNoHang) {
+// Ctrl-Z and fg: by kobox's clock the limit has long passed when it goes on. Its machine is not
+// stopped with it.
+TEST_F(BadGuestTest, KoboxStoppedForLongerThanTheLimitIsNoHang) {
   auto running = start(test_arguments(project(fmt::format(
       "[[test]]\nname = \"a\"\nrun = \"\"\"{}; sleep 1\"\"\"\ntimeout = \"2s\"\n", k_say_begun))));
   wait_until_begun(running);
-  const auto stopped = machines();
-  ASSERT_FALSE(stopped.empty());
   ::kill(running.pid(), SIGSTOP);
-  for (const auto machine : stopped) ::kill(machine, SIGSTOP);
-  holds_within(9s, [] { return false; });
-  for (const auto machine : stopped) ::kill(machine, SIGCONT);
+  holds_within(6s, [] { return false; });
   ::kill(running.pid(), SIGCONT);
   const auto done = running.wait(60s);
   EXPECT_EQ(done.code(), 0) << done;

@@ -124,8 +124,8 @@ TEST_F(UnprivilegedTest, ACacheThatIsSomebodyElses) {
                                  "6.1-cloud", "--accel", "tcg"},
                                 ""));
   EXPECT_EQ(done.code(), 4) << done;
-  EXPECT_THAT(done.error, HasSubstr(home_.string() + "/.cache/kobox"));
-  EXPECT_THAT(done.error, HasSubstr("Permission denied"));
+  EXPECT_THAT(done.output, HasSubstr(home_.string() + "/.cache/kobox"));
+  EXPECT_THAT(done.output, HasSubstr("Permission denied"));
 }
 
 // Two at once on an empty cache: one of them fetches.
