@@ -192,10 +192,13 @@ std::string plain(std::string_view frame) {
 
 DebugOnKernelTest::Stacks DebugOnKernelTest::stacks_of(const std::string& command) {
   const auto project = module_project("tracer", k_tracer, "[module]\nname = \"tracer\"\n");
+  // The pause is for the agent: what it has not read when the next breakpoint stops the machine is
+  // never shown.
   const auto script = std::string("break dump_stack_lvl\ncontinue\n") + k_print_frames +
                       "delete\nbreak remove_proc_entry\ncontinue\n";
   const auto done = run(debug(
-      project, with_script(script, {"--run", command + "; dmesg | sed 's/^/LOG /'; rmmod tracer"}),
+      project,
+      with_script(script, {"--run", command + "; dmesg | sed 's/^/LOG /'; sleep 1; rmmod tracer"}),
       GetParam()));
   EXPECT_EQ(done.code(), 0) << done;
   Stacks stacks;
