@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Booting, with a fake QEMU (tests/fakes/fake_qemu.cc) in place of the machine.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -55,13 +56,17 @@ class BootTest : public ::testing::Test {
   }
 
   // What "signal" and "await" (fake_qemu.cc) put two machines in order by.
-  std::string with_fifo() const {
+  std::string with_fifo() {
     const auto path = qemu_.directory() / "fifo";
     EXPECT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    // What is in a FIFO that nobody holds open is lost.
+    fifo_ = Fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    EXPECT_TRUE(fifo_);
     return path.string();
   }
 
   testing::FakeQemu qemu_;
+  Fd fifo_;
   EventLoop loop_;
   Duration limit_ = 10s;  // only a defect lets it pass
 };
