@@ -18,13 +18,13 @@ constexpr std::array k_report_formats = {
 };
 
 // A text that is made at the end, of the analysis.
-template <std::string (*render)(const TraceFacts&, const TraceAnalysis&, const TraceSymbols&)>
+template <std::string (*Render)(const TraceFacts&, const TraceAnalysis&, const TraceSymbols&)>
 class WholeTrace : public TraceWriter {
  public:
   explicit WholeTrace(Write write) : write_(std::move(write)) {}
   void finish(const TraceFacts& facts, const TraceAnalysis& analysis,
               const TraceSymbols& symbols) override {
-    write_(render(facts, analysis, symbols));
+    write_(Render(facts, analysis, symbols));
   }
 
  private:
