@@ -122,10 +122,10 @@ made_by_the_kernel() {
   case $(realpath "$1") in /proc | /proc/* | /sys | /sys/*) ;; *) false ;; esac
 }
 copy() {
-  mkdir -p "$copies/${1%/*}" && head -c $((limit + 1)) "$1" > "$copies$1" 2>> $complaints || bad=1
+  mkdir -p "$copies/${1%/*}" && head -c $((limit + 1)) "$1" > "$copies$1" 2>> $errors || bad=1
 }
 cd /
-rm -rf $copies $complaints
+rm -rf $copies $errors
 mkdir $copies
 bad=0
 set --
@@ -139,15 +139,15 @@ fi
 )";
   constexpr const char* k_pack = R"(
 {
-  exec 2>> $complaints
+  exec 2>> $errors
   [ $# = 0 ] || tar -c -f - "$@" || bad=$?
   cd $copies && tar -c -f - . || bad=$?
-  echo $bad > $complaints.status
+  echo $bad > $errors.status
 } | head -c $((tar_limit + 1)) > $tar
-cat $complaints.status $complaints >&2
-rm -rf $copies $complaints $complaints.status
+cat $errors.status $errors >&2
+rm -rf $copies $errors $errors.status
 )";
-  auto script = fmt::format("tar={}\ncopies={}\ncomplaints={}\nlimit={}\ntar_limit={}\n",
+  auto script = fmt::format("tar={}\ncopies={}\nerrors={}\nlimit={}\ntar_limit={}\n",
                             k_outgoing, k_copies, k_tar_errors, k_limits.bytes, k_max_tar);
   script += k_functions;
   for (const auto& path : paths) {
@@ -173,8 +173,8 @@ Result<std::variant<GuestTar, std::string>> tar_of(AgentClient& agent,
   KOBOX_TRY(auto tar, agent.get(k_outgoing, k_max_tar + 1));
   if (tar.size() > k_max_tar)
     return fmt::format("the files to collect have more than {}", format_bytes(k_limits.bytes));
-  if (const auto complaint = tar_error_of(reply.standard_error); !complaint.empty())
-    return fmt::format("the guest could not read all of it: {}", printable(complaint));
+  if (const auto error = tar_error_of(reply.standard_error); !error.empty())
+    return fmt::format("the guest could not read all of it: {}", printable(error));
   return GuestTar{std::move(tar)};
 }
 

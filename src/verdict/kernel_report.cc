@@ -164,7 +164,7 @@ bool ReportReader::continue_with_text(std::string_view line) {
     if (open_->trace == Trace::after && end == ReportEnd::trace) report.complete = true;
     return true;
   }
-  if (open_->held.size() < patience()) {
+  if (open_->held.size() < lines_to_wait()) {
     open_->held.emplace_back(line);
     return true;
   }
@@ -173,7 +173,7 @@ bool ReportReader::continue_with_text(std::string_view line) {
 }
 
 // How many lines of other text in a row are taken for a module's log lines that came between.
-std::size_t ReportReader::patience() const {
+std::size_t ReportReader::lines_to_wait() const {
   constexpr std::size_t k_until_marker = 100;
   constexpr std::size_t k_until_trace = 8;
   constexpr std::size_t k_inside_trace = 3;
@@ -258,24 +258,24 @@ void ReportReader::append(std::string_view line) {
 void ReportReader::watch_prologue(std::string_view line) {
   const auto unproven = match_unproven_headline(line);
   if (is_separator(line)) {
-    prologue_ = Prologue{.lines = {std::string(line)}, .patience = k_separator_lines};
+    prologue_ = Prologue{.lines = {std::string(line)}, .lines_left = k_separator_lines};
   } else if (is_telling_prelude(line) || unproven) {
     if (!prologue_ || !prologue_->cut_here || prologue_->lines.size() > k_max_prologue)
       prologue_.emplace();
     prologue_->lines.emplace_back(line);
     prologue_->title = trim(line);
     prologue_->unproven = unproven;
-    prologue_->patience = k_prologue_lines;
+    prologue_->lines_left = k_prologue_lines;
   } else if (is_cut_here(line)) {
     if (!prologue_ || prologue_->cut_here || prologue_->unproven) prologue_.emplace();
     prologue_->lines.emplace_back(line);
     prologue_->cut_here = true;
-    prologue_->patience = k_prologue_lines;
+    prologue_->lines_left = k_prologue_lines;
   } else if (prologue_ && prologue_->unproven && is_dump_start(line)) {
     const auto headline = *prologue_->unproven;
     begin_report(headline, line);
     if (open_) follow_trace(line);
-  } else if (prologue_ && prologue_->patience-- == 0) {
+  } else if (prologue_ && prologue_->lines_left-- == 0) {
     prologue_.reset();
   } else if (prologue_) {
     prologue_->lines.emplace_back(line);

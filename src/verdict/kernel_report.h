@@ -46,7 +46,7 @@ struct Prologue {
   std::string title;                 // "" if the headline is to be the title
   std::optional<Headline> unproven;  // a report if a call trace follows
   bool cut_here = false;
-  int patience = 0;  // lines of other text until it is given up
+  int lines_left = 0;  // lines of other text until it is given up
 };
 
 enum class Trace { before, inside, after };
@@ -103,7 +103,7 @@ class ReportReader {
   void close_report();
   void follow_trace(std::string_view line);
   void append(std::string_view line);
-  std::size_t patience() const;
+  std::size_t lines_to_wait() const;
   void watch_prologue(std::string_view line);
 
   LineSplitter console_lines_;  // of feed()
