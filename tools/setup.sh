@@ -11,7 +11,7 @@ k_build_packages=(
 )
 # To run it: a machine, its userland, Debian's kernels and the compiler that they are built with.
 k_run_packages=(
-  qemu-system-x86 busybox-static gdb
+  qemu-system-x86 busybox-static gdb bubblewrap
   debian-archive-keyring ca-certificates
   gcc-12 libc6-dev make
   mmdebstrap e2fsprogs qemu-utils fakechroot fakeroot tmux  # disk images, and their test

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "archive/apt.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "archive/space.h"
 #include "base/child.h"
 #include "base/line_splitter.h"
+#include "base/regex.h"
 #include "base/text.h"
 
 namespace kobox {
@@ -18,9 +20,28 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Bookworm's are 20 MB, and both the old and the new ones are there for a while.
+// A release's are 20 MB, and both the old and the new ones are there for a while.
 constexpr std::uint64_t k_lists_bytes = std::uint64_t{80} * 1000 * 1000;
 constexpr std::uint64_t k_max_list = std::uint64_t{1} << 30;
+
+// pkgnames of a whole release is 1.5 MB.
+constexpr std::size_t k_max_said = std::size_t{64} << 20;
+
+// The kernels' part of all lists, so that 60 MB need not be read for each question: for each suite
+// a line "Suite: NAME", then the stanzas.
+constexpr std::string_view k_kernels = "kernels";
+constexpr std::string_view k_suite = "Suite: ";
+constexpr std::string_view k_left_out = "left-out";
+
+Result<std::string> read_list(const fs::path& file) {
+  KOBOX_TRY(auto bytes, read_file(file));
+  const auto packing = packing_of(bytes);
+  if (packing == Packing::none) return bytes;
+  auto unpacked = unpack_bytes(bytes, packing, k_max_list);
+  if (!unpacked)
+    return std::unexpected(std::move(unpacked).error().while_doing("reading " + file.string()));
+  return unpacked;
+}
 
 }  // namespace
 
@@ -43,12 +64,52 @@ std::optional<double> parse_download_status(std::string_view line) {
   return percent / 100;
 }
 
-Apt::Apt(std::filesystem::path directory, Progress& progress, HostFiles host)
-    : directory_(std::move(directory)), progress_(progress), host_(std::move(host)) {}
+std::optional<std::vector<std::string>> missing_suites(std::string_view text) {
+  static const auto missing =
+      Regex::compile(R"(E: The repository '\S+ (\S+) Release' does not have a Release file\.)")
+          .value();
+  std::vector<std::string> suites;
+  for (const auto line : lines_of(text)) {
+    if (!line.starts_with("E: ")) continue;
+    const auto parts = missing.match(trim(line));
+    if (!parts) return std::nullopt;
+    suites.emplace_back((*parts)[1]);
+  }
+  return suites;
+}
+
+Result<std::vector<DebPackage>> parse_print_uris(std::string_view text) {
+  // 'http://…/make_4.3-4.1_amd64.deb' make_4.3-4.1_amd64.deb 396268 SHA256:…
+  static const auto line_pattern =
+      Regex::compile(R"('[^']+' ([a-z0-9.+-]+)_([^_ ]+)_[a-z0-9-]+\.deb ([0-9]{1,12})(?: \S*)?)")
+          .value();
+  std::vector<DebPackage> packages;
+  for (const auto line : lines_of(text)) {
+    if (trim(line).empty()) continue;
+    const auto parts = line_pattern.match(trim(line));
+    if (!parts)
+      return fail(ErrorKind::protocol, "apt-get printed a package that is not understood: '{}'",
+                  printable(line.substr(0, 200)));
+    DebPackage package{.name = std::string((*parts)[1]), .version = std::string((*parts)[2])};
+    for (auto at = package.version.find("%3a"); at != std::string::npos;
+         at = package.version.find("%3a"))
+      package.version.replace(at, 3, ":");
+    package.download_bytes = std::stoull(std::string((*parts)[3]));
+    packages.push_back(std::move(package));
+  }
+  return packages;
+}
+
+Apt::Apt(const std::filesystem::path& all, const Distribution& distribution, Progress& progress,
+         HostFiles host)
+    : distribution_(&distribution),
+      directory_(all / distribution.name),
+      progress_(progress),
+      host_(std::move(host)) {}
 
 Result<std::string> Apt::sources() const {
   KOBOX_TRY(const auto mirror, host_mirror(host_.apt));
-  return debian_sources(mirror, k_kernel_suite, host_.keyring);
+  return debian_sources(mirror, *distribution_, host_.keyring);
 }
 
 // Given by -c, it is read after the host's apt.conf.d: what stands there of proxies, timeouts and
@@ -113,20 +174,27 @@ Result<> Apt::prepare(const std::string& sources) const {
   return write_file(directory_ / "apt.conf", config());
 }
 
+Result<CommandResult> Apt::call(std::vector<std::string> words, Duration limit,
+                                const std::optional<std::filesystem::path>& cwd,
+                                const std::function<void(std::string_view)>& sink) const {
+  if (!find_program(words.front()))
+    return fail(ErrorKind::environment,
+                "there is no {} here, with which kobox fetches Debian's kernels; give a "
+                "vmlinuz file by its path and its build tree with --headers",
+                words.front());
+  words.insert(words.begin() + 1, {"-c", (directory_ / "apt.conf").string()});
+  return run_command({.argv = std::move(words),
+                      .cwd = cwd,
+                      .environment = {{"LC_ALL", "C.UTF-8"}, {"DEBIAN_FRONTEND", ""}}},
+                     {.deadline = Deadline::after(limit), .max_output = k_max_said},
+                     Streams::separate, sink);
+}
+
 Result<std::string> Apt::run(std::vector<std::string> words, Duration limit,
                              const std::optional<std::filesystem::path>& cwd,
                              const std::function<void(std::string_view)>& sink) const {
-  if (!find_program("apt-get"))
-    return fail(ErrorKind::environment,
-                "there is no apt-get here, with which kobox fetches Debian's kernels; give a "
-                "vmlinuz file by its path and its build tree with --headers");
-  CommandLine command{.argv = {"apt-get", "-c", (directory_ / "apt.conf").string()},
-                      .cwd = cwd,
-                      .environment = {{"LC_ALL", "C.UTF-8"}, {"DEBIAN_FRONTEND", ""}}};
-  const std::string what = "apt-get " + words.front();
-  command.argv.insert(command.argv.end(), words.begin(), words.end());
-  KOBOX_TRY(auto done,
-            run_command(command, {.deadline = Deadline::after(limit)}, Streams::separate, sink));
+  const auto what = words[0] + " " + words[1];
+  KOBOX_TRY(auto done, call(std::move(words), limit, cwd, sink));
   if (!done.status.success())
     return fail(ErrorKind::environment, "{} {}: {}", what, done.status.to_string(),
                 apt_errors(done.error));
@@ -155,36 +223,85 @@ Result<> Apt::update() {
   KOBOX_CHECK(check_space(directory_, k_lists_bytes, "an update of Debian's package lists"));
   progress_.stage("kernels", "reading Debian's lists of packages");
   // One retry: without a network the answer should not take long.
-  auto done = run({"update", "-q", "-o", "Acquire::Retries=1"}, 5min, std::nullopt, {});
+  const auto done = call({"apt-get", "update", "-q", "-o", "Acquire::Retries=1"}, 5min);
   progress_.done("kernels");
-  if (!done) return std::unexpected(std::move(done).error());
+  if (!done) return std::unexpected(done.error());
+  KOBOX_CHECK(judge_update(*done));
+  KOBOX_CHECK(extract_kernels());
   return write_file(directory_ / "updated", wanted);
+}
+
+Result<> Apt::judge_update(const CommandResult& update) const {
+  std::vector<std::string> missing;
+  if (!update.status.success()) {
+    const auto found = missing_suites(update.error);
+    if (!found || found->empty())
+      return fail(ErrorKind::environment, "apt-get update {}: {}", update.status.to_string(),
+                  apt_errors(update.error));
+    missing = *found;
+  }
+  return write_file(directory_ / k_left_out, join(missing, "\n"));
+}
+
+std::vector<std::string> Apt::left_out() const {
+  std::vector<std::string> suites;
+  const auto text = read_file(directory_ / k_left_out, 1 << 16).value_or("");
+  for (const auto line : lines_of(text)) suites.emplace_back(line);
+  return suites;
+}
+
+Result<> Apt::extract_kernels() const {
+  KOBOX_TRY(const auto files, run({"apt-get", "indextargets", "--format", "$(FILENAME) $(RELEASE)",
+                                   "Created-By: Packages"},
+                                  1min));
+  std::string kernels;
+  for (const auto line : lines_of(files)) {
+    // The directory's name may hold spaces, a suite's cannot.
+    const auto space = line.rfind(' ');
+    if (space == std::string_view::npos) continue;
+    KOBOX_TRY(const auto list, read_list(std::string(line.substr(0, space))));
+    kernels += fmt::format("{}{}\n\n{}", k_suite, line.substr(space + 1), kernel_stanzas(list));
+  }
+  return write_file(directory_ / k_kernels, kernels);
 }
 
 Result<PackageIndex> Apt::index() const {
   PackageIndex index;
   if (age() == Duration::max()) return index;
-  KOBOX_TRY(const auto held, lock());
-  KOBOX_TRY(const auto files,
-            run({"indextargets", "--format", "$(FILENAME) $(RELEASE)", "Created-By: Packages"},
-                1min, std::nullopt, {}));
-  for (const auto line : lines_of(files)) {
-    // The directory's name may hold spaces, a suite's cannot.
-    const auto space = line.rfind(' ');
-    if (space == std::string_view::npos) continue;
-    const fs::path file = std::string(line.substr(0, space));
-    KOBOX_TRY(auto bytes, read_file(file));
-    if (const auto packing = packing_of(bytes); packing != Packing::none) {
-      KOBOX_TRY_WHILE("reading " + file.string(), bytes, unpack_bytes(bytes, packing, k_max_list));
-    }
-    KOBOX_CHECK(index.add(bytes, line.substr(space + 1)));
+  KOBOX_TRY(const auto text, read_file(directory_ / k_kernels));
+  std::string_view rest = text;
+  while (rest.starts_with(k_suite)) {
+    const auto line = rest.find('\n');
+    const auto next = rest.find(fmt::format("\n{}", k_suite), line);
+    KOBOX_CHECK(
+        index.add(rest.substr(line, next == std::string_view::npos ? next : next + 1 - line),
+                  rest.substr(k_suite.size(), line - k_suite.size())));
+    rest = next == std::string_view::npos ? "" : rest.substr(next + 1);
   }
   return index;
 }
 
+Result<std::vector<std::string>> Apt::known(const std::vector<std::string>& names) const {
+  KOBOX_TRY(const auto held, lock());
+  KOBOX_TRY(const auto all, run({"apt-cache", "pkgnames"}, 1min));
+  std::vector<std::string> found;
+  for (const auto line : lines_of(all))
+    if (std::ranges::find(names, line) != names.end()) found.emplace_back(line);
+  return found;
+}
+
+Result<std::vector<DebPackage>> Apt::closure(const std::vector<std::string>& names) const {
+  KOBOX_TRY(const auto held, lock());
+  std::vector<std::string> words = {"apt-get", "install", "--print-uris",
+                                    "-qq",     "-y",      "--no-install-recommends"};
+  words.insert(words.end(), names.begin(), names.end());
+  KOBOX_TRY(const auto said, run(std::move(words), 1min));
+  return parse_print_uris(said);
+}
+
 Result<> Apt::download(const std::vector<DebPackage>& packages, const std::filesystem::path& into,
                        const std::function<void(std::uint64_t)>& on_bytes) const {
-  std::vector<std::string> words = {"download", "-q", "-o", "APT::Status-Fd=1"};
+  std::vector<std::string> words = {"apt-get", "download", "-q", "-o", "APT::Status-Fd=1"};
   std::uint64_t total = 0;
   for (const auto& package : packages) {
     words.push_back(package.name + "=" + package.version);

@@ -138,17 +138,17 @@ Result<DebianMirror> host_mirror(const std::filesystem::path& etc) {
   return mirror;
 }
 
-std::string debian_sources(const DebianMirror& mirror, std::string_view release,
+std::string debian_sources(const DebianMirror& mirror, const Distribution& distribution,
                            const std::filesystem::path& keyring) {
-  const auto stanza = [&](const std::string& uri, const std::string& suites) {
+  const auto stanza = [&](const std::string& uri, std::string_view suites) {
     return fmt::format(
         "Types: deb\nURIs: {}\nSuites: {}\nComponents: main\nTargets: Packages\nSigned-By: "
         "{}\n{}\n",
         uri, suites, keyring.string(), mirror.is_snapshot ? "Check-Valid-Until: no\n" : "");
   };
-  auto text = stanza(mirror.archive, fmt::format("{0} {0}-updates", release));
-  if (!mirror.security.empty())
-    text += stanza(mirror.security, fmt::format("{}-security", release));
+  auto text = stanza(mirror.archive, distribution.suites);
+  if (!mirror.security.empty() && !distribution.security.empty())
+    text += stanza(mirror.security, distribution.security);
   return text;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "archive/distribution.h"
 #include "base/result.h"
 
 namespace kobox {
@@ -28,9 +29,9 @@ DebianMirror choose_mirror(std::string_view uris);
 // ErrorKind::environment if there is none: says what to set.
 Result<DebianMirror> host_mirror(const std::filesystem::path& etc);
 
-// A sources file (deb822) with a release of Debian, its updates, and its security updates if the
-// mirror has them.
-std::string debian_sources(const DebianMirror& mirror, std::string_view release,
+// A sources file (deb822) with the suites of a release of Debian, those of the security archive if
+// the mirror has one.
+std::string debian_sources(const DebianMirror& mirror, const Distribution& distribution,
                            const std::filesystem::path& keyring);
 
 }  // namespace kobox

@@ -42,7 +42,8 @@ TEST(AptSources, ASnapshotsListsAreOutOfDate) {
   const auto mirror =
       choose_mirror(list("http://s.example/archive/debian/20250520T000000Z", "sid"));
   EXPECT_TRUE(mirror.is_snapshot);
-  EXPECT_THAT(debian_sources(mirror, "trixie", "/k.gpg"), HasSubstr("Check-Valid-Until: no\n"));
+  EXPECT_THAT(debian_sources(mirror, *find_distribution("trixie"), "/k.gpg"),
+              HasSubstr("Check-Valid-Until: no\n"));
 }
 
 class HostMirrorTest : public DirectoryTest {

@@ -52,10 +52,13 @@ Result<std::string> safe_name(const char* raw) {
   return name;
 }
 
-Result<> check_kind(archive_entry* entry, const std::string& name) {
+enum class As { tree, root };
+
+Result<> check_kind(archive_entry* entry, const std::string& name, As as) {
   const auto type = archive_entry_filetype(entry);
   const char* link = archive_entry_symlink(entry);
   const bool known = type == AE_IFREG || type == AE_IFDIR || type == AE_IFLNK;
+  if (as == As::root && (known || archive_entry_hardlink(entry) != nullptr)) return {};
   if (!known || archive_entry_hardlink(entry) != nullptr)
     return fail(ErrorKind::environment,
                 "the entry '{}' is neither file, directory nor symbolic link", printable(name));
@@ -90,11 +93,20 @@ Result<> write_entry(archive* from, archive* disk, archive_entry* entry, const f
   return {};
 }
 
+// Where a symbolic link of the entry `name`, put at `place`, has to point to: where `link` leads in
+// the package's own root, relative to the place. ".." above the root stays at the root, as in a
+// path.
+fs::path link_within_root(const std::string& name, const fs::path& place, const fs::path& link) {
+  const auto from = fs::path("/") / name;
+  const auto leads_to = (from.parent_path() / link).lexically_normal();
+  return leads_to.lexically_relative((fs::path("/") / place).parent_path());
+}
+
 class Unpacking {
  public:
-  Unpacking(fs::path target, const Placement& place,
+  Unpacking(fs::path target, As as, const Placement& place,
             const std::function<void(std::uint64_t)>& on_bytes)
-      : target_(std::move(target)), place_(place), on_bytes_(on_bytes) {}
+      : target_(std::move(target)), as_(as), place_(place), on_bytes_(on_bytes) {}
 
   Result<> run(archive* outer) {
     Nested nested{.outer = outer};
@@ -130,19 +142,42 @@ class Unpacking {
     if (name.empty()) return {};
     const auto place = place_(name);
     if (!place) return {};
-    KOBOX_CHECK(check_kind(entry, name));
+    KOBOX_CHECK(check_kind(entry, name, as_));
+    if (as_ == As::root) {
+      if (const char* link = archive_entry_symlink(entry))
+        archive_entry_set_symlink(entry, link_within_root(name, *place, link).c_str());
+      if (const char* link = archive_entry_hardlink(entry)) return hard_link(*place, link);
+    }
     return write_entry(tar, disk, entry, target_ / *place);
   }
 
+  // Both ends are below the target, and no way to them leads through a link: the directories are
+  // those that the placement names.
+  Result<> hard_link(const fs::path& place, const char* link) const {
+    KOBOX_TRY(const auto name, safe_name(link));
+    const auto original = place_(name);
+    if (!original) return {};
+    std::error_code error;
+    const auto file = fs::symlink_status(target_ / *original, error);
+    if (file.type() != fs::file_type::regular)
+      return fail(ErrorKind::environment, "the entry '{}' is a link to '{}', which is no file",
+                  printable(place.string()), printable(link));
+    KOBOX_CHECK(remove_tree(target_ / place));
+    fs::create_hard_link(target_ / *original, target_ / place, error);
+    if (error)
+      return fail(ErrorKind::environment, "cannot link {}: {}", (target_ / place).string(),
+                  error.message());
+    return {};
+  }
+
   fs::path target_;
+  As as_;
   const Placement& place_;
   const std::function<void(std::uint64_t)>& on_bytes_;
 };
 
-}  // namespace
-
-Result<> unpack_deb(const std::filesystem::path& deb, const std::filesystem::path& target,
-                    const Placement& place, const std::function<void(std::uint64_t)>& on_bytes) {
+Result<> unpack(const fs::path& deb, const fs::path& target, As as, const Placement& place,
+                const std::function<void(std::uint64_t)>& on_bytes) {
   // libarchive refuses to write through any symbolic link, also one above the target that the
   // user has chosen (~/.cache on another disk): resolve those first.
   std::error_code error;
@@ -159,10 +194,23 @@ Result<> unpack_deb(const std::filesystem::path& deb, const std::filesystem::pat
   while (archive_read_next_header(outer.get(), &entry) == ARCHIVE_OK) {
     const char* name = archive_entry_pathname(entry);
     if (name == nullptr || !std::string_view(name).starts_with("data.tar")) continue;
-    KOBOX_CHECK_WHILE(action, Unpacking(real, place, on_bytes).run(outer.get()));
+    KOBOX_CHECK_WHILE(action, Unpacking(real, as, place, on_bytes).run(outer.get()));
     return {};
   }
   return fail(ErrorKind::environment, "{}: it is no Debian package, or it is damaged", action);
+}
+
+}  // namespace
+
+Result<> unpack_deb(const std::filesystem::path& deb, const std::filesystem::path& target,
+                    const Placement& place, const std::function<void(std::uint64_t)>& on_bytes) {
+  return unpack(deb, target, As::tree, place, on_bytes);
+}
+
+Result<> unpack_deb_as_root(const std::filesystem::path& deb, const std::filesystem::path& target,
+                            const Placement& place,
+                            const std::function<void(std::uint64_t)>& on_bytes) {
+  return unpack(deb, target, As::root, place, on_bytes);
 }
 
 }  // namespace kobox

@@ -22,4 +22,12 @@ using Placement = std::function<std::optional<std::filesystem::path>(std::string
 Result<> unpack_deb(const std::filesystem::path& deb, const std::filesystem::path& target,
                     const Placement& place, const std::function<void(std::uint64_t)>& on_bytes);
 
+// The same where the target is the root of a system of its own. Hard links become files of the same
+// content, and every link of the package, absolute or not, leads to the same place below the
+// target: one that stays within it wherever the placement has put it. place: also tells where a
+// link's target would be.
+Result<> unpack_deb_as_root(const std::filesystem::path& deb, const std::filesystem::path& target,
+                            const Placement& place,
+                            const std::function<void(std::uint64_t)>& on_bytes);
+
 }  // namespace kobox

@@ -63,6 +63,49 @@ TEST_F(DebTest, NothingLeavesTheDirectory) {
   EXPECT_FALSE(fs::exists(path() / "evil"));
 }
 
+class RootTest : public DebTest {
+ protected:
+  // As a root has it: /lib lies in /usr.
+  Result<> unpack_root(const std::vector<TarEntry>& entries) {
+    write("x.deb", make_deb(entries));
+    EXPECT_TRUE(make_directories(path() / "to"));
+    const Placement merged = [](std::string_view entry) -> std::optional<fs::path> {
+      if (entry == "lib") return std::nullopt;
+      if (entry.starts_with("lib/")) return fs::path("usr") / entry;
+      return fs::path(entry);
+    };
+    return unpack_deb_as_root(path() / "x.deb", path() / "to", merged, [](std::uint64_t) {});
+  }
+  std::string link(const char* name) { return fs::read_symlink(path() / "to" / name); }
+};
+
+TEST_F(RootTest, LinksLeadToTheSamePlaceBelowTheRoot) {
+  const auto done = unpack_root({{"./lib/", "", AE_IFDIR},
+                                 {"./lib/a/real.so", "library"},
+                                 {"./lib/a/absolute.so", "/lib/a/real.so", AE_IFLNK},
+                                 {"./lib/a/up.so", "../../usr/lib/a/real.so", AE_IFLNK},
+                                 {"./usr/lib/near.so", "a/real.so", AE_IFLNK},
+                                 {"./usr/outside", "../../../../etc/passwd", AE_IFLNK}});
+  ASSERT_TRUE(done) << done.error().to_string();
+  fs::create_directory_symlink("usr/lib", path() / "to/lib");
+  for (const auto* name : {"usr/lib/a/absolute.so", "usr/lib/a/up.so", "usr/lib/near.so"})
+    EXPECT_EQ(read_file(path() / "to" / name).value_or("nothing"), "library") << name;
+  EXPECT_EQ(link("usr/outside"), "../etc/passwd");
+}
+
+TEST_F(RootTest, HardLinksAreFiles) {
+  const auto done = unpack_root(
+      {{"./usr/bin/perl", "program"}, {"./usr/bin/perl5", "./usr/bin/perl", k_hard_link}});
+  ASSERT_TRUE(done) << done.error().to_string();
+  EXPECT_EQ(read_file(path() / "to/usr/bin/perl5").value(), "program");
+  const auto outside = unpack_root({{"./usr/bin/x", "../../x.deb", k_hard_link}});
+  ASSERT_FALSE(outside);
+  EXPECT_THAT(outside.error().to_string(), HasSubstr("would leave"));
+  const auto nothing = unpack_root({{"./usr/bin/x", "usr/bin/missing", k_hard_link}});
+  ASSERT_FALSE(nothing);
+  EXPECT_THAT(nothing.error().to_string(), HasSubstr("which is no file"));
+}
+
 TEST_F(DebTest, ALinkAboveTheTargetIsTheUsersOwn) {
   ASSERT_TRUE(make_directories(path() / "real"));
   fs::create_symlink(path() / "real", path() / "to");

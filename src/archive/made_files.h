@@ -139,9 +139,11 @@ inline std::string make_bzimage(std::string_view release) {
   return make_bzimage(release, with_size(pack(vmlinux, "xz"), vmlinux.size()));
 }
 
+inline constexpr mode_t k_hard_link = 0;
+
 struct TarEntry {
   std::string name;
-  std::string contents;  // of a symbolic link: its target
+  std::string contents;  // of a link: its target
   mode_t type = AE_IFREG;
 };
 
@@ -156,7 +158,8 @@ inline std::string make_archive(const std::vector<TarEntry>& entries, bool ar) {
   for (const auto& one : entries) {
     archive_entry* entry = archive_entry_new();
     archive_entry_set_pathname(entry, one.name.c_str());
-    archive_entry_set_filetype(entry, one.type);
+    archive_entry_set_filetype(entry, one.type == k_hard_link ? AE_IFREG : one.type);
+    if (one.type == k_hard_link) archive_entry_set_hardlink(entry, one.contents.c_str());
     archive_entry_set_perm(entry, one.type == AE_IFDIR ? 0755 : 0644);
     if (one.type == AE_IFLNK) archive_entry_set_symlink(entry, one.contents.c_str());
     if (one.type == AE_IFREG)

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <tuple>
 
 #include "archive/release.h"
 #include "base/regex.h"
@@ -13,6 +14,7 @@ namespace kobox {
 namespace {
 
 constexpr std::string_view k_image = "linux-image-";
+constexpr std::string_view k_headers = "linux-headers-";
 
 std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t value = 0;
@@ -62,10 +64,37 @@ std::optional<Dependency> parse_dependency(std::string_view text) {
   return Dependency{std::string((*parts)[1]), std::string((*parts)[2]), std::string((*parts)[3])};
 }
 
-bool is_wanted(std::string_view name) {
-  for (const std::string_view part : {"headers", "kbuild", "image", "binary", "modules"})
+// A part of a kernel. Since 6.19 the configuration is in linux-base-RELEASE; linux-base itself has
+// only programs.
+bool is_kernel_part(std::string_view name) {
+  for (const std::string_view part : {"headers", "kbuild", "image", "binary", "modules", "base"})
     if (name.starts_with("linux-" + std::string(part) + "-")) return true;
   return false;
+}
+
+// What has no part in a build: it sets up a host's boot.
+bool is_for_booting(std::string_view name) {
+  for (const std::string_view one :
+       {"kmod", "linux-base", "initramfs-tools", "linux-initramfs-tool", "dracut"})
+    if (name == one) return true;
+  return false;
+}
+
+// Calls one(stanza) for each; of the others only the first line is read.
+template <class Function>
+Result<> for_each_kernel_stanza(std::string_view list, Function one) {
+  std::size_t at = 0;
+  while (at < list.size()) {
+    auto end = list.find("\n\n", at);
+    if (end == std::string_view::npos) end = list.size();
+    auto stanza = list.substr(at, end - at);
+    while (stanza.starts_with('\n')) stanza.remove_prefix(1);
+    at = end + 2;
+    // Every Packages file starts its stanzas with the name.
+    if (!stanza.starts_with("Package: linux-")) continue;
+    KOBOX_CHECK(one(stanza));
+  }
+  return {};
 }
 
 bool satisfies(std::string_view version, std::string_view relation, std::string_view other) {
@@ -80,20 +109,21 @@ bool satisfies(std::string_view version, std::string_view relation, std::string_
 
 }  // namespace
 
+std::string kernel_stanzas(std::string_view list) {
+  std::string kernels;
+  std::ignore = for_each_kernel_stanza(list, [&](std::string_view stanza) -> Result<> {
+    kernels.append(stanza).append("\n\n");
+    return {};
+  });
+  return kernels;
+}
+
 Result<> PackageIndex::add(std::string_view list, std::string_view suite) {
-  std::size_t at = 0;
-  while (at < list.size()) {
-    auto end = list.find("\n\n", at);
-    if (end == std::string_view::npos) end = list.size();
-    auto stanza = list.substr(at, end - at);
-    while (stanza.starts_with('\n')) stanza.remove_prefix(1);
-    at = end + 2;
-    // Every Packages file starts its stanzas with the name; others are not read.
-    if (!stanza.starts_with("Package: linux-")) continue;
+  return for_each_kernel_stanza(list, [&](std::string_view stanza) -> Result<> {
     KOBOX_TRY(auto package, parse_stanza(stanza, suite));
     packages_[package.name].push_back(std::move(package));
-  }
-  return {};
+    return {};
+  });
 }
 
 std::vector<std::string> PackageIndex::releases() const {
@@ -107,22 +137,8 @@ std::vector<std::string> PackageIndex::releases() const {
   return found;
 }
 
-std::string PackageIndex::newest_of(std::string_view line, std::string_view flavour) const {
-  for (auto& release : releases()) {
-    const auto parts = parse_debian_release(release);
-    if (parts->line == line && parts->flavour == flavour) return release;
-  }
-  return "";
-}
-
-std::vector<std::string> PackageIndex::lines() const {
-  std::vector<std::string> found;
-  for (const auto& release : releases()) {
-    const auto parts = parse_debian_release(release);
-    auto line = parts->line + (parts->flavour.empty() ? "" : "-" + parts->flavour);
-    if (std::ranges::find(found, line) == found.end()) found.push_back(std::move(line));
-  }
-  return found;
+bool PackageIndex::has_headers(const std::string& release) const {
+  return packages_.contains(std::string(k_headers) + release);
 }
 
 Result<KernelPackages> PackageIndex::packages_for(const std::string& release) const {
@@ -134,15 +150,14 @@ Result<KernelPackages> PackageIndex::packages_for(const std::string& release) co
                 "Debian has no kernel '{}'{}; `kobox kernel list` shows those that it has",
                 printable(release), did_you_mean(release, known));
   }
-  KernelPackages result{.release = release, .version = image->version, .suite = image->suite};
+  KernelPackages result{.release = release,
+                        .version = image->version,
+                        .suite = image->suite,
+                        .has_headers = has_headers(release)};
   KOBOX_CHECK(add_with_dependencies(*image, result));
-  const auto* headers = find("linux-headers-" + release, "", "");
-  if (headers == nullptr)
-    return fail(ErrorKind::environment,
-                "Debian has the kernel {} but not its headers, without which no module can be "
-                "built for it",
-                release);
-  KOBOX_CHECK(add_with_dependencies(*headers, result));
+  result.build_needs.clear();  // an image's are for booting a host
+  if (result.has_headers)
+    KOBOX_CHECK(add_with_dependencies(*find(std::string(k_headers) + release, "", ""), result));
   for (const auto& package : result.packages) {
     result.download_bytes += package.download_bytes;
     result.installed_bytes += package.installed_bytes;
@@ -178,9 +193,18 @@ Result<> PackageIndex::add_with_dependencies(const DebPackage& package,
   into.packages.push_back(package);
   for (const auto& alternatives : split(package.depends, ',')) {
     const auto first = parse_dependency(alternatives);
-    // Everything else (kmod, gcc, libc) is the host's matter.
-    if (!first || !is_wanted(first->name)) continue;
+    if (!first) continue;
+    if (!is_kernel_part(first->name)) {
+      if (!is_for_booting(first->name) &&
+          std::ranges::find(into.build_needs, first->name) == into.build_needs.end())
+        into.build_needs.push_back(first->name);
+      continue;
+    }
     const auto* found = resolve(alternatives);
+    // The archive keeps the images of some releases without the rest: configuration and modules.
+    // What has the drivers built in boots without.
+    if (found == nullptr && !into.has_headers && !first->name.starts_with("linux-binary-"))
+      continue;
     if (found == nullptr)
       return fail(ErrorKind::environment, "{} needs '{}', which Debian's lists do not have",
                   package.name, printable(trim(alternatives)));

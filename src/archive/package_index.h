@@ -26,10 +26,16 @@ struct KernelPackages {
   std::string release;
   std::string version;  // of the image
   std::string suite;
+  bool has_headers = true;           // an image without them can be booted, not built for
   std::vector<DebPackage> packages;  // the image first
+  // What its build tree needs besides of Debian ("gcc-12", "libelf1"): by name.
+  std::vector<std::string> build_needs;
   std::uint64_t download_bytes = 0;
   std::uint64_t installed_bytes = 0;
 };
+
+// The stanzas of a Packages list that are about kernels, a blank line behind each.
+std::string kernel_stanzas(std::string_view list);
 
 class PackageIndex {
  public:
@@ -40,10 +46,8 @@ class PackageIndex {
   // Releases of the stock kernels for default_arch(), newest first (release.h says which those
   // are).
   std::vector<std::string> releases() const;
-  // The newest release of a line ("6.1", "cloud"), or "".
-  std::string newest_of(std::string_view line, std::string_view flavour) const;
-  // "6.1", "6.1-cloud", …
-  std::vector<std::string> lines() const;
+  // Does the archive have its headers? It keeps the images of many releases without them.
+  bool has_headers(const std::string& release) const;
   // ErrorKind::usage if there is no such release (and which are near), environment if a package
   // that it depends on is missing.
   Result<KernelPackages> packages_for(const std::string& release) const;

@@ -51,13 +51,13 @@ std::optional<std::vector<int>> version_numbers(std::string_view text) {
 }
 
 std::optional<DebianRelease> parse_debian_release(std::string_view release) {
-  // bookworm: 6.1.0-56-cloud-amd64; since 2023: 6.12.117+deb12-cloud-amd64. With two numbers
+  // bookworm: 6.1.0-56-cloud-amd64, and for bullseye 6.1.0-0.deb11.52-cloud-amd64; since 2023:
+  // 6.12.117+deb12-cloud-amd64. With two numbers
   // only ("6.12-amd64") it is a package without contents that depends on the newest one.
   static const auto pattern =
-      Regex::compile(
-          R"((([0-9]{1,4}\.[0-9]{1,4})\.[0-9]{1,9}(?:\+[a-z0-9.]{1,20})?(?:-[0-9]{1,9})?))"
-          R"((?:-(cloud))?-)" +
-          std::string(default_arch().debian))
+      Regex::compile(R"((([0-9]{1,4}\.[0-9]{1,4})\.[0-9]{1,9}(?:\+[a-z0-9.]{1,20})?)"
+                     R"((?:-[0-9]{1,9}(?:\.deb[0-9]+\.[0-9]+)?)?)(?:-(cloud|rt))?-)" +
+                     std::string(default_arch().debian))
           .value();
   const auto parts = pattern.match(release);
   if (!parts) return std::nullopt;

@@ -16,9 +16,9 @@ std::optional<std::vector<int>> version_numbers(std::string_view text);
 struct DebianRelease {
   std::string line;     // "6.1"
   std::string version;  // all before the flavour: "6.1.0-56", "6.12.117+deb12"
-  std::string flavour;  // "" or "cloud"
+  std::string flavour;  // "" (generic), "cloud" or "rt"
 };
-// Nothing for the real-time, debug, unsigned and foreign-architecture ones.
+// Nothing for the debug, unsigned and foreign-architecture ones.
 std::optional<DebianRelease> parse_debian_release(std::string_view release);
 
 // Debian's order of versions (deb-version(7)), as dpkg itself knows it: negative, zero or positive.

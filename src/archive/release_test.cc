@@ -16,9 +16,14 @@ TEST(DebianRelease, KnowsTheStockKernels) {
   ASSERT_TRUE(recent);
   EXPECT_EQ(recent->line, "6.12");
   EXPECT_EQ(recent->flavour, "");
-  for (const auto* other :
-       {"6.12-amd64", "6.1.0-56-rt-amd64", "6.1.0-56-amd64-dbg", "6.1.0-56-amd64-unsigned",
-        "6.1.0-56-arm64", "amd64", "cloud-amd64", "", "6.1.0-56-amd64/..", ".6.1.0-56-amd64.x"})
+  EXPECT_EQ(parse_debian_release("6.1.0-56-rt-amd64")->flavour, "rt");
+  const auto backport = parse_debian_release("6.1.0-0.deb11.52-cloud-amd64");
+  ASSERT_TRUE(backport);
+  EXPECT_EQ(backport->line, "6.1");
+  EXPECT_TRUE(is_newer_release("6.1.0-56-amd64", "6.1.0-0.deb11.52-amd64"));
+  for (const auto* other : {"6.12-amd64", "6.1-rt-amd64", "7.3-cloud-amd64", "6.1.0-56-amd64-dbg",
+                            "6.1.0-56-amd64-unsigned", "6.1.0-56-arm64", "amd64", "cloud-amd64", "",
+                            "6.1.0-56-amd64/..", ".6.1.0-56-amd64.x"})
     EXPECT_FALSE(parse_debian_release(other)) << other;
 }
 

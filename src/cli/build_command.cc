@@ -31,10 +31,7 @@ Result<Built> build_for(const LabOptions& lab, const Project& project, const std
   KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
   KOBOX_TRY(const auto in_use, use_cache(lab.cache));
   status.stage(selector, "building");
-  KOBOX_TRY(auto outcome,
-            build_module(
-                {.source = project.source, .module_name = project.module_name, .cache = lab.cache},
-                kernel));
+  KOBOX_TRY(auto outcome, build_module(build_request(lab, project, status), kernel));
   status.done(selector);
   return Built{kernel.release, std::move(outcome)};
 }
@@ -65,9 +62,10 @@ Result<int> run_build_command(const BuildArguments& arguments, Console& console)
   KOBOX_TRY(const auto choice, color_of(arguments.common));
   KOBOX_TRY(const auto lab, lab_options(arguments.common));
   KOBOX_TRY(const auto project, load_project(arguments.common.directory));
-  const auto selectors = selectors_of(arguments.common, project);
   const auto color = use_color(choice, console.output.is_terminal()) ? Color::on : Color::off;
   StatusLine status(console.output, loudness_of(arguments.common));
+  KOBOX_TRY(const auto selectors,
+            expand_selectors(lab, selectors_of(arguments.common, project), status));
 
   std::vector<std::optional<Result<Built>>> results(selectors.size());
   Workers workers;

@@ -20,12 +20,15 @@ void add_directory(CLI::App& app, CommonOptions& options) {
 
 void add_kernel_options(CLI::App& app, CommonOptions& options) {
   app.add_option("--kernel", options.kernels,
-                 "Which kernel: 6.1, 6.1-cloud, 6.12-cloud, an exact release, a vmlinuz file, or "
-                 "host; kobox test and build take several")
+                 "Which kernel: 6.1, 6.12-cloud, 7.3-rt, newest, an exact release, a vmlinuz file, "
+                 "or host; kobox test and build take several, also as 'all' or '>=6.12'")
       ->type_name("SELECTOR")
       ->allow_extra_args(false);
   app.add_option("--headers", options.headers, "Build tree for a kernel given as a file")
       ->type_name("DIR");
+  app.add_option("--build-in", options.build_in,
+                 "Build with the host's compiler, in a build root of the kernel's Debian, or auto")
+      ->type_name("WHERE");
   app.add_flag("--offline", options.offline, "Fetch nothing");
 }
 
@@ -66,6 +69,7 @@ Result<LabOptions> lab_options(const CommonOptions& options) {
   KOBOX_TRY(lab.state, state_directory());
   if (!options.headers.empty()) lab.headers = std::filesystem::absolute(options.headers);
   lab.network = options.offline ? Network::forbidden : Network::allowed;
+  KOBOX_TRY(lab.build_in, parse_build_in(options.build_in));
   return lab;
 }
 
@@ -106,6 +110,7 @@ std::string guest_words(const CommonOptions& options) {
   add("--image", options.image);
   if (options.boot != "kernel") add("--boot", options.boot);
   add("--build", options.build);
+  if (options.build_in != "auto") add("--build-in", options.build_in);
   return words;
 }
 

@@ -37,6 +37,7 @@ struct CommonOptions {
   std::string image;
   std::string boot = "kernel";
   std::string build;  // "": the project's
+  std::string build_in = "auto";
   std::string timeout;
   std::string color = "auto";
   bool offline = false;

@@ -112,7 +112,7 @@ TEST_F(CommandTest, MatrixAndKernelExcludeEachOther) {
 }
 
 TEST_F(CommandTest, KernelsThatAreNone) {
-  EXPECT_THAT(refused({"test", "--kernel", "not a kernel"}), HasSubstr("not a kernel"));
+  EXPECT_THAT(refused({"test", "--kernel", "no-kernel"}), HasSubstr("'no-kernel' names no kernel"));
   EXPECT_THAT(refused({"kernel", "show", "6.x"}), HasSubstr("6.x"));
   EXPECT_THAT(refused({"kernel"}), HasSubstr("--help"));
   EXPECT_THAT(refused({"kernel", "fetch"}), HasSubstr("SELECTOR"));

@@ -144,6 +144,7 @@ std::vector<std::string> words_of(const DebugChoices& choices) {
   add("--image", common.image);
   if (common.boot != "kernel") add("--boot", common.boot);
   add("--build", common.build);
+  if (common.build_in != "auto") add("--build-in", common.build_in);
   for (const auto& place : choices.breakpoints) add("--break", place);
   add("--test", choices.test);
   add("--run", choices.run);

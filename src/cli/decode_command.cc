@@ -93,10 +93,7 @@ Result<int> run_decode_command(DecodeArguments arguments, Console& console) {
   StatusLine status(console.output, loudness_of(arguments.common));
   KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
   status.stage(selector, "building");
-  KOBOX_TRY(const auto outcome,
-            build_module(
-                {.source = project.source, .module_name = project.module_name, .cache = lab.cache},
-                kernel));
+  KOBOX_TRY(const auto outcome, build_module(build_request(lab, project, status), kernel));
   status.done(selector);
   if (const auto* failed = std::get_if<BuildFailure>(&outcome)) {
     auto failure = build_failure(*failed, project.source);

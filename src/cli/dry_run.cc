@@ -21,10 +21,7 @@ Result<> print_dry_run(LabOptions lab, const Project& project,
     if (project.build == BuildWhere::guest) {
       status.print("in the guest: " + guest_make_command(project) + "\n");
     } else if (holds_module(project)) {
-      KOBOX_TRY(const auto make, make_command({.source = project.source,
-                                               .module_name = project.module_name,
-                                               .cache = lab.cache},
-                                              kernel));
+      KOBOX_TRY(const auto make, make_command(build_request(lab, project, status), kernel));
       status.print(make.to_string() + "\n");
     }
     KOBOX_TRY(auto lock, use_lock(kernel));

@@ -114,6 +114,7 @@ Result<int> run_test_command(const TestArguments& arguments, Console& console) {
   KOBOX_TRY(auto options, test_options(arguments));
   const auto loudness = loudness_of(arguments.common);
   StatusLine status(console.output, loudness);
+  KOBOX_TRY(options.selectors, expand_selectors(options.lab, options.selectors, status));
   if (arguments.common.dry_run) {
     KOBOX_CHECK(select_tests(options.project, options.filter));
     KOBOX_CHECK(

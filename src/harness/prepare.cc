@@ -62,11 +62,9 @@ Result<BuildOutcome> build(const LabOptions& options, const Project& project,
                            const std::string& progress_key, Progress& progress) {
   if (project.build == BuildWhere::guest && prepared.disk)
     return build_in_guest(options, project, prepared, accel, progress_key, progress);
-  return build_module({.source = project.source,
-                       .module_name = project.module_name,
-                       .cache = options.cache,
-                       .deadline = Deadline::after(k_build_limit)},
-                      prepared.kernel);
+  auto request = build_request(options, project, progress);
+  request.deadline = Deadline::after(k_build_limit);
+  return build_module(request, prepared.kernel);
 }
 
 }  // namespace
@@ -86,6 +84,29 @@ Result<Kernel> resolve_kernel(const LabOptions& options, const std::string& sele
   KOBOX_TRY(const auto parsed, parse_selector(selector));
   KernelStore store(options.cache, options.network, progress);
   return store.ensure(parsed, options.headers);
+}
+
+Result<std::vector<std::string>> expand_selectors(const LabOptions& options,
+                                                  const std::vector<std::string>& selections,
+                                                  Progress& progress) {
+  KernelStore store(options.cache, options.network, progress);
+  std::vector<std::string> all;
+  for (const auto& text : selections) {
+    KOBOX_TRY(const auto selection, parse_selection(text));
+    KOBOX_TRY(const auto selectors, store.expand(selection));
+    for (const auto& one : selectors)
+      if (std::ranges::find(all, one.text) == all.end()) all.push_back(one.text);
+  }
+  return all;
+}
+
+BuildRequest build_request(const LabOptions& options, const Project& project, Progress& progress) {
+  return {.source = project.source,
+          .module_name = project.module_name,
+          .cache = options.cache,
+          .where = options.build_in,
+          .network = options.network,
+          .progress = &progress};
 }
 
 bool holds_module(const Project& project) {

@@ -27,6 +27,7 @@ struct LabOptions {
   std::filesystem::path state;
   std::optional<std::filesystem::path> headers;  // --headers
   Network network = Network::allowed;
+  BuildIn build_in = BuildIn::automatic;
 };
 
 struct Prepared {
@@ -46,6 +47,17 @@ struct Prepared {
 // Fetches the kernel if need be.
 Result<Kernel> resolve_kernel(const LabOptions& options, const std::string& selector,
                               Progress& progress);
+
+// The kernels that are meant by what a user may write where several can be named, in that order
+// (kernel/selector.h: "6.1 6.12-cloud", "all", ">=6.12"), each once. ErrorKind::usage if there are
+// none.
+Result<std::vector<std::string>> expand_selectors(const LabOptions& options,
+                                                  const std::vector<std::string>& selections,
+                                                  Progress& progress);
+
+// The project's module as build_module takes it, without a time limit. progress must outlive the
+// request.
+BuildRequest build_request(const LabOptions& options, const Project& project, Progress& progress);
 
 // Is there something to build in the project's source directory?
 bool holds_module(const Project& project);

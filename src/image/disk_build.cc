@@ -246,9 +246,16 @@ void remove_system(const fs::path& directory) {
 
 Result<std::string> disk_sources(const DiskRecipe& recipe, const HostFiles& host) {
   KOBOX_TRY(const auto mirror, host_mirror(host.apt));
-  auto sources = debian_sources(mirror, recipe.suite, host.keyring);
-  if (recipe.suite != k_kernel_suite)
-    sources += debian_sources(mirror, k_kernel_suite, host.keyring);
+  // A suite that kobox takes no kernels from, such as `testing`, has these beside it.
+  const auto others = fmt::format("{0} {0}-updates", recipe.suite);
+  const auto security = recipe.suite + "-security";
+  const auto* system = find_distribution(recipe.suite);
+  auto sources = debian_sources(
+      mirror, system != nullptr ? *system : Distribution{.suites = others, .security = security},
+      host.keyring);
+  const auto* kernel = find_distribution(recipe.kernel.distribution);
+  if (kernel != nullptr && kernel != system)
+    sources += debian_sources(mirror, *kernel, host.keyring);
   return sources;
 }
 

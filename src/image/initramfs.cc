@@ -10,6 +10,7 @@
 
 #include "base/child.h"
 #include "base/files.h"
+#include "base/installed.h"
 #include "base/text.h"
 #include "image/layout.h"
 #include "image/newc.h"
@@ -97,16 +98,7 @@ Result<std::string> make_initramfs(const fs::path& agent, const fs::path& busybo
 }  // namespace
 
 Result<fs::path> find_agent() {
-  if (const char* named = std::getenv("KOBOX_AGENT"); named != nullptr && named[0] != '\0')
-    return fs::path(named);
-  std::error_code error;
-  const auto self = fs::read_symlink("/proc/self/exe", error);
-  auto agent = self.parent_path().parent_path() / "libexec/kobox/kobox-agent";
-  if (!error && fs::exists(agent, error)) return agent;
-  return fail(ErrorKind::environment,
-              "the guest's agent is not at {}; install kobox with cmake --install, or name the "
-              "agent in KOBOX_AGENT",
-              agent.string());
+  return installed_file("kobox-agent", "KOBOX_AGENT", "the guest's agent");
 }
 
 Result<fs::path> find_busybox() {

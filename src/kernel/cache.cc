@@ -75,11 +75,8 @@ Result<std::vector<CacheEntry>> kernel_cache_entries(const std::filesystem::path
   KOBOX_CHECK(add_directories(CacheEntry::Kind::kernel, cache / "kernels", entries));
   KOBOX_CHECK(
       add_directories(CacheEntry::Kind::unpacked_kernel, cache / "kernels/by-content", entries));
-  std::error_code ignored;
-  if (fs::is_directory(cache / "apt", ignored)) {
-    KOBOX_TRY(auto entry, describe(CacheEntry::Kind::package_lists, cache / "apt"));
-    entries.push_back(std::move(entry));
-  }
+  KOBOX_CHECK(add_directories(CacheEntry::Kind::package_lists, cache / "apt", entries));
+  KOBOX_CHECK(add_directories(CacheEntry::Kind::build_root, cache / "roots", entries));
   std::ranges::stable_sort(entries, {}, &CacheEntry::last_used);
   return entries;
 }

@@ -20,10 +20,11 @@ struct CacheEntry {
   enum class Kind {
     kernel,           // fetched: kernels/RELEASE
     unpacked_kernel,  // of a vmlinuz of the user's: kernels/by-content/DIGEST
-    package_lists,    // apt's private state
+    package_lists,    // apt's private state for one release of Debian: apt/NAME
+    build_root,       // roots/NAME (archive/build_root.h)
   };
   Kind kind = Kind::kernel;
-  std::string name;  // release, digest, or "apt"
+  std::string name;  // release, digest, or the directory's
   std::filesystem::path path;
   std::uint64_t bytes = 0;  // on disk
   std::chrono::system_clock::time_point last_used;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "archive/deb.h"
+#include "archive/distribution.h"
 #include "archive/space.h"
 #include "base/text.h"
 #include "kernel/vmlinuz.h"
@@ -56,19 +57,22 @@ Result<StoredKernel> finish(const fs::path& directory, const KernelPackages& pac
   kernel.vmlinuz = directory / "vmlinuz";
   kernel.vmlinux = directory / "vmlinux";
   kernel.modules = directory / "modules";
-  kernel.headers = directory / "headers/usr/src" / ("linux-headers-" + release);
+  kernel.build_needs = packages.build_needs;
+  if (const auto* from = distribution_of_suite(packages.suite)) kernel.distribution = from->name;
+  if (packages.has_headers)
+    kernel.headers = directory / "headers/usr/src" / ("linux-headers-" + release);
   KOBOX_TRY(const auto image, read_file(kernel.vmlinuz));
   KOBOX_TRY_WHILE("unpacking " + kernel.vmlinuz.string(), const auto vmlinux,
                   unpack_vmlinux(image));
   KOBOX_CHECK(write_file(kernel.vmlinux, vmlinux));
   KOBOX_TRY(kernel.pvh, has_pvh_entry(kernel.vmlinux));
   std::error_code ignored;
-  if (!fs::exists(kernel.headers / "Makefile", ignored))
+  if (packages.has_headers && !fs::exists(kernel.headers / "Makefile", ignored))
     return fail(ErrorKind::environment, "the packages of {} hold no {}", release,
                 kernel.headers.lexically_relative(directory).string());
   if (!fs::exists(kernel.modules, ignored)) KOBOX_CHECK(make_directories(kernel.modules));
   KOBOX_CHECK(relocate_headers(directory / "headers/usr"));
-  kernel.compiler = compiler_of(kernel.headers);
+  if (packages.has_headers) kernel.compiler = compiler_of(kernel.headers);
   KOBOX_CHECK(save_kernel(directory, stored));
   return stored;
 }
@@ -157,7 +161,10 @@ Result<StoredKernel> fetch_kernel(const Apt& apt, const KernelPackages& packages
   KOBOX_CHECK(remove_leftovers(kernels, prefix));
   KOBOX_CHECK(check_space(kernels, space_needed(packages), "the kernel " + release));
   progress.note(
-      fmt::format("fetching {}: {} to download", release, format_bytes(packages.download_bytes)));
+      fmt::format("fetching {}: {} to download{}", release, format_bytes(packages.download_bytes),
+                  packages.has_headers ? ""
+                                       : "; Debian does not have its headers, so no module "
+                                         "can be built for it"));
   KOBOX_TRY(const auto staging, TempDir::make(kernels, prefix));
   auto done = fetch_into(staging.path(), apt, packages, progress);
   progress.done(release);

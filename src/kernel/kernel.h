@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "arch/arch.h"
 
@@ -19,7 +20,11 @@ struct Kernel {
   std::filesystem::path headers;  // build tree for modules; empty if there is none
   std::filesystem::path modules;  // lib/modules/RELEASE; empty if there is none
   std::string compiler;           // that built it, by major release: "gcc-12"; "" if unknown
-  std::string identity;           // changes when any of the files does; part of cache keys
+  // Of a kernel of Debian's: the release of Debian that it is from ("bookworm"), and the packages
+  // that its build tree needs besides its own ("libelf1").
+  std::string distribution = {};
+  std::vector<std::string> build_needs = {};
+  std::string identity;  // changes when any of the files does; part of cache keys
 
   // What QEMU's -kernel gets: the vmlinux where PVH boots it, the bzImage where not.
   const std::filesystem::path& boot_image() const { return pvh ? vmlinux : vmlinuz; }

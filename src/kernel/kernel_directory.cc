@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view k_schema = "kobox.kernel/1";
+constexpr std::string_view k_schema = "kobox.kernel/2";
 constexpr std::string_view k_json = "kernel.json";
 constexpr std::string_view k_checked = "checked";
 
@@ -86,6 +86,8 @@ Result<StoredKernel> stored_kernel(const fs::path& directory, const json& object
   kernel.pvh = object.at("pvh");
   kernel.compiler = object.at("compiler");
   kernel.identity = object.at("identity");
+  kernel.distribution = object.at("distribution");
+  kernel.build_needs = object.at("build_needs");
   stored.suite = object.at("suite");
   stored.bytes = object.at("bytes");
   KOBOX_TRY(kernel.vmlinuz, below(directory, object.at("vmlinuz")));
@@ -154,6 +156,8 @@ Result<> save_kernel(const std::filesystem::path& directory, StoredKernel& store
                        {"suite", stored.suite},
                        {"pvh", kernel.pvh},
                        {"compiler", kernel.compiler},
+                       {"distribution", kernel.distribution},
+                       {"build_needs", kernel.build_needs},
                        {"identity", kernel.identity},
                        {"bytes", stored.bytes},
                        {"vmlinuz", name_below(kernel.vmlinuz, directory)},

@@ -51,9 +51,9 @@ TEST_F(KernelDirectoryTest, DamageIsNamed) {
   EXPECT_THAT(damage(), HasSubstr("modules/kernel/a.ko is missing"));
   write("k/kernel.json", "{");
   EXPECT_THAT(damage(), HasSubstr("kernel.json is damaged"));
-  write("k/kernel.json", R"({"schema": "kobox.kernel/2"})");
+  write("k/kernel.json", R"({"schema": "kobox.kernel/1"})");
   EXPECT_THAT(damage(), HasSubstr("another version"));
-  write("k/kernel.json", R"({"schema": "kobox.kernel/1", "release": 5})");
+  write("k/kernel.json", R"({"schema": "kobox.kernel/2", "release": 5})");
   EXPECT_THAT(damage(), HasSubstr("kernel.json is damaged"));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/selector.h"
 
+#include <algorithm>
 #include <array>
 
 #include "archive/release.h"
@@ -11,8 +12,20 @@ namespace kobox {
 namespace {
 
 constexpr std::string_view k_forms =
-    "a kernel is named by its line ('6.1', '6.1-cloud', '6.12-cloud'), its exact release "
-    "('6.1.0-56-cloud-amd64'), the path of a vmlinuz file, or 'host'";
+    "a kernel is named by its line ('6.1', '6.1-cloud', '6.12-rt'), its exact release "
+    "('6.1.0-56-cloud-amd64'), the path of a vmlinuz file or of a kernel tree, 'host', 'oldest', "
+    "'newest', 'stable' or 'sid'";
+
+constexpr std::array k_flavours = {"generic", "cloud", "rt"};
+
+struct Group {
+  std::string_view word;
+  Selector::Kind kind;
+  const Distribution* from = nullptr;
+};
+constexpr std::array k_groups = {
+    Group{"all", Selector::Kind::all}, Group{"oldest", Selector::Kind::oldest},
+    Group{"newest", Selector::Kind::newest}, Group{"stable", Selector::Kind::stable}};
 
 bool is_line(std::string_view text, std::string& version, std::string& rest) {
   static const auto pattern = Regex::compile(R"(([0-9]{1,4}\.[0-9]{1,4})(?:-(.*))?)").value();
@@ -29,14 +42,45 @@ bool is_release(std::string_view text) {
   return pattern.match(text).has_value();
 }
 
+bool is_flavour(std::string_view word) {
+  return std::ranges::find(k_flavours, word) != k_flavours.end();
+}
+
+// As a release has it: the generic one has no word.
+std::string flavour_of(std::string_view word) { return word == "generic" ? "" : std::string(word); }
+
 Result<Selector> parse_line(Selector selector, std::string_view flavour) {
   selector.kind = Selector::Kind::line;
-  selector.flavour = flavour;
-  if (flavour == "cloud" || selector.text == selector.version) return selector;
-  const std::array<std::string, 2> known = {selector.version, selector.version + "-cloud"};
-  return fail(ErrorKind::usage, "there is no kernel line '{}'{}: the lines of {} are '{}' and '{}'",
+  selector.flavour = flavour_of(flavour);
+  if (is_flavour(flavour) || selector.text == selector.version) return selector;
+  const std::array<std::string, 3> known = {selector.version, selector.version + "-cloud",
+                                            selector.version + "-rt"};
+  return fail(ErrorKind::usage,
+              "there is no kernel line '{}'{}: the lines of {} are '{}', '{}' and '{}'",
               printable(selector.text), did_you_mean(selector.text, known), selector.version,
-              known[0], known[1]);
+              known[0], known[1], known[2]);
+}
+
+// The words of k_groups, and the releases of Debian that have to be named.
+std::vector<Group> all_groups() {
+  std::vector<Group> groups(k_groups.begin(), k_groups.end());
+  for (const auto& one : distributions())
+    if (one.named_only) groups.push_back({one.name, Selector::Kind::newest, &one});
+  return groups;
+}
+
+// "all", "newest-rt", "sid"; nothing for other words.
+std::optional<Selector> parse_group(std::string_view text) {
+  for (const auto& group : all_groups()) {
+    if (!text.starts_with(group.word)) continue;
+    const auto rest = text.substr(group.word.size());
+    Selector selector{.kind = group.kind, .text = std::string(text), .from = group.from};
+    if (rest.empty()) return selector;
+    if (!rest.starts_with('-') || !is_flavour(rest.substr(1))) continue;
+    selector.only_flavour = flavour_of(rest.substr(1));
+    return selector;
+  }
+  return std::nullopt;
 }
 
 struct Condition {
@@ -87,14 +131,54 @@ Result<Selector> parse_selector(std::string_view text) {
     selector.image = std::string(text);
     return selector;
   }
+  if (auto group = parse_group(text)) return std::move(*group);
   if (is_line(text, selector.version, rest)) return parse_line(std::move(selector), rest);
   if (is_release(text)) {
     selector.kind = Selector::Kind::release;
     return selector;
   }
-  const std::array<std::string, 1> words = {"host"};
+  std::vector<std::string> words = {"host"};
+  for (const auto& group : all_groups()) words.emplace_back(group.word);
   return fail(ErrorKind::usage, "'{}' names no kernel{}: {}; a file in this directory is './{}'",
               printable(text), did_you_mean(text, words), k_forms, printable(text));
+}
+
+bool Selector::names(std::string_view release) const {
+  if (kind == Kind::release) return release == text;
+  const auto parts = parse_debian_release(release);
+  return kind == Kind::line && parts && parts->line == version && parts->flavour == flavour;
+}
+
+std::string line_of_release(std::string_view release) {
+  const auto parts = parse_debian_release(release);
+  if (!parts) return std::string(release);
+  return parts->line + (parts->flavour.empty() ? "" : "-" + parts->flavour);
+}
+
+Result<Selection> parse_selection(std::string_view text) {
+  Selection selection;
+  // A path may hold blanks; it stands alone.
+  if (text.find('/') != std::string_view::npos) {
+    KOBOX_TRY(auto path, parse_selector(text));
+    selection.selectors.push_back(std::move(path));
+    return selection;
+  }
+  for (const auto& each : split(text, ' ')) {
+    const auto word = trim(each);
+    if (word.empty()) continue;
+    if (std::string_view("<>=").find(word.front()) != std::string_view::npos) {
+      KOBOX_CHECK(parse_condition(word));
+      selection.condition += (selection.condition.empty() ? "" : " ") + std::string(word);
+      continue;
+    }
+    KOBOX_TRY(auto selector, parse_selector(word));
+    selection.selectors.push_back(std::move(selector));
+  }
+  if (selection.selectors.empty() && selection.condition.empty())
+    return std::unexpected(parse_selector("").error());
+  if (selection.selectors.empty())
+    selection.selectors.push_back({.kind = Selector::Kind::all, .text = "all"});
+  return selection;
 }
 
 Result<bool> release_satisfies(std::string_view release, std::string_view condition) {

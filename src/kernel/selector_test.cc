@@ -30,6 +30,12 @@ TEST(Selector, TellsTheFormsApart) {
   EXPECT_EQ(good("6.1").flavour, "");
   EXPECT_EQ(good("6.12-cloud").version, "6.12");
   EXPECT_EQ(good("6.12-cloud").flavour, "cloud");
+  EXPECT_EQ(good("7.3-rt").flavour, "rt");
+  EXPECT_EQ(good("7.3-generic").flavour, "");
+  EXPECT_EQ(good("all").kind, Kind::all);
+  EXPECT_EQ(good("all").only_flavour, std::nullopt);
+  EXPECT_EQ(good("newest-generic").only_flavour, "");
+  EXPECT_EQ(good("sid-cloud").from->name, "sid");
   EXPECT_EQ(good("6.1.0-56-cloud-amd64").kind, Kind::release);
   EXPECT_EQ(good("6.12.117+deb12-amd64").text, "6.12.117+deb12-amd64");
   EXPECT_EQ(good("host").kind, Kind::host);
@@ -39,7 +45,9 @@ TEST(Selector, TellsTheFormsApart) {
 
 TEST(Selector, SaysWhatWasMeant) {
   EXPECT_THAT(bad("6.1-clod"), HasSubstr("did you mean '6.1-cloud'"));
-  EXPECT_THAT(bad("6.1-rt"), HasSubstr("'6.1' and '6.1-cloud'"));
+  EXPECT_THAT(bad("6.1-realtime"), HasSubstr("'6.1', '6.1-cloud' and '6.1-rt'"));
+  EXPECT_THAT(bad("newst"), HasSubstr("did you mean 'newest'"));
+  EXPECT_THAT(bad("all-clod"), HasSubstr("names no kernel"));
   EXPECT_THAT(bad("6.1-"), HasSubstr("no kernel line"));
   EXPECT_THAT(bad("hosts"), HasSubstr("did you mean 'host'"));
   EXPECT_THAT(bad("vmlinuz-6.1"), HasSubstr("'./vmlinuz-6.1'"));
@@ -48,6 +56,34 @@ TEST(Selector, SaysWhatWasMeant) {
   EXPECT_THAT(bad("6.1.0-56-amd64\n"), HasSubstr("names no kernel"));
   bad(std::string_view("6.1\0", 4));
   bad(std::string(100000, '6'));
+}
+
+TEST(Selection, IsWordsAndConditions) {
+  const auto names = [](std::string_view text) {
+    const auto selection = parse_selection(text);
+    EXPECT_TRUE(selection) << text << ": " << selection.error().to_string();
+    std::string all;
+    for (const auto& one : selection->selectors) all += one.text + " ";
+    return all + "| " + selection->condition;
+  };
+  EXPECT_EQ(names("6.1"), "6.1 | ");
+  EXPECT_EQ(names(" 6.1  6.12-cloud "), "6.1 6.12-cloud | ");
+  EXPECT_EQ(names(">=6.12"), "all | >=6.12");
+  EXPECT_EQ(names(">=6.1 all-rt <7"), "all-rt | >=6.1 <7");
+  EXPECT_EQ(names("./a kernel/vmlinuz"), "./a kernel/vmlinuz | ");
+  for (const auto* text : {"", "  ", "6.1 nonsense", ">=six", "all >"}) {
+    const auto selection = parse_selection(text);
+    ASSERT_FALSE(selection) << text;
+    EXPECT_EQ(selection.error().kind(), ErrorKind::usage);
+  }
+}
+
+TEST(Selector, NamesReleases) {
+  EXPECT_TRUE(good("6.1-rt").names("6.1.0-56-rt-amd64"));
+  EXPECT_FALSE(good("6.1").names("6.1.0-56-rt-amd64"));
+  EXPECT_EQ(line_of_release("6.12.117+deb12-cloud-amd64"), "6.12-cloud");
+  EXPECT_EQ(line_of_release("6.1.0-0.deb11.52-amd64"), "6.1");
+  EXPECT_EQ(line_of_release("5.15.0-91-generic"), "5.15.0-91-generic");
 }
 
 TEST(ReleaseSatisfies, ComparesNumbers) {

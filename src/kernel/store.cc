@@ -3,12 +3,11 @@
 
 #include <algorithm>
 
-#include "archive/apt.h"
+#include "archive/distribution.h"
 #include "archive/release.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "kernel/cache.h"
-#include "kernel/catalogue.h"
 #include "kernel/fetch.h"
 #include "kernel/kernel_directory.h"
 #include "kernel/local_kernel.h"
@@ -27,10 +26,36 @@ Result<FileLock> lock_release(const fs::path& kernels, const std::string& releas
   return lock;
 }
 
-bool matches(const Selector& selector, const std::string& release) {
-  if (selector.kind == Selector::Kind::release) return release == selector.text;
-  const auto parts = parse_debian_release(release);
-  return parts && parts->line == selector.version && parts->flavour == selector.flavour;
+// The newest of each line that can be built for, oldest line first: of the wanted flavour, or of
+// cloud where there is one and of the generic one elsewhere. `offers`: newest first.
+std::vector<Selector> lines_of_offers(const std::vector<Offer>& offers,
+                                      const std::optional<std::string>& only_flavour) {
+  std::vector<Selector> lines;
+  for (const auto& offer : offers) {
+    const auto parts = parse_debian_release(offer.release);
+    if (!parts || !offer.has_headers) continue;
+    if (only_flavour ? parts->flavour != *only_flavour : parts->flavour == "rt") continue;
+    const auto same = std::ranges::find(lines, parts->line, &Selector::version);
+    if (same == lines.end()) {
+      lines.push_back({.kind = Selector::Kind::line,
+                       .text = line_of_release(offer.release),
+                       .version = parts->line,
+                       .flavour = parts->flavour});
+    } else if (parts->flavour == "cloud") {
+      same->flavour = parts->flavour;
+      same->text = line_of_release(offer.release);
+    }
+  }
+  std::ranges::reverse(lines);
+  return lines;
+}
+
+// The line of Debian's present stable release: the last that has been released.
+std::string_view stable_line() {
+  std::string_view line;
+  for (const auto& one : distributions())
+    if (!one.line.empty()) line = one.line;
+  return line;
 }
 
 }  // namespace
@@ -47,13 +72,79 @@ Result<Kernel> KernelStore::ensure(const Selector& selector,
   return with_headers(std::move(kernel), *headers, progress_);
 }
 
+Result<std::vector<Offer>> KernelStore::offers(const Distribution* from) {
+  if (network_ == Network::allowed) {
+    Catalogue catalogue(cache_ / "apt", progress_, Catalogue::Refresh::when_old, host_);
+    return from != nullptr ? catalogue.offers_of(*from) : catalogue.offers();
+  }
+  std::vector<Offer> here;
+  for (const auto& release : fetched_releases())
+    if (const auto stored = load_kernel(kernels() / release);
+        stored && (from == nullptr || stored->kernel.distribution == from->name))
+      here.push_back({.release = release, .has_headers = !stored->kernel.headers.empty()});
+  return here;
+}
+
+Result<std::vector<Selector>> KernelStore::members_of(const Selector& group) {
+  KOBOX_TRY(const auto known, offers(group.from));
+  auto lines = lines_of_offers(known, group.only_flavour);
+  using Kind = Selector::Kind;
+  if (group.kind == Kind::oldest && !lines.empty()) return std::vector{lines.front()};
+  if (group.kind == Kind::newest && !lines.empty()) {
+    // A line would be looked for in other releases of Debian.
+    const auto newest = std::ranges::find_if(
+        known, [&](const Offer& offer) { return lines.back().names(offer.release); });
+    if (group.from != nullptr)
+      return std::vector{Selector{.kind = Kind::release, .text = newest->release}};
+    return std::vector{lines.back()};
+  }
+  if (group.kind == Kind::stable)
+    std::erase_if(lines, [](const Selector& line) { return line.version != stable_line(); });
+  if (!lines.empty()) return lines;
+  return fail(ErrorKind::usage, "'{}' is no kernel: {}", group.text,
+              network_ == Network::forbidden
+                  ? "none of these is fetched, and --offline forbids to look for them"
+                  : "Debian's archive has none of these with headers");
+}
+
+Result<std::vector<Selector>> KernelStore::expand(const Selection& selection) {
+  std::vector<Selector> all;
+  for (const auto& selector : selection.selectors) {
+    std::vector<Selector> members = {selector};
+    if (selector.is_group()) {
+      KOBOX_TRY(members, members_of(selector));
+    }
+    for (auto& one : members) {
+      if (!selection.condition.empty()) {
+        const auto& version = one.kind == Selector::Kind::line ? one.version : one.text;
+        KOBOX_TRY(const bool wanted, release_satisfies(version, selection.condition));
+        if (!wanted) continue;
+      }
+      if (std::ranges::find(all, one.text, &Selector::text) == all.end())
+        all.push_back(std::move(one));
+    }
+  }
+  if (all.empty())
+    return fail(ErrorKind::usage,
+                "no kernel is '{}'; `kobox kernel list` shows those that there are",
+                selection.condition);
+  return all;
+}
+
 Result<Kernel> KernelStore::find(const Selector& selector) {
+  if (selector.is_group()) {
+    KOBOX_TRY(const auto members, members_of(selector));
+    if (members.size() > 1)
+      return fail(ErrorKind::usage, "'{}' is {} kernels, and one is wanted here", selector.text,
+                  members.size());
+    return find(members.front());
+  }
   if (selector.kind == Selector::Kind::host) return host_kernel(kernels(), progress_, host_);
   if (selector.kind == Selector::Kind::path)
     return local_kernel(selector.image, kernels(), progress_, host_);
   const auto releases = fetched_releases();
-  const auto here = std::ranges::find_if(
-      releases, [&](const auto& release) { return matches(selector, release); });
+  const auto here =
+      std::ranges::find_if(releases, [&](const auto& release) { return selector.names(release); });
   std::string damage;
   if (here != releases.end()) {
     auto stored = load_kernel(kernels() / *here);
@@ -76,6 +167,8 @@ Result<Kernel> KernelStore::find(const Selector& selector) {
 }
 
 Result<Kernel> KernelStore::fetch(const Selector& selector) {
+  if (selector.is_group())
+    return fail(ErrorKind::usage, "'{}' is a group of kernels", selector.text);
   if (selector.kind == Selector::Kind::path || selector.kind == Selector::Kind::host)
     return fail(
         ErrorKind::usage,
@@ -89,14 +182,14 @@ Result<Kernel> KernelStore::fetch(const Selector& selector) {
 }
 
 Result<Kernel> KernelStore::from_archive(const Selector& selector) {
-  Apt apt(cache_ / "apt", progress_, host_);
-  KOBOX_TRY(auto catalogue, Catalogue::open(apt, progress_, Catalogue::Refresh::when_old));
+  Catalogue catalogue(cache_ / "apt", progress_, Catalogue::Refresh::when_old, host_);
   while (true) {
-    KOBOX_TRY(const auto packages, catalogue.packages_for(selector));
+    KOBOX_TRY(const auto found, catalogue.find(selector));
+    const auto& packages = found.packages;
     KOBOX_TRY(const auto lock, lock_release(kernels(), packages.release, progress_));
     // It may be here already, or another kobox may have fetched it while we waited.
     if (auto here = load_kernel(kernels() / packages.release)) return std::move(here->kernel);
-    auto stored = fetch_kernel(apt, packages, kernels(), progress_);
+    auto stored = fetch_kernel(*found.apt, packages, kernels(), progress_);
     if (stored) return std::move(stored->kernel);
     if (stored.error().kind() == ErrorKind::interrupted)
       return std::unexpected(std::move(stored).error());
@@ -115,26 +208,31 @@ Result<std::vector<KernelEntry>> KernelStore::list() {
     entries.push_back({.release = release,
                        .version = stored->kernel.version,
                        .suite = stored->suite,
+                       .compiler = stored->kernel.compiler,
+                       .has_headers = !stored->kernel.headers.empty(),
                        .fetched = true,
                        .bytes = stored->bytes});
   }
-  Apt apt(cache_ / "apt", progress_, host_);
-  auto catalogue = Catalogue::open(
-      apt, progress_,
-      network_ == Network::allowed ? Catalogue::Refresh::when_old : Catalogue::Refresh::never);
-  if (!catalogue && catalogue.error().kind() == ErrorKind::interrupted)
-    return std::unexpected(std::move(catalogue).error());
-  if (!catalogue) {
-    progress_.note("only the fetched kernels are shown: " + catalogue.error().to_string());
+  Catalogue catalogue(
+      cache_ / "apt", progress_,
+      network_ == Network::allowed ? Catalogue::Refresh::when_old : Catalogue::Refresh::never,
+      host_);
+  const auto offers = catalogue.offers();
+  if (!offers && offers.error().kind() == ErrorKind::interrupted)
+    return std::unexpected(offers.error());
+  if (!offers) {
+    progress_.note("only the fetched kernels are shown: " + offers.error().to_string());
     return entries;
   }
-  for (const auto& release : catalogue->index().releases()) {
-    if (std::ranges::find(entries, release, &KernelEntry::release) != entries.end()) continue;
-    const auto packages = catalogue->index().packages_for(release);
-    if (!packages) continue;  // without its headers it is of no use
-    entries.push_back({.release = release,
+  for (const auto& offer : *offers) {
+    if (std::ranges::find(entries, offer.release, &KernelEntry::release) != entries.end()) continue;
+    const auto packages = catalogue.packages_for(offer);
+    if (!packages) continue;  // a part of it has gone
+    entries.push_back({.release = offer.release,
                        .version = packages->version,
                        .suite = packages->suite,
+                       .compiler = std::string(offer.distribution->compiler),
+                       .has_headers = offer.has_headers,
                        .bytes = packages->download_bytes});
   }
   std::ranges::sort(entries, is_newer_release, &KernelEntry::release);

@@ -18,19 +18,21 @@
 #include <vector>
 
 #include "archive/host_files.h"
+#include "archive/network.h"
 #include "base/progress.h"
 #include "base/result.h"
+#include "kernel/catalogue.h"
 #include "kernel/kernel.h"
 #include "kernel/selector.h"
 
 namespace kobox {
 
-enum class Network { allowed, forbidden };
-
 struct KernelEntry {
   std::string release;
-  std::string version;  // Debian package version
-  std::string suite;    // "bookworm-security"; "" where not known
+  std::string version;   // Debian package version
+  std::string suite;     // "bookworm-security"; "" where not known
+  std::string compiler;  // "gcc-12"; "" where not known
+  bool has_headers = false;
   bool fetched = false;
   std::uint64_t bytes = 0;  // on disk when fetched, to download when not
 };
@@ -49,11 +51,17 @@ class KernelStore {
   Result<Kernel> ensure(const Selector& selector,
                         const std::optional<std::filesystem::path>& headers);
 
+  // The kernels that a selection means, oldest first for words such as "all": lines, releases and
+  // paths, each of which ensure() takes. Not fetched yet. Offline, "all" is what is fetched.
+  // ErrorKind::usage if there are none.
+  Result<std::vector<Selector>> expand(const Selection& selection);
+
   // For `kobox kernel fetch`: as ensure, but a line means the newest one that Debian has now.
   // ErrorKind::usage for a path or the host's kernel, which are not fetched.
   Result<Kernel> fetch(const Selector& selector);
 
-  // What Debian offers and what is fetched, newest first. With Network::forbidden, or when the
+  // What Debian offers (without the releases that have to be named) and what is fetched, newest
+  // first. With Network::forbidden, or when the
   // archive cannot be reached, only what is known locally.
   Result<std::vector<KernelEntry>> list();
 
@@ -65,6 +73,10 @@ class KernelStore {
   std::vector<std::string> fetched_releases() const;
   Result<Kernel> find(const Selector& selector);
   Result<Kernel> from_archive(const Selector& selector);
+  // Newest first, of one release of Debian or of all that need not be named; what is fetched alone
+  // where the network is forbidden.
+  Result<std::vector<Offer>> offers(const Distribution* from);
+  Result<std::vector<Selector>> members_of(const Selector& group);
 
   std::filesystem::path cache_;
   Network network_;

@@ -22,6 +22,8 @@ if [ "$1 $2" = "update --print-uris" ]; then
     "$FAKE_APT/etc/sources.list"
 fi
 [ "$1" = -c ] && [ -f "$2" ] || { echo "E: no config" >&2; exit 100; }
+release=${2%/*}
+release=${release##*/}
 shift 2
 echo "$1" >> "$FAKE_APT/calls"
 command=$1
@@ -33,8 +35,10 @@ update)
     echo "E: Failed to fetch http://mirror.invalid/InRelease  Could not resolve" >&2
     exit 100
   fi
-  cp "$FAKE_APT/archive" "$FAKE_APT/lists" ;;
-indextargets) echo "$FAKE_APT/lists bookworm-security" ;;
+  touch "$FAKE_APT/archive-$release"
+  cp "$FAKE_APT/archive-$release" "$FAKE_APT/lists-$release"
+  [ ! -e "$FAKE_APT/missing-$release" ] || { cat "$FAKE_APT/missing-$release" >&2; exit 100; } ;;
+indextargets) echo "$FAKE_APT/lists-$release $release-security" ;;
 download)
   echo "dlstatus:1:12.5:Retrieving file 1 of 2"
   [ ! -e "$FAKE_APT/slow" ] || sleep 60
@@ -72,11 +76,15 @@ class StoreTest : public DirectoryTest {
   }
 
   // Puts a kernel into the archive.
-  void offer(const std::string& release) {
+  void offer(const std::string& release, const std::string& distribution = "bookworm",
+             bool with_headers = true) {
+    auto& archive = archives_[distribution];
     for (const std::string& name : {"linux-image-" + release, "linux-headers-" + release})
-      archive_ +=
-          fmt::format("Package: {}\nVersion: 6.1-1\nInstalled-Size: 500\nSize: 2000\n\n", name);
-    write("archive", archive_);
+      if (with_headers || name.starts_with("linux-image-"))
+        archive += fmt::format(
+            "Package: {}\nVersion: 6.1-1\nInstalled-Size: 500\nSize: 2000\nDepends: {}\n\n", name,
+            name.starts_with("linux-image-") ? "kmod" : "gcc-12, libelf1 (>= 0.1)");
+    write("archive-" + distribution, archive);
     const auto headers = "./usr/src/linux-headers-" + release;
     write("debs/linux-image-" + release + ".deb",
           make_deb({{"./boot/vmlinuz-" + release, make_bzimage(release)},
@@ -86,6 +94,14 @@ class StoreTest : public DirectoryTest {
           make_deb({{headers + "/Makefile", "include /usr/src/linux-headers-common/Makefile\n"},
                     {headers + "/.config", "CONFIG_CC_VERSION_TEXT=\"gcc-12 (Debian)\"\n"},
                     {"./lib/modules/" + release + "/build", "/usr/src/x", AE_IFLNK}}));
+  }
+  Result<std::vector<std::string>> expand(std::string_view text,
+                                          Network network = Network::allowed) {
+    std::vector<std::string> names;
+    KOBOX_TRY(const auto selection, parse_selection(text));
+    KOBOX_TRY(const auto selectors, store(network).expand(selection));
+    for (const auto& one : selectors) names.push_back(one.text);
+    return names;
   }
   KernelStore store(Network network = Network::allowed) {
     return KernelStore(path() / "cache", network, progress_, host_);
@@ -115,7 +131,7 @@ class StoreTest : public DirectoryTest {
     return path() / "cache/kernels/6.1.0-47-cloud-amd64" / name;
   }
 
-  std::string archive_;
+  std::map<std::string, std::string> archives_;
   std::string old_path_;
   HostFiles host_;
   RecordingProgress progress_;

@@ -10,6 +10,7 @@
 namespace kobox {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -57,7 +58,7 @@ TEST_F(StoreTest, OnlyFetchLooksForANewerOne) {
   EXPECT_EQ(ensure("6.1-cloud")->release, "6.1.0-47-cloud-amd64");
   EXPECT_EQ(fetch("6.1-cloud")->release, "6.1.0-47-cloud-amd64") << "the lists are of today";
   const auto yesterday = fs::file_time_type::clock::now() - std::chrono::hours(25);
-  fs::last_write_time(path() / "cache/apt/updated", yesterday);
+  fs::last_write_time(path() / "cache/apt/bookworm/updated", yesterday);
   calls();
   EXPECT_EQ(ensure("6.1-cloud")->release, "6.1.0-47-cloud-amd64");
   EXPECT_EQ(calls(), "");
@@ -73,22 +74,107 @@ TEST_F(StoreTest, OnlyFetchLooksForANewerOne) {
 
 TEST_F(StoreTest, ARepeatedLookIsMadeForWhatTheListsLack) {
   ASSERT_TRUE(ensure("6.1-cloud"));
-  offer("6.12.5+deb12-amd64");
+  offer("6.1.0-48-amd64");
   calls();
   // The lists' stamp is fresh, so `update` itself does nothing within a minute.
   const auto earlier = fs::file_time_type::clock::now() - std::chrono::minutes(5);
-  fs::last_write_time(path() / "cache/apt/updated", earlier);
-  EXPECT_EQ(ensure("6.12")->release, "6.12.5+deb12-amd64");
-  EXPECT_EQ(calls(), "indextargets update indextargets download ");
+  fs::last_write_time(path() / "cache/apt/bookworm/updated", earlier);
+  EXPECT_EQ(ensure("6.1.0-48-amd64")->release, "6.1.0-48-amd64");
+  // First the other releases of Debian, which have been asked for nothing yet.
+  EXPECT_EQ(calls(), "update indextargets update indextargets update indextargets download ");
+}
+
+TEST_F(StoreTest, OnlyTheReleaseThatCameWithALineIsAsked) {
+  offer("5.10.0-46-cloud-amd64", "bullseye");
+  ASSERT_TRUE(ensure("5.10-cloud"));
+  EXPECT_EQ(calls(), "update indextargets download ");
+  EXPECT_TRUE(fs::exists(path() / "cache/apt/bullseye/kernels"));
+  EXPECT_FALSE(fs::exists(path() / "cache/apt/bookworm"));
+}
+
+TEST_F(StoreTest, AKernelRemembersItsDebianAndWhatItsBuildTreeNeeds) {
+  offer("7.3.4+deb13-amd64", "trixie");
+  const auto kernel = ensure("7.3");
+  ASSERT_TRUE(kernel) << kernel.error().to_string();
+  EXPECT_EQ(kernel->distribution, "trixie");
+  EXPECT_THAT(kernel->build_needs, ElementsAre("gcc-12", "libelf1"));
+  EXPECT_EQ(ensure("7.3", Network::forbidden)->build_needs, kernel->build_needs);
+}
+
+TEST_F(StoreTest, OfALineTheNewestThatCanBeBuiltForIsTaken) {
+  offer("7.2.9+deb13-amd64", "trixie");
+  offer("7.2.11+deb13-amd64", "trixie", /*with_headers=*/false);
+  offer("6.18.5+deb13-amd64", "trixie", /*with_headers=*/false);
+  EXPECT_EQ(ensure("7.2")->release, "7.2.9+deb13-amd64");
+  const auto bare = ensure("6.18");
+  ASSERT_TRUE(bare) << bare.error().to_string();
+  EXPECT_TRUE(bare->headers.empty());
+  EXPECT_THAT(progress_.notes.back(), HasSubstr("no module can be built for it"));
+}
+
+TEST_F(StoreTest, WordsStandForKernels) {
+  offer("5.10.0-46-amd64", "bullseye");
+  offer("6.1.0-56-rt-amd64");
+  offer("6.12.9+deb13-amd64", "trixie");
+  offer("6.12.9+deb13-cloud-amd64", "trixie");
+  offer("6.18.5+deb13-cloud-amd64", "trixie", /*with_headers=*/false);
+  offer("7.3.4+deb13-cloud-amd64", "trixie");
+  offer("7.4.1+deb14-amd64", "forky");
+  const auto is = [&](std::string_view text) { return *expand(text); };
+  EXPECT_THAT(is("all"), ElementsAre("5.10", "6.1-cloud", "6.12-cloud", "7.3-cloud"));
+  EXPECT_THAT(is("all-generic"), ElementsAre("5.10", "6.12"));
+  EXPECT_THAT(is("all-rt"), ElementsAre("6.1-rt"));
+  EXPECT_THAT(is("oldest"), ElementsAre("5.10"));
+  EXPECT_THAT(is("newest"), ElementsAre("7.3-cloud"));
+  EXPECT_THAT(is("newest-generic"), ElementsAre("6.12"));
+  EXPECT_THAT(is("stable"), ElementsAre("6.12-cloud"));
+  EXPECT_THAT(is(">=6.12"), ElementsAre("6.12-cloud", "7.3-cloud"));
+  EXPECT_THAT(is("all-generic <6.12"), ElementsAre("5.10"));
+  EXPECT_THAT(is("6.12 6.1-rt"), ElementsAre("6.12", "6.1-rt"));
+  EXPECT_FALSE(fs::exists(path() / "cache/apt/forky")) << "nobody named it";
+  EXPECT_THAT(is("forky"), ElementsAre("7.4.1+deb14-amd64"));
+  EXPECT_EQ(ensure("newest")->release, "7.3.4+deb13-cloud-amd64");
+  EXPECT_EQ(ensure("all").error().kind(), ErrorKind::usage);
+  EXPECT_THAT(expand(">=8").error().to_string(), HasSubstr("no kernel is '>=8'"));
+  EXPECT_EQ(expand("forky-cloud").error().kind(), ErrorKind::usage);
+}
+
+TEST_F(StoreTest, OfflineWordsStandForWhatIsFetched) {
+  offer("7.3.4+deb13-cloud-amd64", "trixie");
+  EXPECT_THAT(expand("all", Network::forbidden).error().to_string(), HasSubstr("--offline"));
+  ASSERT_TRUE(ensure("7.3-cloud"));
+  calls();
+  EXPECT_THAT(*expand("all", Network::forbidden), ElementsAre("7.3-cloud"));
+  EXPECT_EQ(calls(), "");
+}
+
+TEST_F(StoreTest, ASuiteThatTheMirrorLacksIsPassedOverWithANote) {
+  write("missing-bookworm",
+        "E: The repository 'http://mirror.invalid/debian bookworm-backports Release' does not have "
+        "a Release file.\n");
+  ASSERT_TRUE(ensure("6.1-cloud"));
+  EXPECT_THAT(progress_.notes,
+              Contains(HasSubstr("does not have bookworm-backports; passed over")));
+}
+
+TEST_F(StoreTest, AnUntrustedSignatureIsAnError) {
+  write("missing-bookworm",
+        "E: The repository 'http://mirror.invalid/debian bookworm-backports Release' does not have "
+        "a Release file.\nE: GPG error: http://mirror.invalid/debian bookworm InRelease: "
+        "EXPKEYSIG 648ACFD622F3D138\n");
+  const auto kernel = ensure("6.1-cloud");
+  ASSERT_FALSE(kernel);
+  EXPECT_EQ(kernel.error().kind(), ErrorKind::environment);
+  EXPECT_THAT(kernel.error().to_string(), HasSubstr("EXPKEYSIG"));
 }
 
 TEST_F(StoreTest, AnotherMirrorMeansOtherLists) {
   ASSERT_TRUE(ensure("6.1-cloud"));
   const auto earlier = fs::file_time_type::clock::now() - std::chrono::minutes(5);
-  fs::last_write_time(path() / "cache/apt/updated", earlier);
+  fs::last_write_time(path() / "cache/apt/bookworm/updated", earlier);
   calls();
   ASSERT_TRUE(fetch("6.1-cloud"));
-  EXPECT_EQ(calls(), "indextargets ");
+  EXPECT_EQ(calls(), "");
   write("etc/sources.list", "deb http://other.invalid/debian bookworm main\n");
   ASSERT_TRUE(fetch("6.1-cloud"));
   EXPECT_EQ(calls(), "update indextargets ");
@@ -178,10 +264,10 @@ TEST_F(StoreTest, TwoAtOnceFetchOnce) {
 }
 
 TEST_F(StoreTest, AFullDiskIsToldBefore) {
-  archive_ =
+  const std::string archive =
       "Package: linux-image-6.1.0-9-amd64\nVersion: 1\nInstalled-Size: 1000000000000\n"
       "Size: 1\n\nPackage: linux-headers-6.1.0-9-amd64\nVersion: 1\nSize: 1\n";
-  write("archive", archive_);
+  write("archive-bookworm", archive);
   const auto kernel = ensure("6.1");
   ASSERT_FALSE(kernel);
   EXPECT_EQ(kernel.error().kind(), ErrorKind::environment);
@@ -200,7 +286,7 @@ TEST_F(StoreTest, AMissingKeyringIsAnError) {
 TEST_F(StoreTest, ListsWhatThereIs) {
   ASSERT_TRUE(ensure("6.1-cloud"));
   offer("6.12.5+deb12-amd64");
-  fs::remove(path() / "cache/apt/updated");
+  fs::remove(path() / "cache/apt/bookworm/updated");
   const auto all = store().list();
   ASSERT_TRUE(all) << all.error().to_string();
   ASSERT_THAT(*all, SizeIs(2));

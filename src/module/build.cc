@@ -6,12 +6,13 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/descendants.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "module/build_record.h"
+#include "module/build_site.h"
 #include "module/compiler_output.h"
 #include "module/source_tree.h"
-#include "module/toolchain.h"
 
 namespace kobox {
 namespace {
@@ -38,6 +39,12 @@ Result<> check_path(std::string_view what, const fs::path& path) {
 }
 
 Result<> check_headers(const Kernel& kernel) {
+  if (kernel.headers.empty() && !kernel.distribution.empty())
+    return fail(ErrorKind::usage,
+                "nothing can be built for the kernel {}: Debian has its image but not its headers; "
+                "a .ko that was built for it can be loaded in `kobox shell`, or name a build tree "
+                "with --headers DIR",
+                kernel.release);
   if (kernel.headers.empty())
     return fail(ErrorKind::usage,
                 "kernel {} has no build tree to build modules with; name one with --headers DIR",
@@ -51,28 +58,20 @@ Result<> check_headers(const Kernel& kernel) {
   return check_path("the kernel's build tree", kernel.headers);
 }
 
-CommandLine make_in(const BuildPlace& place, const Kernel& kernel, const Compiler& compiler) {
+Result<CommandLine> make_in(const BuildPlace& place, const BuildSite& site) {
   const auto jobs = std::max(1U, std::thread::hardware_concurrency());
-  return {.argv = {"make", "-C", kernel.headers.string(), "M=" + place.copy().string(),
-                   "CC=" + compiler.program,
-                   // BTF for a module needs pahole and the kernel's vmlinux in the build tree.
-                   "CONFIG_DEBUG_INFO_BTF_MODULES=", "--no-print-directory", "--output-sync=target",
-                   fmt::format("-j{}", jobs), "modules"},
-          .cwd = place.copy(),
-          .environment = build_environment(place.copy())};
-}
-
-Result<> require_make() {
-  if (find_program("make")) return {};
-  return fail(ErrorKind::environment,
-              "there is no make on this host; install it: apt install make");
+  return site.command(
+      place, {"make", "-C", site.headers().string(), "M=" + site.sources(place).string(),
+              "CC=" + site.compiler(),
+              // BTF for a module needs pahole and the kernel's vmlinux in the build tree.
+              "CONFIG_DEBUG_INFO_BTF_MODULES=", "--no-print-directory", "--output-sync=target",
+              fmt::format("-j{}", jobs), "modules"});
 }
 
 // The command names the place, and the place's name has the kernel's identity in it.
-std::string key_of(const std::string& sources, const Compiler& compiler,
-                   const CommandLine& command) {
+std::string key_of(const std::string& sources, const BuildSite& site, const CommandLine& command) {
   Digest digest;
-  digest.add(sources).add(compiler.version);
+  digest.add(sources).add(site.identity());
   for (const auto& word : command.argv)
     if (!word.starts_with("-j")) digest.add(word);
   return digest.hex();
@@ -82,6 +81,12 @@ struct MakeResult {
   ExitStatus status;
   std::string output;
 };
+
+Result<> check_processes() {
+  if (count_descendants() <= k_max_processes) return {};
+  return fail(ErrorKind::environment,
+              "the build was stopped: it has started more than {} processes", k_max_processes);
+}
 
 // make's output goes into the log as it comes, so that a build stopped half way leaves it too.
 Result<MakeResult> run_make(const CommandLine& command, const fs::path& log, Deadline deadline) {
@@ -95,7 +100,8 @@ Result<MakeResult> run_make(const CommandLine& command, const fs::path& log, Dea
       if (wrote > 0) bytes.remove_prefix(static_cast<std::size_t>(wrote));
     }
   };
-  KOBOX_TRY(auto done, run_command(command, {.deadline = deadline}, Streams::merged, sink));
+  const RunLimits limits{.deadline = deadline, .check = check_processes};
+  KOBOX_TRY(auto done, run_command(command, limits, Streams::merged, sink));
   if (log_error != 0) {
     errno = log_error;
     return fail_errno("cannot write {}", log.string());
@@ -106,25 +112,31 @@ Result<MakeResult> run_make(const CommandLine& command, const fs::path& log, Dea
   return MakeResult{done.status, std::move(done.output)};
 }
 
-Result<BuildOutcome> build_in(const BuildPlace& place, const BuildRequest& request,
+Result<BuildPlace> checked_place(const BuildRequest& request, const Kernel& kernel,
+                                 const BuildSite& site) {
+  auto place = BuildPlace::of(request.cache, request.source, kernel, site.name());
+  KOBOX_CHECK(check_path("kobox's cache", place.directory));
+  return place;
+}
+
+Result<BuildOutcome> build_at(const BuildSite& site, const BuildRequest& request,
                               const Kernel& kernel) {
-  KOBOX_TRY(auto compiler, find_compiler(kernel.compiler));
-  const auto command = make_in(place, kernel, compiler);
+  KOBOX_TRY(const auto place, checked_place(request, kernel, site));
   KOBOX_TRY(auto lock, FileLock::acquire(place.lock(), LockMode::exclusive, request.deadline));
   KOBOX_TRY(auto entries, list_sources(request.source, request.cache));
   KOBOX_TRY(auto sources, sync_sources(entries, place.copy(), place.manifest()));
-  const auto key = key_of(sources, compiler, command);
+  KOBOX_TRY(const auto command, make_in(place, site));
+  const auto key = key_of(sources, site, command);
 
   auto modules = read_build_record(place, key);
   const bool fresh = !modules;
   if (fresh) {
-    KOBOX_CHECK(require_make());
     KOBOX_TRY(auto made, run_make(command, place.log(), request.deadline));
     if (!made.status.success()) {
       if (const auto fault = host_fault(made.output))
         return fail(ErrorKind::environment, "{}; make's output is in {}", *fault,
                     place.log().string());
-      auto failure = first_error(made.output, place.copy());
+      auto failure = first_error(made.output, site.sources(place));
       failure.full_log = place.log();
       return failure;
     }
@@ -134,18 +146,16 @@ Result<BuildOutcome> build_in(const BuildPlace& place, const BuildRequest& reque
   return BuiltModule{.name = module.name,
                      .ko = module.ko,
                      .source = request.source,
-                     .copy = place.copy(),
+                     .copy = site.sources(place),
                      .identity = module.identity,
                      .fresh = fresh,
                      .log = place.log()};
 }
 
-Result<BuildPlace> checked_place(const BuildRequest& request, const Kernel& kernel) {
+Result<BuildSite> checked_site(const BuildRequest& request, const Kernel& kernel) {
   KOBOX_CHECK(check_module_source(request.source));
   KOBOX_CHECK(check_headers(kernel));
-  auto place = BuildPlace::of(request.cache, request.source, kernel);
-  KOBOX_CHECK(check_path("kobox's cache", place.directory));
-  return place;
+  return BuildSite::choose(request, kernel);
 }
 
 }  // namespace
@@ -190,15 +200,24 @@ Result<RecordedModule> choose_module(const std::vector<RecordedModule>& modules,
               did_you_mean(wanted, names));
 }
 
+Result<BuildIn> parse_build_in(std::string_view text) {
+  if (text == "auto") return BuildIn::automatic;
+  if (text == "host") return BuildIn::host;
+  if (text == "root") return BuildIn::root;
+  return fail(ErrorKind::usage, "--build-in is auto, host or root, not '{}'", printable(text));
+}
+
 Result<CommandLine> make_command(const BuildRequest& request, const Kernel& kernel) {
-  KOBOX_TRY(auto place, checked_place(request, kernel));
-  KOBOX_TRY(auto compiler, find_compiler(kernel.compiler));
-  return make_in(place, kernel, compiler);
+  auto offline = request;
+  offline.network = Network::forbidden;
+  KOBOX_TRY(const auto site, checked_site(offline, kernel));
+  KOBOX_TRY(const auto place, checked_place(request, kernel, site));
+  return make_in(place, site);
 }
 
 Result<BuildOutcome> build_module(const BuildRequest& request, const Kernel& kernel) {
-  KOBOX_TRY(auto place, checked_place(request, kernel));
-  auto outcome = build_in(place, request, kernel);
+  KOBOX_TRY(const auto site, checked_site(request, kernel));
+  auto outcome = build_at(site, request, kernel);
   if (!outcome)
     return std::unexpected(
         std::move(outcome).error().while_doing("building the module for " + kernel.release));

@@ -3,9 +3,10 @@
 //
 // The user's directory is only read. The copy below the cache is kept, so that kbuild rebuilds only
 // what changed; and a module whose sources, kernel, compiler and flags are the same as at the last
-// good build is not built at all (build_record.h says what lies where). The compiler sees none of
-// the user's environment but PATH, HOME and the like: KCFLAGS and its kin belong into the Kbuild
-// file, where every run sees them.
+// good build is not built at all (build_record.h says what lies where). It is built with the host's
+// compiler or in a build root (build_site.h). The compiler sees none of the user's environment but
+// PATH, HOME and the like: KCFLAGS and its kin belong into the Kbuild file, where every run sees
+// them.
 #pragma once
 
 #include <filesystem>
@@ -13,25 +14,39 @@
 #include <string>
 #include <variant>
 
+#include "archive/network.h"
 #include "base/child.h"
 #include "base/deadline.h"
+#include "base/progress.h"
 #include "base/result.h"
 #include "kernel/kernel.h"
 
 namespace kobox {
+
+enum class BuildIn {
+  automatic,  // on the host where its compiler is the one that the kernel was built with
+  host,
+  root,
+};
+// "auto", "host", "root". ErrorKind::usage for another word.
+Result<BuildIn> parse_build_in(std::string_view text);
 
 struct BuildRequest {
   std::filesystem::path source;  // holds the Kbuild or Makefile
   std::string module_name;       // "" if Kbuild builds just one
   std::filesystem::path cache;   // kobox's cache directory
   Deadline deadline = Deadline::never();
+  BuildIn where = BuildIn::automatic;
+  Network network = Network::allowed;  // for a build root that is not there yet
+  Progress* progress = nullptr;        // is told of a build root being made
 };
 
 struct BuiltModule {
   std::string name;              // as the kernel calls it, with underscores
   std::filesystem::path ko;      // with its DWARF; this file does not change, whoever builds again
   std::filesystem::path source;  // the user's directory
-  std::filesystem::path copy;    // the private copy that paths in the DWARF point into
+  std::filesystem::path copy;    // where it was built: what paths in the DWARF begin with. On the
+                                 // host that is the private copy, in a build root its name there.
   std::string identity;          // digest of the .ko's bytes
   bool fresh = false;            // built now, not taken from the cache
   std::filesystem::path log;     // make's whole output when it was last run here
@@ -63,7 +78,8 @@ Result<> check_module_source(const std::filesystem::path& directory);
 // no use for them and pays for every byte. Made once. Where there is no strip, the whole one.
 std::filesystem::path without_debug_sections(const BuiltModule& module);
 
-// The make command that build_module would run, for --dry-run.
+// The make command that build_module would run, for --dry-run. Makes nothing: where a build root is
+// needed that is not there, an ErrorKind::environment.
 Result<CommandLine> make_command(const BuildRequest& request, const Kernel& kernel);
 
 // A program for the guest: one C file, compiled static (with threads) by the host's gcc. The

@@ -56,10 +56,11 @@ void drop_old_modules(const BuildPlace& place, const std::vector<RecordedModule>
 
 }  // namespace
 
-BuildPlace BuildPlace::of(const fs::path& cache, const fs::path& source, const Kernel& kernel) {
+BuildPlace BuildPlace::of(const fs::path& cache, const fs::path& source, const Kernel& kernel,
+                          std::string_view site) {
   std::error_code ignored;
   const auto canonical = fs::weakly_canonical(source, ignored);
-  const auto name = Digest().add(canonical.native()).add(kernel.identity).hex();
+  const auto name = Digest().add(canonical.native()).add(kernel.identity).add(site).hex();
   return {fs::absolute(cache, ignored).lexically_normal() / "builds" / name};
 }
 

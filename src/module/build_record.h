@@ -2,7 +2,7 @@
 // One module directory's place in the cache for one kernel, and what the last good build left
 // there.
 //
-//   builds/<digest of directory and kernel>/
+//   builds/<digest of directory, kernel and site>/
 //     src/               the private copy, where make runs
 //     sources            what was copied (sync_sources)
 //     out/IDENTITY/X.ko  the modules as they were built: make writes again into src/, these never
@@ -26,9 +26,10 @@ namespace kobox {
 struct BuildPlace {
   std::filesystem::path directory;
 
-  // `source` need not be canonical; `cache` is kobox's cache directory.
+  // `source` need not be canonical; `cache` is kobox's cache directory; `site` is where make runs:
+  // a build root's name, or "" for the host.
   static BuildPlace of(const std::filesystem::path& cache, const std::filesystem::path& source,
-                       const Kernel& kernel);
+                       const Kernel& kernel, std::string_view site = "");
 
   std::filesystem::path copy() const { return directory / "src"; }
   std::filesystem::path manifest() const { return directory / "sources"; }

@@ -27,20 +27,6 @@ Result<std::string> first_line_of(const std::string& program, const std::string&
   return lines.empty() ? std::string() : std::string(trim(lines.front()));
 }
 
-// VERSION_ID of a Debian ("12"), "" for anything else.
-std::string debian_version() {
-  const auto text = read_file("/etc/os-release", 1 << 16);
-  if (!text) return "";
-  bool is_debian = false;
-  std::string version;
-  for (const auto line : lines_of(*text)) {
-    if (line == "ID=debian") is_debian = true;
-    if (line.starts_with("VERSION_ID=")) version = trim(line.substr(11));
-  }
-  std::erase(version, '"');
-  return is_debian ? version : "";
-}
-
 // "gcc-12" as it is called where it is the only gcc: Debian names the release in the program,
 // other distributions do not.
 Result<std::string> find_compiler_program(std::string_view wanted) {
@@ -52,33 +38,13 @@ Result<std::string> find_compiler_program(std::string_view wanted) {
     KOBOX_TRY(auto version, first_line_of(plain, "-dumpversion"));
     if (split(version, '.').front() == wanted.substr(dash + 1)) return plain;
   }
-  return fail(ErrorKind::environment, "{}", missing_compiler(wanted, debian_version()));
+  return fail(ErrorKind::environment,
+              "modules for this kernel are built with {0}, which is not on this host; install it "
+              "(apt install {0}) where the distribution has it",
+              wanted);
 }
 
 }  // namespace
-
-std::string missing_compiler(std::string_view wanted, std::string_view debian_version) {
-  struct Release {
-    std::string_view version;
-    std::array<std::string_view, 3> compilers;
-  };
-  constexpr std::array<Release, 3> k_releases = {{{"11", {"gcc-9", "gcc-10", ""}},
-                                                  {"12", {"gcc-11", "gcc-12", ""}},
-                                                  {"13", {"gcc-12", "gcc-13", "gcc-14"}}}};
-  for (const auto& release : k_releases) {
-    if (release.version != debian_version) continue;
-    if (wanted == "gcc" || std::ranges::find(release.compilers, wanted) != release.compilers.end())
-      break;
-    return fmt::format(
-        "this kernel was built with {0}, which Debian {1} does not have; modules for it need a "
-        "build root of another Debian release, and kobox does not make those yet",
-        wanted, debian_version);
-  }
-  return fmt::format(
-      "modules for this kernel are built with {0}, which is not on this host; "
-      "install it: apt install {0}",
-      wanted);
-}
 
 Result<Compiler> find_compiler(std::string_view wanted) {
   KOBOX_TRY(auto program, find_compiler_program(wanted));

@@ -18,12 +18,8 @@ struct Compiler {
 };
 
 // `wanted` is Kernel::compiler; "" means that any gcc will do. ErrorKind::environment says which
-// package to install, or that this host's Debian has no such compiler.
+// package to install.
 Result<Compiler> find_compiler(std::string_view wanted);
-
-// What to tell a user whose host lacks the compiler. debian_version is VERSION_ID of
-// os-release(5) on a Debian, "" elsewhere.
-std::string missing_compiler(std::string_view wanted, std::string_view debian_version);
 
 // Changes to the inherited environment after which only the names that a compiler needs are left:
 // a MAKEFLAGS, ARCH, CROSS_COMPILE, KCFLAGS, CPATH or CONFIG_X of the user's shell would change

@@ -33,7 +33,7 @@ Result<std::vector<std::string>> read_selectors(const TomlTable& table, std::str
   if (found->value.empty())
     return table.error(found->place, fmt::format("'{}' in [kernels] names no kernel", key));
   for (const auto& [text, place] : found->value) {
-    if (const auto parsed = parse_selector(text); !parsed)
+    if (const auto parsed = parse_selection(text); !parsed)
       return table.error(place, parsed.error().message());
     if (std::ranges::find(selectors, text) != selectors.end())
       return table.error(

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "base/installed.h"
 #include "trace/control.h"
 
 namespace kobox {
@@ -37,16 +38,7 @@ struct QemuRecorder::Control {
 };
 
 Result<fs::path> find_trace_plugin() {
-  if (const char* named = std::getenv("KOBOX_TRACE_PLUGIN"); named != nullptr && named[0] != '\0')
-    return fs::path(named);
-  std::error_code error;
-  const auto self = fs::read_symlink("/proc/self/exe", error);
-  const auto plugin = self.parent_path().parent_path() / "libexec/kobox/kobox-trace.so";
-  if (!error && fs::exists(plugin, error)) return plugin;
-  return fail(ErrorKind::environment,
-              "QEMU's plugin for tracing is not at {}; install kobox with cmake --install, or name "
-              "the plugin in KOBOX_TRACE_PLUGIN",
-              plugin.string());
+  return installed_file("kobox-trace.so", "KOBOX_TRACE_PLUGIN", "QEMU's plugin for tracing");
 }
 
 QemuRecorder::QemuRecorder(TempDir directory, Tracing tracing, std::unique_ptr<Control> control)

@@ -25,6 +25,8 @@ std::string kind_name(CacheEntry::Kind kind) {
       return "kernel";
     case CacheEntry::Kind::unpacked_kernel:
       return "unpacked kernel";
+    case CacheEntry::Kind::build_root:
+      return "build root";
     case CacheEntry::Kind::package_lists:
       break;
   }
@@ -104,7 +106,8 @@ Result<> remove_item(const CacheItem& item, const fs::path& cache) {
   if (item.kind == "image") return remove_image(item, cache);
   if (item.kind == "machine") return remove_unused_template(item.path);
   if (item.kind == "kernel symbols") return remove_symbol_file(item.path);
-  if (item.kind != "kernel" && item.kind != "unpacked kernel" && item.kind != "package lists")
+  if (item.kind != "kernel" && item.kind != "unpacked kernel" && item.kind != "build root" &&
+      item.kind != "package lists")
     return remove_tree(item.path);
   KOBOX_TRY(const auto entries, kernel_cache_entries(cache));
   for (const auto& entry : entries)

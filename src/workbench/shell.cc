@@ -14,10 +14,20 @@ using namespace std::chrono_literals;
 
 constexpr Duration k_shutdown_limit = 1min;
 
-// A bare machine has no module.
+// "" if there is a module to build, else why there is none.
+std::string why_no_module(const ShellOptions& options, const Kernel& kernel) {
+  if (!holds_module(options.project))
+    return options.project.source.string() + " has no Kbuild and no Makefile";
+  if (kernel.headers.empty()) return "the kernel has no headers to build with";
+  return "";
+}
+
+// A bare machine has no module. Nor has a shell's where there is none to build.
 Result<PrepareOutcome> prepare_for(const ShellOptions& options, const Kernel& kernel,
                                    Progress& progress) {
-  if (!options.bare)
+  const auto without = options.use == Machines::Use::tests ? why_no_module(options, kernel) : "";
+  if (!options.bare && !without.empty()) progress.note("the machine has no module: " + without);
+  if (!options.bare && without.empty())
     return prepare(options.lab, options.project, options.project.tests, kernel, options.selector,
                    progress, options.accel);
   KOBOX_TRY(auto prepared, prepare_bare(options.lab, options.project, kernel, progress));

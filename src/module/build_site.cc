@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "module/build_site.h"
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "base/installed.h"
+#include "base/text.h"
+#include "module/sandbox.h"
+
+namespace kobox {
+namespace {
+
+using namespace std::chrono_literals;
+
+using Step = Sandbox::Step;
+using Kind = Step::Kind;
+
+// A kernel's build tree as Debian lays it out: usr/src has it and its common part, usr/lib its
+// programs, and they refer to one another by these paths.
+std::vector<Step> debian_tree(const fs::path& headers) {
+  std::vector<Step> mounts;
+  const auto src = headers.parent_path();
+  if (src.filename() != "src") return mounts;
+  bool has_programs = false;
+  std::error_code error;
+  for (const auto* where : {"src", "lib"}) {
+    for (const auto& entry : fs::directory_iterator(src.parent_path() / where, error)) {
+      const auto name = entry.path().filename();
+      if (!name.string().starts_with("linux-") || entry.is_symlink(error)) continue;
+      mounts.push_back({.from = entry.path(), .at = fs::path("/usr") / where / name});
+      has_programs = has_programs || name.string().starts_with("linux-kbuild-");
+    }
+  }
+  if (!has_programs) mounts.clear();
+  return mounts;
+}
+
+// A tree of the user's own, at the path that it has: its Makefile and its `source` name it by that.
+std::vector<Step> own_tree(const fs::path& headers) {
+  std::error_code error;
+  const auto tree = fs::canonical(headers, error);
+  std::vector<Step> mounts = {{.from = tree, .at = headers}};
+  const auto source = fs::canonical(headers / "source", error);
+  if (!error && source != tree) mounts.push_back({.from = source, .at = source});
+  return mounts;
+}
+
+// A sentence to put behind another, about how to have it otherwise.
+Error why_no_root(Error root, const Error& host) {
+  return Error(host.kind(), fmt::format("{}; and no build root can be used: {}", host.message(),
+                                        root.to_string()));
+}
+
+}  // namespace
+
+Result<BuildRootSpec> build_root_for(const Kernel& kernel) {
+  const auto* from = find_distribution(kernel.distribution);
+  if (from == nullptr) {
+    const auto all = distributions();
+    const auto found = std::ranges::find(all, kernel.compiler, &Distribution::compiler);
+    if (found == all.end())
+      return fail(ErrorKind::environment,
+                  "the kernel {} was built with {}, and kobox knows no release of Debian whose "
+                  "kernels are",
+                  kernel.release,
+                  kernel.compiler.empty() ? "an unknown compiler" : kernel.compiler);
+    from = &*found;
+  }
+  return BuildRootSpec{
+      .distribution = from,
+      .compiler = kernel.compiler.empty() ? std::string(from->compiler) : kernel.compiler,
+      .needs = kernel.build_needs};
+}
+
+bool host_runs_build_tree(const Kernel& kernel) {
+  const auto modpost = kernel.headers / "scripts/mod/modpost";
+  std::error_code ignored;
+  if (!fs::exists(modpost, ignored)) return true;  // make says what is missing
+  const auto said = run_command({.argv = {modpost.string()}}, {.deadline = Deadline::after(10s)},
+                                Streams::merged);
+  // ld.so's own words; without arguments the program itself writes nothing or how it is used.
+  return said && said->output.find("GLIBC_") == std::string::npos &&
+         said->output.find("shared object file") == std::string::npos;
+}
+
+Result<BuildSite> BuildSite::choose(const BuildRequest& request, const Kernel& kernel) {
+  if (request.where == BuildIn::root) return in_root(request, kernel);
+  auto host = on_host(kernel);
+  if (host || request.where == BuildIn::host || host.error().kind() != ErrorKind::environment)
+    return host;
+  auto root = in_root(request, kernel);
+  if (!root && root.error().kind() == ErrorKind::environment)
+    return std::unexpected(why_no_root(std::move(root).error(), host.error()));
+  return root;
+}
+
+Result<BuildSite> BuildSite::on_host(const Kernel& kernel) {
+  KOBOX_TRY(auto compiler, find_compiler(kernel.compiler));
+  if (!find_program("make"))
+    return fail(ErrorKind::environment,
+                "there is no make on this host; install it: apt install make");
+  if (!host_runs_build_tree(kernel))
+    return fail(ErrorKind::environment,
+                "the programs of the build tree {} need a newer C library than this host's",
+                kernel.headers.string());
+  BuildSite site;
+  site.identity_ = compiler.version;
+  site.compiler_ = compiler.program;
+  site.headers_ = kernel.headers;
+  return site;
+}
+
+Result<BuildSite> BuildSite::in_root(const BuildRequest& request, const Kernel& kernel) {
+  KOBOX_CHECK(sandbox_works());
+  KOBOX_TRY(const auto spec, build_root_for(kernel));
+  NoProgress silent;
+  KOBOX_TRY(auto root, ensure_build_root(request.cache, spec, request.network,
+                                         request.progress != nullptr ? *request.progress : silent));
+  BuildSite site;
+  site.name_ = spec.name();
+  site.identity_ = root.identity;
+  site.compiler_ = spec.compiler;
+  site.release_ = kernel.release + "\n";
+  site.mounts_ = debian_tree(kernel.headers);
+  if (site.mounts_.empty()) {
+    site.headers_ = kernel.headers;
+    site.mounts_ = own_tree(kernel.headers);
+  } else {
+    site.headers_ = fs::path("/usr/src") / kernel.headers.filename();
+  }
+  for (const auto& mount : site.mounts_)
+    if (mount.at.native().starts_with("/usr/lib/")) KOBOX_CHECK(make_mount_point(root, mount.at));
+  site.root_ = std::move(root);
+  return site;
+}
+
+std::filesystem::path BuildSite::sources(const BuildPlace& place) const {
+  return root_ ? fs::path(k_root_module) : place.copy();
+}
+
+Result<CommandLine> BuildSite::command(const BuildPlace& place,
+                                       std::vector<std::string> words) const {
+  if (!root_)
+    return CommandLine{.argv = std::move(words),
+                       .cwd = place.copy(),
+                       .environment = build_environment(place.copy())};
+  KOBOX_TRY(const auto preload, installed_file("kobox-uname.so", "KOBOX_UNAME",
+                                               "the library for uname in build roots"));
+  const auto release = place.directory / "release";
+  KOBOX_CHECK(write_file(release, release_));
+
+  Sandbox sandbox;
+  auto& steps = sandbox.steps;
+  // Not the root as a whole: what is mounted beside its directories then needs no mount point.
+  for (const auto* part : {"usr", "etc"})
+    steps.push_back({Kind::show, root_->root / part, fs::path("/") / part});
+  for (const auto* name : {"bin", "sbin", "lib", "lib64"})
+    steps.push_back({Kind::link, fs::path("usr") / name, fs::path("/") / name});
+  for (const auto* name : {"/usr/src", "/usr/lib/modules", "/var"})
+    steps.push_back({.kind = Kind::scratch, .at = name});
+  steps.insert(steps.end(), mounts_.begin(), mounts_.end());
+  steps.push_back({Kind::link, headers_, fs::path("/usr/lib/modules") / trim(release_) / "build"});
+  steps.push_back({Kind::show, preload, k_root_preload});
+  for (const auto* file : {k_root_release, "/proc/sys/kernel/osrelease"})
+    steps.push_back({Kind::show, release, file});
+  steps.push_back({Kind::lend, place.copy(), k_root_module});
+  sandbox.directory = k_root_module;
+  sandbox.environment = {{"PATH", "/usr/bin:/usr/sbin"},
+                         {"HOME", "/tmp"},
+                         {"LC_ALL", "C.UTF-8"},
+                         {"USER", "root"},
+                         {"PWD", k_root_module}};
+  // dash has no other name for it: the number of processes, which root may pass.
+  std::vector<std::string> limited = {
+      "/bin/sh", "-c", fmt::format("ulimit -p {} 2>/dev/null; exec \"$@\"", k_max_processes), "sh"};
+  limited.insert(limited.end(), words.begin(), words.end());
+  auto command = in_sandbox(sandbox, limited);
+  command.cwd = place.copy();
+  return command;
+}
+
+}  // namespace kobox
