@@ -161,7 +161,7 @@ Result<BuildOutcome> build_in_guest(const LabOptions& options, const Project& pr
       failure.full_log = place.log();
       return failure;
     }
-    KOBOX_TRY(modules, write_build_record(place, key, project.source, kernel));
+    KOBOX_TRY(modules, write_build_record(place, key, project.source, kernel, place.copy()));
   }
   KOBOX_TRY(const auto module, choose_module(*modules, project.source, project.module_name));
   return BuiltModule{.name = module.name,

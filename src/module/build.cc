@@ -140,7 +140,7 @@ Result<BuildOutcome> build_at(const BuildSite& site, const BuildRequest& request
       failure.full_log = place.log();
       return failure;
     }
-    KOBOX_TRY(modules, write_build_record(place, key, request.source, kernel));
+    KOBOX_TRY(modules, write_build_record(place, key, request.source, kernel, site.sources(place)));
   }
   KOBOX_TRY(auto module, choose_module(*modules, request.source, request.module_name));
   return BuiltModule{.name = module.name,

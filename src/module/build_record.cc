@@ -18,16 +18,19 @@ constexpr std::string_view k_schema = "kobox.build/1";
 constexpr auto k_keep_old_modules = 24h;
 
 // modules.order has a line for each module: an absolute path or one below the directory, ending in
-// .ko up to Linux 6.1 and in .o from 6.2 on.
-std::vector<fs::path> built_modules(const fs::path& copy) {
+// .ko up to Linux 6.1 and in .o from 6.2 on. The build wrote it, and may have written anything: a
+// file that is not in the copy is none of its modules. `built_at`: what the build called the copy.
+std::vector<fs::path> built_modules(const fs::path& copy, const fs::path& built_at) {
   std::vector<fs::path> modules;
-  const auto order = read_file(copy / "modules.order");
+  const auto order = read_file(copy / "modules.order", 1 << 20);
   if (!order) return modules;
+  std::error_code error;
+  const auto inside = fs::canonical(copy, error).native() + "/";
   for (const auto line : lines_of(*order)) {
-    fs::path ko = copy / fs::path(trim(line));
-    ko.replace_extension(".ko");
-    std::error_code ignored;
-    if (fs::is_regular_file(ko, ignored)) modules.push_back(ko);
+    const auto named = (built_at / fs::path(trim(line))).lexically_relative(built_at);
+    const auto ko = fs::canonical((copy / named).replace_extension(".ko"), error);
+    if (error || !ko.native().starts_with(inside) || !fs::is_regular_file(ko, error)) continue;
+    modules.push_back(ko);
   }
   return modules;
 }
@@ -93,16 +96,18 @@ std::optional<std::vector<RecordedModule>> read_build_record(const BuildPlace& p
 
 Result<std::vector<RecordedModule>> write_build_record(const BuildPlace& place,
                                                        std::string_view key, const fs::path& source,
-                                                       const Kernel& kernel) {
+                                                       const Kernel& kernel,
+                                                       const fs::path& built_at) {
   std::vector<RecordedModule> modules;
   auto list = nlohmann::json::array();
-  for (const auto& ko : built_modules(place.copy())) {
+  for (const auto& ko : built_modules(place.copy(), built_at)) {
     KOBOX_TRY(auto module, keep_module(place, ko));
     list.push_back({{"name", module.name},
                     {"file", module.ko.filename().string()},
                     {"identity", module.identity}});
     modules.push_back(std::move(module));
   }
+  if (modules.empty()) return modules;
   drop_old_modules(place, modules);
   const nlohmann::json json = {{"schema", k_schema},
                                {"key", key},

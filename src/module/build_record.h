@@ -54,11 +54,13 @@ std::optional<std::vector<RecordedModule>> read_build_record(const BuildPlace& p
                                                              std::string_view key);
 
 // After a good make: takes the modules that kbuild lists in modules.order into out/ and writes
-// the record. Modules of builds older than a day go away. Empty if kbuild built none.
+// the record. `built_at`: the path that the build knew the copy by. Modules of builds older than a
+// day go away. Empty if kbuild built none.
 Result<std::vector<RecordedModule>> write_build_record(const BuildPlace& place,
                                                        std::string_view key,
                                                        const std::filesystem::path& source,
-                                                       const Kernel& kernel);
+                                                       const Kernel& kernel,
+                                                       const std::filesystem::path& built_at);
 
 // The one module of these that is meant: the one of that name, or the only one. ErrorKind::usage
 // says what `source` builds.

@@ -108,7 +108,7 @@ fs::path KoboxTest::module_project(const std::string& name, std::string_view sou
 void KoboxTest::use_own_templates() {
   cache_ = directory_ / "cache";
   fs::create_directories(cache_ / "kobox");
-  for (const auto* name : {"kernels", "builds", "guests", "programs", "symbols"}) {
+  for (const auto* name : {"kernels", "roots", "apt", "builds", "guests", "programs", "symbols"}) {
     fs::create_directories(shared_cache() / "kobox" / name);
     fs::create_directory_symlink(shared_cache() / "kobox" / name, cache_ / "kobox" / name);
   }

@@ -3,7 +3,7 @@
 // output, standard error, the processes and files that it leaves.
 //
 // KOBOX_E2E_BINARY names another binary to test (an installed one, say), KOBOX_E2E_CACHE another
-// XDG_CACHE_HOME with the kernels 6.1-cloud, 6.1 and 6.12-cloud in it.
+// XDG_CACHE_HOME with the kernels 5.10-cloud, 6.1-cloud, 6.1, 6.12-cloud and 7.3-cloud in it.
 #pragma once
 
 #include <chrono>
