@@ -85,7 +85,7 @@ struct Interrupted {
 
 std::array<Cpu, 256> cpus;
 // By stack. A task that sleeps in the module may go on on another CPU, so they are not a CPU's own;
-// QEMU runs all CPUs in one thread when it records, and the lock is for those that do not.
+// each CPU has a thread of QEMU's (on_translation says why), hence the lock.
 std::unordered_map<std::uint64_t, std::vector<Frame>> stacks;
 std::unordered_map<std::uint64_t, Interrupted> interrupted;  // by stack
 std::uint64_t last_id = 0;
@@ -266,6 +266,10 @@ Kind kind_of(const qemu_plugin_insn* insn) {
   return kind_of({return_bytes(insn), qemu_plugin_insn_size(insn)});
 }
 
+// Each CPU must have a thread of QEMU's (-accel tcg,thread=multi), or be the only one. Where
+// several take turns in one thread, QEMU from 10.0 on puts the index of the CPU that it translates
+// for into the code as a constant (gen_cpu_index in accel/tcg/plugin-gen.c), and all CPUs run that
+// code.
 void on_translation(qemu_plugin_id_t, qemu_plugin_tb* tb) {
   const auto count = qemu_plugin_tb_n_insns(tb);
   const auto address = qemu_plugin_tb_vaddr(tb);

@@ -67,6 +67,11 @@ Result<BootOutcome> hand_over(std::unique_ptr<Guest> guest, AccelDecision decisi
                               TcgThreads threads) {
   if (guest->spec().tcg_threads != threads) {
     KOBOX_TRY(const bool changed, guest->change_threads(threads));
+    if (!changed && guest->spec().tracing)
+      return fail(ErrorKind::environment,
+                  "QEMU cannot save this machine, so its processors cannot have a thread each, "
+                  "without which a trace may take one for the other; set cpus = 1 in [machine] of "
+                  "kobox.toml");
     if (!changed) decision.reason += "; its processors take turns: QEMU cannot save this machine";
   }
   return BootedGuest{std::move(guest), std::move(decision)};

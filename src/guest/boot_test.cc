@@ -344,6 +344,19 @@ TEST_F(BootTest, TheyGoOnTakingTurnsWhereTheMachineCannotBeSaved) {
   EXPECT_THAT(std::get<BootedGuest>(*outcome).decision.reason, HasSubstr("take turns"));
 }
 
+// QEMU from 10.0 on tells a plugin the wrong processor then (plugin/trace.cc).
+TEST_F(BootTest, ATraceOfProcessorsThatTakeTurnsIsRefused) {
+  qemu_.tcg_does(
+      "greet;hello;answer;answer;take-fd the-state;error it has a device that cannot;answer;hang");
+  auto several = spec();
+  several.cpus = 2;
+  several.tracing = Tracing{.log = cache() / "log", .plugin = "/plugin", .control = "/control"};
+  const auto outcome = boot_guest(loop_, several, AccelChoice::tcg, cache());
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind(), ErrorKind::environment);
+  EXPECT_THAT(outcome.error().message(), HasSubstr("set cpus = 1"));
+}
+
 TEST_F(BootTest, OneProcessorBootsAsItGoesOn) {
   qemu_.tcg_does(k_boots);
   EXPECT_FALSE(booted(AccelChoice::tcg).guest->restored());

@@ -10,7 +10,7 @@ namespace kobox {
 Session::Options Machines::options_for(const std::filesystem::path& directory, Use use) const {
   auto options = options_;
   options.directory = directory;
-  if (use != Use::tests) options.tcg_threads = TcgThreads::one;
+  if (use == Use::debugging) options.tcg_threads = TcgThreads::one;
   if (use != Use::tracing) options.tracing.reset();
   return options;
 }

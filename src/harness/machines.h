@@ -51,7 +51,7 @@ class Machines {
   enum class Use {
     tests,      // forks begin with the module loaded, if load_once() was of use
     debugging,  // they begin before the load: there may be a breakpoint in the init function
-    tracing,    // as debugging, and with Session::Options::tracing
+    tracing,    // so too, and with Session::Options::tracing
   };
   struct Opened {
     std::unique_ptr<Session> session;

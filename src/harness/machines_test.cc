@@ -12,6 +12,7 @@ namespace kobox {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using testing::k_serves;
 using testing::serves;
@@ -54,6 +55,15 @@ TEST_F(MachinesTest, AForkOfAMachineThatIsSavedOnce) {
   EXPECT_FALSE(ready(again));
   EXPECT_FALSE(again.made_template());
   EXPECT_EQ(qemu_.starts(), "tcg\ntcg\n");
+}
+
+// Stepping and QEMU's plugins each go wrong with the other (TcgThreads, plugin/trace.cc).
+TEST_F(MachinesTest, ADebuggedMachinesProcessorsTakeTurnsAndATracedOnesDoNot) {
+  Machines some(project_, prepared_, options(), Isolation::forked, progress_);
+  EXPECT_FALSE(ready(some));
+  for (const auto use : {Machines::Use::debugging, Machines::Use::tracing})
+    EXPECT_TRUE(some.open(loop_, qemu_.directory(), use, 10s));
+  EXPECT_THAT(qemu_.accels(), EndsWith("\ntcg,thread=single\ntcg,thread=multi\n"));
 }
 
 std::ptrdiff_t open_descriptors() {
