@@ -47,6 +47,24 @@ std::span<const FailureKind> failure_kinds();
 // the module's fault. There is no other way from a failure to a verdict.
 Verdict verdict_of(FailureKind kind);
 
+// A declaration as a kernel's headers have it.
+struct Declaration {
+  std::string kernel;  // the release
+  std::string file;    // relative to the header tree: "include/linux/device/class.h"
+  int line = 0;        // 1-based
+  std::string text;    // its own lines, a few at most; no newline at the end
+};
+
+// Why a module does not build for one kernel and does for another: what the headers of both say of
+// the name that the compiler stumbled over (module/api_change.h).
+struct ApiChange {
+  std::string name;  // of a function, "struct class.devnode" of a member, "linux/genhd.h" of a file
+  std::string summary;  // one clause: "class_create() takes one argument on 6.12, two on 6.1"
+  std::optional<Declaration> here = {};   // on the kernel that the build failed for
+  std::optional<Declaration> there = {};  // on the other; either may not have it
+  std::string advice = {};  // what would tell more: "add --kernel 6.1-cloud to …"; "" if nothing
+};
+
 struct Failure {
   FailureKind kind = FailureKind::environment;
   std::string message;           // one sentence or the kernel's own headline
@@ -57,6 +75,7 @@ struct Failure {
   std::vector<std::string> log;  // the kernel's or the compiler's own lines
   std::string reproduce;         // the command that repeats it
   std::string console;           // the kept console log's path, "" if there is none
+  std::optional<ApiChange> api_change = {};  // of kind build, where the kernel's headers explain it
 };
 
 struct TestResult {
