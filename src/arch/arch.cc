@@ -24,6 +24,7 @@ constexpr std::array k_archs = {
          // The kernel's check of the timer's routing and of the TSC.
          .emulated_parameters = " tsc=reliable no_timer_check",
          .trace_clock = "x86-tsc",
+         .linux = "x86",
          .debian = "amd64",
          .gdb = "i386:x86-64",
          .elf_machine = EM_X86_64,

@@ -26,6 +26,7 @@ struct Arch {
   std::string_view trace_clock;  // the clock of tracefs that is the processor's own counter
 
   // Other people's names for it.
+  std::string_view linux;   // its directory below arch/ in the kernel's tree: "x86"
   std::string_view debian;  // dpkg's, and the end of Debian's kernel releases: "amd64"
   std::string_view gdb;     // for GDB's `set architecture`
 

@@ -51,7 +51,7 @@ Verdict verdict_of(FailureKind kind);
 struct Declaration {
   std::string kernel;  // the release
   std::string file;    // relative to the header tree: "include/linux/device/class.h"
-  int line = 0;        // 1-based
+  int line = 0;        // 1-based; 0 where the file itself is meant
   std::string text;    // its own lines, a few at most; no newline at the end
 };
 
