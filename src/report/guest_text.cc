@@ -28,6 +28,43 @@ std::string failure_place(const Failure& failure) {
   return place;
 }
 
+namespace {
+
+// Blanks of any kind that only align something become one.
+std::string code_line(std::string_view line) {
+  const auto text = printable(line);
+  std::string shown;
+  for (const char c : text) {
+    const bool indents = shown.find_first_not_of(' ') == std::string::npos;
+    if (c == '\t' && indents)
+      shown += "    ";
+    else if (c != '\t' && c != ' ')
+      shown += c;
+    else if (indents || !shown.ends_with(' '))
+      shown += ' ';
+  }
+  return shown;
+}
+
+void add_declaration(std::vector<std::string>& lines, const std::optional<Declaration>& one) {
+  if (!one) return;
+  auto place = one_line(one->kernel) + ": " + one_line(one->file);
+  if (one->line > 0) place += ":" + std::to_string(one->line);
+  lines.push_back(std::move(place));
+  for (const auto line : lines_of(one->text)) lines.push_back("    " + code_line(line));
+}
+
+}  // namespace
+
+std::vector<std::string> api_change_lines(const ApiChange& change) {
+  std::vector<std::string> lines;
+  for (const auto& words : {change.summary, change.advice})
+    if (!words.empty()) lines.push_back(one_line(words));
+  add_declaration(lines, change.here);
+  add_declaration(lines, change.there);
+  return lines;
+}
+
 void Counts::add(const Counts& other) {
   passed += other.passed;
   failed += other.failed;

@@ -18,6 +18,11 @@ std::string failure_headline(const Failure& failure);
 // "dev_write at qemu_exercise.c:84", or as much of it as is known, or "".
 std::string failure_place(const Failure& failure);
 
+// A change of the kernel's headers in words, a line each, harmless: the summary or the advice, then
+// each declaration, its place ("6.1.0-56-amd64: include/linux/fs.h:84") before its own lines, which
+// are indented by four blanks.
+std::vector<std::string> api_change_lines(const ApiChange& change);
+
 struct Counts {
   int passed = 0;
   int failed = 0;

@@ -15,6 +15,27 @@ Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json
 // To the millisecond; more digits would be noise of the floating point.
 double rounded(double seconds) { return std::round(seconds * 1000) / 1000; }
 
+Json to_json(const std::optional<Declaration>& declaration) {
+  if (!declaration) return {};
+  Json json;
+  json["kernel"] = declaration->kernel;
+  json["file"] = declaration->file;
+  json["line"] = declaration->line > 0 ? Json(declaration->line) : Json();
+  json["text"] = text_or_null(declaration->text);
+  return json;
+}
+
+Json to_json(const std::optional<ApiChange>& change) {
+  if (!change) return {};
+  Json json;
+  json["name"] = change->name;
+  json["summary"] = text_or_null(change->summary);
+  json["here"] = to_json(change->here);
+  json["there"] = to_json(change->there);
+  json["advice"] = text_or_null(change->advice);
+  return json;
+}
+
 Json to_json(const std::optional<Failure>& failure) {
   if (!failure) return {};
   Json json;
@@ -26,6 +47,7 @@ Json to_json(const std::optional<Failure>& failure) {
   json["log"] = failure->log;
   json["reproduce"] = text_or_null(failure->reproduce);
   json["console"] = text_or_null(failure->console);
+  json["api_change"] = to_json(failure->api_change);
   return json;
 }
 

@@ -53,6 +53,7 @@ void add_failure(pugi::xml_node testcase, Verdict verdict, const Failure& failur
   std::string body = failure_headline(failure) + "\n";
   if (const auto place = failure_place(failure); !place.empty()) body += "in " + place + "\n";
   if (!failure.source.empty()) body += "    " + std::string(trim(failure.source)) + "\n";
+  if (failure.api_change) body += join(api_change_lines(*failure.api_change), "\n") + "\n";
   if (!failure.console.empty()) body += "console: " + failure.console + "\n";
   if (!failure.reproduce.empty()) body += "repeat: " + failure.reproduce + "\n";
   node.text().set(xml_text(body).c_str());

@@ -24,6 +24,8 @@ void add_failure(std::string& out, const Failure& failure) {
   add_diagnostics(out, failure_headline(failure));
   if (const auto place = failure_place(failure); !place.empty())
     add_diagnostics(out, "in " + place);
+  if (failure.api_change)
+    for (const auto& line : api_change_lines(*failure.api_change)) add_diagnostics(out, line);
   for (const auto& line : failure.log) add_diagnostics(out, line, "| ");
   if (!failure.console.empty()) add_diagnostics(out, "console: " + failure.console);
   if (!failure.reproduce.empty()) add_diagnostics(out, "repeat: " + failure.reproduce);

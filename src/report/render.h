@@ -25,6 +25,9 @@ std::string render_terminal(const Report& report, Color color);
 std::string render_run_header(const RunResult& run, Color color);
 std::string render_test_line(const TestResult& test, Color color);
 std::string render_failure(const std::string& title, const Failure& failure, Color color);
+// What is found only when all kernels are done: why the module does not build, each cause once with
+// the kernels that it concerns, between empty lines. "" if nothing is known.
+std::string render_api_changes(const Report& report, Color color);
 std::string render_summary(const Report& report, Color color);
 
 }  // namespace kobox

@@ -119,6 +119,64 @@ Report everything() {
   return report;
 }
 
+// A module that builds for 6.1 only, and one that builds for nothing that is there.
+Report two_that_do_not_build() {
+  const ApiChange change{
+      .name = "class_create",
+      .summary = "class_create() takes one argument from 6.12 on, two until 6.1",
+      .here = Declaration{.kernel = "6.12.117+deb12-cloud-amd64",
+                          .file = "include/linux/device/class.h",
+                          .line = 228,
+                          .text = "struct class * __must_check class_create(const char *name);"},
+      .there = Declaration{.kernel = "6.1.0-56-cloud-amd64",
+                           .file = "include/linux/device/class.h",
+                           .line = 273,
+                           .text = "#define class_create(owner, name)\t\t\\\n({\t\t\t\\\n"
+                                   "\tstatic struct lock_class_key __key;\t\\\n})"}};
+  const Failure failure{.kind = FailureKind::build,
+                        .message = "too many arguments to function 'class_create'",
+                        .file = "m.c",
+                        .line = 6,
+                        .source = "\tc = class_create(THIS_MODULE, \"m\");",
+                        .api_change = change};
+  Report report{.module = "m"};
+  for (const char* kernel : {"6.12.117+deb12-cloud-amd64", "7.3.4+deb13-cloud-amd64"})
+    report.runs.push_back({.kernel = kernel, .arch = "x86_64", .failure = failure});
+  Failure other{.kind = FailureKind::build, .message = "linux/genhd.h: No such file or directory"};
+  other.api_change =
+      ApiChange{.name = "linux/genhd.h",
+                .there = Declaration{.kernel = "5.10", .file = "include/linux/genhd.h"},
+                .advice = "with --kernel 6.1 as well, kobox says what linux/genhd.h is there"};
+  report.runs.push_back({.kernel = "5.10.0", .arch = "x86_64", .failure = other});
+  for (auto& run : report.runs) settle(run);
+  settle(report);
+  return report;
+}
+
+TEST(Report, WhyAModuleDoesNotBuild) {
+  const auto report = two_that_do_not_build();
+  expect_golden("api-change.txt", render_terminal(report, Color::off));
+  expect_golden("api-change-live.txt", render_api_changes(report, Color::off));
+  expect_golden("api-change.json", render_json(report));
+  expect_golden("api-change.xml", render_junit(report));
+  expect_golden("api-change.ktap", render_ktap(report));
+  EXPECT_EQ(render_api_changes(passing(), Color::off), "");
+}
+
+TEST(Report, NothingFromAHeaderDrivesTheTerminal) {
+  const std::string evil = "a\x1b[31m\xff\x01\n\xc2\x9b";
+  const Declaration declaration{.kernel = evil, .file = evil, .line = 1, .text = evil};
+  auto report = two_that_do_not_build();
+  report.runs[0].failure->api_change = ApiChange{
+      .name = evil, .summary = evil, .here = declaration, .there = declaration, .advice = evil};
+  for (const auto& text : {render_terminal(report, Color::off), render_ktap(report),
+                           render_junit(report), render_api_changes(report, Color::off)}) {
+    EXPECT_EQ(text.find('\x1b'), text.npos);
+    EXPECT_EQ(text.find("\xc2\x9b"), text.npos);
+  }
+  EXPECT_THAT(render_json(report), testing::HasSubstr("\\u001b"));
+}
+
 TEST(Report, Json) {
   expect_golden("report.json", render_json(everything()));
   expect_golden("report-passing.json", render_json(passing()));

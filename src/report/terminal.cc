@@ -56,6 +56,14 @@ std::string render_place(const Failure& failure, Color color) {
                          color);
 }
 
+std::string render_change(const ApiChange& change, Color color) {
+  const auto* label = change.summary.empty() ? "compare" : "changed";
+  std::string text;
+  for (const auto& line : api_change_lines(change))
+    text += labelled(text.empty() ? label : "", line, color);
+  return text;
+}
+
 std::string render_log(const Failure& failure, Color color) {
   if (failure.log.empty()) return {};
   std::string text = "  " + paint("log", Style::dim, color) + "\n";
@@ -119,12 +127,38 @@ std::string render_failure(const std::string& title, const Failure& failure, Col
                                  paint(one_line(title), Style::bold, color));
   text += labelled(to_string(failure.kind), one_line(failure.message), color);
   text += render_place(failure, color);
+  if (failure.api_change) text += render_change(*failure.api_change, color);
   text += render_log(failure, color);
   if (!failure.console.empty())
     text += labelled(failure.kind == FailureKind::build ? "whole log" : "console",
                      one_line(failure.console), color);
   if (!failure.reproduce.empty()) text += labelled("repeat", one_line(failure.reproduce), color);
   return text;
+}
+
+std::string render_api_changes(const Report& report, Color color) {
+  struct Cause {
+    const ApiChange* change;
+    std::string kernels;
+  };
+  std::vector<Cause> causes;
+  for (const auto& run : report.runs) {
+    if (!run.failure || !run.failure->api_change) continue;
+    const auto& change = *run.failure->api_change;
+    const auto known = std::ranges::find_if(causes, [&](const Cause& one) {
+      return one.change->name == change.name && one.change->summary == change.summary &&
+             one.change->advice == change.advice;
+    });
+    if (known == causes.end())
+      causes.push_back({&change, one_line(run.kernel)});
+    else
+      known->kernels += ", " + one_line(run.kernel);
+  }
+  std::string text;
+  for (const auto& [change, kernels] : causes)
+    text += "\n" + paint("why it does not build on " + kernels, Style::bold, color) + "\n" +
+            render_change(*change, color);
+  return text.empty() ? "" : text + "\n";
 }
 
 std::string render_summary(const Report& report, Color color) {
