@@ -7,17 +7,19 @@
 //
 //   kallsyms_num_syms      u32
 //   kallsyms_names         each a length (one byte, or two as ULEB128 from 6.1 on) and so many
-//   bytes,
-//                          each the index of a token; the first character of the text is the type
+//                          bytes, each the index of a token; the first character of the text is
+//                          the type
 //   kallsyms_markers       u32 each: where every 256th name begins
 //   kallsyms_token_table   256 strings, NUL-terminated
 //   kallsyms_token_index   u16 each: where every token begins
 //   kallsyms_offsets       s32 each: an address relative to kallsyms_relative_base; with
-//                          CONFIG_KALLSYMS_ABSOLUTE_PERCPU, an absolute one unless it is negative
+//                          CONFIG_KALLSYMS_ABSOLUTE_PERCPU, an absolute one unless it is negative;
+//                          from 7.0 on an address relative to the offset's own place
 //
-// all aligned to 8 bytes. Up to 6.3 the offsets and their base stand before num_syms, from 6.4 on
-// behind the token index; some have more tables between these. Nothing points to them, so they are
-// found by their shape, and every name is held against the markers.
+// all aligned to 8 bytes, from 7.0 on to 4. Up to 6.3 the offsets and their base stand before
+// num_syms, from 6.4 on behind the token index; from 7.0 on there is no base. Some have more tables
+// between these. Nothing points to them, so they are found by their shape, and every name is held
+// against the markers.
 #pragma once
 
 #include <cstdint>
@@ -38,9 +40,11 @@ struct KernelSymbol {
   bool is_function() const { return type == 't' || type == 'T' || type == 'w' || type == 'W'; }
 };
 
-// The symbols in the order of their addresses. `rodata`: the bytes of .rodata; `text`: the address
-// where the kernel begins. ErrorKind::environment if there are no such tables.
-Result<std::vector<KernelSymbol>> read_kallsyms(std::string_view rodata, std::uint64_t text);
+// The symbols in the order of their addresses. `rodata`: the bytes of .rodata, and the address
+// where they lie; `text`: the address where the kernel begins. ErrorKind::environment if there are
+// no such tables.
+Result<std::vector<KernelSymbol>> read_kallsyms(std::string_view rodata,
+                                                std::uint64_t rodata_address, std::uint64_t text);
 // Of a whole vmlinux.
 Result<std::vector<KernelSymbol>> read_kallsyms(const ElfImage& vmlinux);
 

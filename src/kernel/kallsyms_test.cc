@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstring>
 
 namespace kobox {
 
@@ -21,13 +22,17 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr std::uint64_t k_text = 0xffffffff81000000;
+constexpr std::uint64_t k_rodata = 0xffffffff82200000;
 
 enum class Order {
   until_6_1,  // offsets, base, number, names, markers, tokens
   since_6_2,  // seqs_of_names between markers and tokens
   since_6_4,  // number, names, markers, tokens, offsets, base, seqs_of_names
+  since_7_0,  // number, names, markers, tokens, offsets, seqs_of_names; no base
 };
-constexpr Order k_orders[] = {Order::until_6_1, Order::since_6_2, Order::since_6_4};
+constexpr Order k_orders[] = {Order::until_6_1, Order::since_6_2, Order::since_6_4,
+                              Order::since_7_0};
+constexpr Order k_orders_with_base[] = {Order::until_6_1, Order::since_6_2, Order::since_6_4};
 
 enum class PerCpu { relative, absolute };  // CONFIG_KALLSYMS_ABSOLUTE_PERCPU
 
@@ -54,15 +59,32 @@ struct Made {
     std::vector<std::string> parts = {number, all_names, markers};
     if (order == Order::since_6_2) parts.push_back(seqs);
     parts.insert(parts.end(), {token_table, token_index});
-    const auto where = order == Order::since_6_4 ? parts.end() : parts.begin();
-    parts.insert(where, {offsets, base_bytes});
-    if (order == Order::since_6_4) parts.push_back(seqs);
-    std::string out("an odd number of other bytes\0\1\2\3", 32);
+    const auto where = order >= Order::since_6_4 ? parts.end() : parts.begin();
+    if (order == Order::since_7_0)
+      parts.push_back(offsets);
+    else
+      parts.insert(where, {offsets, base_bytes});
+    if (order >= Order::since_6_4) parts.push_back(seqs);
+    const std::size_t alignment = order == Order::since_7_0 ? 4 : 8;
+    std::string out("an odd number of other bytes, 36\0\1\2\3", 36);
+    out.resize((out.size() + alignment - 1) & ~(alignment - 1));
     for (const auto& part : parts) {
+      const auto begin = out.size();
       out += part;
-      out.resize((out.size() + 7) & ~std::size_t{7});
+      if (order == Order::since_7_0 && part == offsets) make_relative(out, begin);
+      out.resize((out.size() + alignment - 1) & ~(alignment - 1));
     }
     return out + "and more behind them";
+  }
+
+  // From addresses, of 32 bits, to their distances from the numbers' own places.
+  static void make_relative(std::string& out, std::size_t begin) {
+    for (auto place = begin; place + 4 <= out.size(); place += 4) {
+      std::uint32_t number = 0;
+      std::memcpy(&number, out.data() + place, sizeof number);
+      number -= static_cast<std::uint32_t>(k_rodata + place);
+      std::memcpy(out.data() + place, &number, sizeof number);
+    }
   }
 
   static void append_name(std::string& out, const std::string& name) {
@@ -125,7 +147,9 @@ Made make(Order order, const std::vector<KernelSymbol>& symbols,
   made.count = symbols.size();
   for (const auto& [address, type, name] : symbols) {
     made.names.push_back(packed(made.tokens, type + name));
-    if (per_cpu == PerCpu::relative)
+    if (order == Order::since_7_0)
+      put(made.offsets, address, 4);
+    else if (per_cpu == PerCpu::relative)
       put(made.offsets, address - k_text, 4);
     else
       put(made.offsets, address < k_text ? address : k_text - 1 - address, 4);
@@ -150,7 +174,7 @@ std::vector<KernelSymbol> many(std::size_t count) {
 }
 
 testing::AssertionResult is_refused(const std::string& rodata) {
-  const auto symbols = read_kallsyms(rodata, k_text);
+  const auto symbols = read_kallsyms(rodata, k_rodata, k_text);
   if (symbols) return testing::AssertionFailure() << symbols->size() << " symbols";
   EXPECT_EQ(symbols.error().kind(), ErrorKind::environment);
   EXPECT_THAT(symbols.error().message(), HasSubstr("CONFIG_KALLSYMS"));
@@ -159,7 +183,7 @@ testing::AssertionResult is_refused(const std::string& rodata) {
 
 TEST(Kallsyms, NamesTypesAndAddressesInEachOrderOfTheTables) {
   for (const auto order : k_orders) {
-    const auto symbols = read_kallsyms(make(order, k_few).bytes(), k_text);
+    const auto symbols = read_kallsyms(make(order, k_few).bytes(), k_rodata, k_text);
     ASSERT_TRUE(symbols) << symbols.error().to_string();
     EXPECT_EQ(*symbols, k_few);
   }
@@ -168,7 +192,7 @@ TEST(Kallsyms, NamesTypesAndAddressesInEachOrderOfTheTables) {
 TEST(Kallsyms, AnyNumberOfNamesIsRead) {
   for (const auto order : k_orders)
     for (const std::size_t count : {1, 2, 3, 4, 7, 8, 255, 256, 257, 511, 512, 513, 1000}) {
-      const auto symbols = read_kallsyms(make(order, many(count)).bytes(), k_text);
+      const auto symbols = read_kallsyms(make(order, many(count)).bytes(), k_rodata, k_text);
       ASSERT_TRUE(symbols) << count << " " << static_cast<int>(order);
       EXPECT_EQ(*symbols, many(count));
     }
@@ -179,15 +203,16 @@ TEST(Kallsyms, ALongNameHasALengthOfTwoBytes) {
   for (const std::size_t size : {126, 127, 128, 300, 512})
     symbols.push_back({k_text + 0xb00000, 't', std::string(size, 'x')});
   for (const auto order : k_orders)
-    EXPECT_EQ(read_kallsyms(make(order, symbols).bytes(), k_text).value(), symbols);
+    EXPECT_EQ(read_kallsyms(make(order, symbols).bytes(), k_rodata, k_text).value(), symbols);
 }
 
 TEST(Kallsyms, PerCpuSymbolsHaveAddressesOfTheirOwn) {
   auto symbols = k_few;
   symbols.insert(symbols.begin(), {{0, 'A', "fixed_percpu_data"}, {0x1f000, 'A', "this_cpu_off"}});
-  for (const auto order : k_orders)
-    EXPECT_EQ(read_kallsyms(make(order, symbols, PerCpu::absolute).bytes(), k_text).value(),
-              symbols);
+  for (const auto order : k_orders_with_base)
+    EXPECT_EQ(
+        read_kallsyms(make(order, symbols, PerCpu::absolute).bytes(), k_rodata, k_text).value(),
+        symbols);
 }
 
 TEST(Kallsyms, WhatOnlyLooksLikeTheTablesIsPassedOver) {
@@ -196,7 +221,10 @@ TEST(Kallsyms, WhatOnlyLooksLikeTheTablesIsPassedOver) {
   put(before, 3, 8);
   put(before, k_text, 8);
   for (const auto order : k_orders)
-    EXPECT_EQ(read_kallsyms(before + make(order, k_few).bytes() + before, k_text).value(), k_few);
+    EXPECT_EQ(read_kallsyms(before + make(order, k_few).bytes() + before, k_rodata - before.size(),
+                            k_text)
+                  .value(),
+              k_few);
 }
 
 TEST(Kallsyms, FunctionsAreThoseThatNmSaysAreText) {
@@ -213,7 +241,8 @@ TEST(Kallsyms, AKernelWithoutThemIsRefused) {
   EXPECT_TRUE(is_refused(std::string("0\0001\0002\0003\0004\0005\0006\0007\0008\0009\0", 20)));
   for (const auto order : k_orders) {
     EXPECT_TRUE(is_refused(make(order, {}).bytes())) << "no symbols";
-    EXPECT_FALSE(read_kallsyms(make(order, k_few).bytes(), k_text + 0x1000)) << "another kernel";
+    EXPECT_FALSE(read_kallsyms(make(order, k_few).bytes(), k_rodata, k_text + 0x1000))
+        << "another kernel";
   }
 }
 
@@ -225,7 +254,7 @@ TEST(Kallsyms, NoCutOfTheTablesIsTakenForThem) {
     const auto end = whole.find("and more behind them");
     for (std::size_t cut = 0; cut <= end - 8; cut += 1 + cut % 5)
       ASSERT_TRUE(is_refused(whole.substr(0, cut))) << cut;
-    EXPECT_EQ(read_kallsyms(whole.substr(0, end), k_text).value(), many(300));
+    EXPECT_EQ(read_kallsyms(whole.substr(0, end), k_rodata, k_text).value(), many(300));
   }
 }
 
@@ -249,6 +278,18 @@ TEST(Kallsyms, TablesThatDisagreeAreRefused) {
       EXPECT_TRUE(is_refused(bad.bytes())) << count;
     }
   }
+}
+
+// Until 6.19 the base says so by itself.
+TEST(Kallsyms, WithoutABaseTheAddressesMustBeThisKernels) {
+  const auto bytes = make(Order::since_7_0, many(600)).bytes();
+  EXPECT_TRUE(read_kallsyms(bytes, k_rodata, k_text));
+  EXPECT_FALSE(read_kallsyms(bytes, k_rodata + 4, k_text)) << "no symbol where the text begins";
+  auto falling = many(600);
+  std::swap(falling[300].address, falling[301].address);
+  EXPECT_TRUE(is_refused(make(Order::since_7_0, falling).bytes()));
+  auto odd = make(Order::since_7_0, many(600)).bytes();
+  EXPECT_TRUE(is_refused("xx" + odd)) << "not aligned";
 }
 
 TEST(Kallsyms, NamesThatNoKernelHasAreRefused) {

@@ -6,7 +6,7 @@
 using namespace kobox;
 
 FUZZ_TARGET(input) {
-  const auto symbols = read_kallsyms(input, 0xffffffff81000000);
+  const auto symbols = read_kallsyms(input, 0xffffffff82200000, 0xffffffff81000000);
   if (!symbols) {
     REQUIRE(symbols.error().kind() == ErrorKind::environment);
     return;
