@@ -15,6 +15,7 @@
 #include "cli/shared_terminal.h"
 #include "cli/vscode.h"
 #include "debug/gdb_setup.h"
+#include "debug/symbol_file.h"
 #include "report/render.h"
 #include "workbench/debug.h"
 
@@ -196,6 +197,8 @@ Result<int> run_debug_command(const DebugChoices& choices, Console& console) {
     if (shell.prepared().module)
       if (const auto hint = missing_debug_info(*shell.prepared().module); !hint.empty())
         status.note(hint);
+    if (const auto hint = missing_unwind_tables(shell.prepared().kernel); !hint.empty())
+      status.note(hint);
     if (options.port) status.note(fmt::format("GDB's server is on {}", machine->target().server()));
   }
   const auto deadline = !choices.batch.empty() ? Deadline::after(timeout.value_or(k_batch_limit))

@@ -42,6 +42,7 @@ enum : std::uint8_t {
 
 // Register numbers of the System V ABI for x86-64, figure 3.36.
 enum : std::uint8_t {
+  k_rax = 0,
   k_rdx = 1,
   k_rbx = 3,
   k_rdi = 5,
@@ -177,6 +178,8 @@ void append_cie(std::string& out, Shape shape) {
 std::optional<std::uint8_t> dwarf_register(OrcRow::Reg reg) {
   using enum OrcRow::Reg;
   switch (reg) {
+    case ax:
+      return k_rax;
     case dx:
       return k_rdx;
     case di:

@@ -220,8 +220,9 @@ std::uint64_t cfa_of(Type type, Reg reg, int offset, const Registers& now, const
 }
 
 TEST(FrameTable, EveryRegisterThatAFrameMayStandOn) {
-  const std::pair<Reg, int> all[] = {{Reg::dx, rdx}, {Reg::di, rdi},  {Reg::bp, rbp},
-                                     {Reg::sp, rsp}, {Reg::r10, r10}, {Reg::r13, r13}};
+  const std::pair<Reg, int> all[] = {{Reg::ax, rax}, {Reg::dx, rdx}, {Reg::di, rdi},
+                                     {Reg::bp, rbp}, {Reg::sp, rsp}, {Reg::r10, r10},
+                                     {Reg::r13, r13}};
   for (const auto& [reg, number] : all)
     for (const int offset : {0, 8, 16, 504, 512, 4096, 32760, -8, -16, -512, -32768}) {
       const auto cfa = k_stack + static_cast<std::uint64_t>(offset);

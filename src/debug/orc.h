@@ -7,13 +7,15 @@
 // arch/x86/include/asm/orc_types.h):
 //
 //   s16 sp_offset, bp_offset;  u16: sp_reg:4, bp_reg:4, and
-//   5.10, 6.1:       type:2 (CALL 0, REGS 1, REGS_PARTIAL 2), end:1
+//   up to 6.2:       type:2 (CALL 0, REGS 1, REGS_PARTIAL 2), end:1
 //   6.4 and later:   type:3 (UNDEFINED 0, END_OF_STACK 1, CALL 2, REGS 3, REGS_PARTIAL 4), signal:1
 //
-// Kernels with the later layout have a section .orc_header.
+// 7.1 numbered the registers anew. What a kernel has, its .orc_header says: the SHA-1 of those
+// definitions (scripts/orc_hash.sh). Kernels up to 6.2 have no such section.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -23,18 +25,19 @@
 namespace kobox {
 
 struct OrcRow {
-  // The values of the kernel's ORC_REG_….
+  // The kernel's ORC_REG_…, which have other numbers in other kernels.
   enum class Reg : std::uint8_t {
-    undefined = 0,
-    prev_sp = 1,
-    dx = 2,
-    di = 3,
-    bp = 4,
-    sp = 5,
-    r10 = 6,
-    r13 = 7,
-    bp_indirect = 8,
-    sp_indirect = 9,
+    undefined,
+    prev_sp,
+    ax,
+    dx,
+    di,
+    bp,
+    sp,
+    r10,
+    r13,
+    bp_indirect,
+    sp_indirect,
   };
   enum class Type : std::uint8_t {
     call,          // a function's frame: the return address lies below the previous stack pointer
@@ -51,14 +54,18 @@ struct OrcRow {
   Type type = Type::end;
 };
 
-enum class OrcLayout { until_6_3, since_6_4 };
+enum class OrcLayout { until_6_2, since_6_4, since_7_1 };
+
+// What a vmlinux has; nothing if it has a form that kobox does not know.
+std::optional<OrcLayout> orc_layout(const ElfImage& vmlinux);
 
 // ErrorKind::environment if the sections do not fit each other. `ip_address`: where .orc_unwind_ip
 // lies.
 Result<std::vector<OrcRow>> parse_orc(std::string_view ips, std::uint64_t ip_address,
                                       std::string_view entries, OrcLayout layout);
 
-// The rows of a vmlinux; none if it was built without CONFIG_UNWINDER_ORC.
+// The rows of a vmlinux; none if it was built without CONFIG_UNWINDER_ORC, or has an unknown
+// layout.
 Result<std::vector<OrcRow>> read_orc(const ElfImage& vmlinux);
 
 }  // namespace kobox

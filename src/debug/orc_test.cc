@@ -78,46 +78,53 @@ TEST(ParseOrc, AnAddressIsRelativeToItsOwnPlaceOnEitherSide) {
 }
 
 TEST(ParseOrc, EveryRegisterOfTheFrame) {
-  constexpr std::pair<int, Reg> k_all[] = {
-      {1, Reg::prev_sp}, {2, Reg::dx},  {3, Reg::di},          {4, Reg::bp},         {5, Reg::sp},
-      {6, Reg::r10},     {7, Reg::r13}, {8, Reg::bp_indirect}, {9, Reg::sp_indirect}};
-  for (const auto layout : {until_6_3, since_6_4})
-    for (const auto& [number, reg] : k_all) {
-      const int call = layout == since_6_4 ? 0x200 : 0;
+  using enum OrcRow::Reg;
+  const std::vector<Reg> until_7_0 = {prev_sp, dx, di, bp, sp, r10, r13, bp_indirect, sp_indirect};
+  const std::vector<Reg> from_7_1 = {ax,  dx,  sp,      bp,          di,
+                                     r10, r13, prev_sp, sp_indirect, bp_indirect};
+  for (const auto layout : {until_6_2, since_6_4, since_7_1}) {
+    const auto& registers = layout == since_7_1 ? from_7_1 : until_7_0;
+    const int call = layout == until_6_2 ? 0 : 0x200;
+    for (int number = 1; number < 16; ++number) {
+      const auto at = static_cast<std::size_t>(number - 1);
+      const bool defined = at < registers.size();
+      const auto reg = defined ? registers[at] : undefined;
       const auto row = Table().row(k_text, 8, 0, call | number).parsed(layout).value().at(0);
       EXPECT_EQ(row.sp_reg, reg) << number;
-      EXPECT_EQ(row.bp_reg, Reg::undefined);
-      EXPECT_EQ(row.type, Type::call) << number;
-      const auto bp = Table().row(k_text, 8, 0, call | (number << 4) | 5).parsed(layout).value();
-      EXPECT_EQ(bp[0].bp_reg, reg) << number;
-      EXPECT_EQ(bp[0].sp_reg, Reg::sp);
+      EXPECT_EQ(row.bp_reg, undefined);
+      EXPECT_EQ(row.type, defined ? Type::call : Type::end) << number;
+      const auto other = Table().row(k_text, 8, 0, call | (number << 4) | 4).parsed(layout).value();
+      EXPECT_EQ(other[0].bp_reg, reg) << number;
+      EXPECT_EQ(other[0].sp_reg, bp);
     }
+  }
 }
 
 // 5.10 and 6.1: two bits of type, then one that says that the stack ends here.
-TEST(ParseOrc, TypesUpTo6_3) {
-  EXPECT_EQ(type_of(0, until_6_3), Type::call);
-  EXPECT_EQ(type_of(1, until_6_3), Type::regs);
-  EXPECT_EQ(type_of(2, until_6_3), Type::regs_partial);
-  EXPECT_EQ(type_of(3, until_6_3), Type::end) << "no such type";
-  for (const int end : {4, 5, 6, 7}) EXPECT_EQ(type_of(end, until_6_3), Type::end) << end;
+TEST(ParseOrc, TypesUpTo6_2) {
+  EXPECT_EQ(type_of(0, until_6_2), Type::call);
+  EXPECT_EQ(type_of(1, until_6_2), Type::regs);
+  EXPECT_EQ(type_of(2, until_6_2), Type::regs_partial);
+  EXPECT_EQ(type_of(3, until_6_2), Type::end) << "no such type";
+  for (const int end : {4, 5, 6, 7}) EXPECT_EQ(type_of(end, until_6_2), Type::end) << end;
 }
 
-// 6.12: three bits of type, then one that marks a signal's frame.
+// 6.12 and 7.3: three bits of type, then one that marks a signal's frame.
 TEST(ParseOrc, TypesSince6_4) {
   for (const int signal : {0, 8}) {
-    EXPECT_EQ(type_of(0 | signal, since_6_4), Type::end) << "undefined";
-    EXPECT_EQ(type_of(1 | signal, since_6_4), Type::end);
-    EXPECT_EQ(type_of(2 | signal, since_6_4), Type::call);
-    EXPECT_EQ(type_of(3 | signal, since_6_4), Type::regs);
-    EXPECT_EQ(type_of(4 | signal, since_6_4), Type::regs_partial);
-    for (const int none : {5, 6, 7})
-      EXPECT_EQ(type_of(none | signal, since_6_4), Type::end) << none;
+    for (const auto layout : {since_6_4, since_7_1}) {
+      EXPECT_EQ(type_of(0 | signal, layout), Type::end) << "undefined";
+      EXPECT_EQ(type_of(1 | signal, layout), Type::end);
+      EXPECT_EQ(type_of(2 | signal, layout), Type::call);
+      EXPECT_EQ(type_of(3 | signal, layout), Type::regs);
+      EXPECT_EQ(type_of(4 | signal, layout), Type::regs_partial);
+      for (const int none : {5, 6, 7}) EXPECT_EQ(type_of(none | signal, layout), Type::end) << none;
+    }
   }
 }
 
 TEST(ParseOrc, WithoutAStackPointerNothingIsAbove) {
-  for (const auto layout : {until_6_3, since_6_4})
+  for (const auto layout : {until_6_2, since_6_4, since_7_1})
     for (const int upper : {0, 1, 2, 3, 4})
       EXPECT_EQ(Table().row(k_text, 8, 0, upper << 8).parsed(layout).value()[0].type, Type::end);
 }
@@ -150,14 +157,22 @@ TEST(ParseOrc, AnUnsortedTableIsRefused) {
       << "an end and a beginning may share an address";
 }
 
+// What the kernels' .orc_header holds, as the assembler's .byte takes it.
+constexpr const char* k_hash_6_12 =
+    "0xfe,0x5d,0x32,0xbf,0x58,0x1b,0xd6,0x3b,0x2c,0xa9,0xa5,0xc6,0x5b,0xa5,0xa6,0x25,0xea,0xb3,"
+    "0xfe,0x24";
+constexpr const char* k_hash_7_3 =
+    "0x13,0x7c,0x36,0xad,0x76,0x27,0xc4,0xdd,0x55,0x93,0x21,0x76,0xbb,0x0e,0xcd,0xbd,0x50,0x41,"
+    "0xfc,0x82";
+
 class ReadOrcTest : public ::testing::Test {
  protected:
   // An object with the named sections; the kernel's own are at an address, this one's at 0.
-  ElfImage image(const std::vector<std::string>& sections) {
-    std::string text;
+  ElfImage image(const std::vector<std::string>& sections, const std::string& more = "") {
+    std::string text = more;
     for (const auto& name : sections) {
       const auto* const value =
-          name == ".orc_unwind_ip" ? ".long 0x40, 0x50" : ".short 8, 0, 0x105, 16, 0, 0x205";
+          name == ".orc_unwind_ip" ? ".long 0x40, 0x50" : ".short 8, 0, 0x105, 16, 0, 0x203";
       text += fmt::format(".section {},\"a\"\n{}\n", name, value);
     }
     EXPECT_TRUE(write_file(directory_.path() / "a.s", text));
@@ -166,18 +181,45 @@ class ReadOrcTest : public ::testing::Test {
     EXPECT_TRUE(done.status.success()) << done.error;
     return ElfImage::open(directory_.path() / "a.o").value();
   }
+  ElfImage with_header(const std::string& bytes) {
+    return image({".orc_unwind_ip", ".orc_unwind"},
+                 fmt::format(".section .orc_header,\"a\"\n.byte {}\n", bytes));
+  }
   TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-orc-test").value();
 };
 
 MATCHER_P2(IsRow, ip, type, "") { return arg.ip == std::uint64_t(ip) && arg.type == type; }
 
 TEST_F(ReadOrcTest, TheHeaderTellsTheLayout) {
-  const auto old_rows = read_orc(image({".orc_unwind_ip", ".orc_unwind"}));
-  ASSERT_TRUE(old_rows) << old_rows.error().to_string();
-  EXPECT_THAT(*old_rows, ElementsAre(IsRow(0x40U, Type::regs), IsRow(0x54U, Type::regs_partial)));
-  const auto new_rows = read_orc(image({".orc_header", ".orc_unwind_ip", ".orc_unwind"}));
-  ASSERT_TRUE(new_rows) << new_rows.error().to_string();
-  EXPECT_THAT(*new_rows, ElementsAre(IsRow(0x40U, Type::end), IsRow(0x54U, Type::call)));
+  const auto rows_of = [](const ElfImage& vmlinux) {
+    auto rows = read_orc(vmlinux);
+    EXPECT_TRUE(rows) << rows.error().to_string();
+    return rows.value_or(std::vector<OrcRow>());
+  };
+  const auto rows_5_10 = rows_of(image({".orc_unwind_ip", ".orc_unwind"}));
+  EXPECT_THAT(rows_5_10, ElementsAre(IsRow(0x40U, Type::regs), IsRow(0x54U, Type::regs_partial)));
+  const auto rows_6_12 = rows_of(with_header(k_hash_6_12));
+  EXPECT_THAT(rows_6_12, ElementsAre(IsRow(0x40U, Type::end), IsRow(0x54U, Type::call)));
+  EXPECT_EQ(rows_6_12[1].sp_reg, Reg::di);
+  const auto rows_7_3 = rows_of(with_header(k_hash_7_3));
+  EXPECT_THAT(rows_7_3, ElementsAre(IsRow(0x40U, Type::end), IsRow(0x54U, Type::call)));
+  EXPECT_EQ(rows_7_3[1].sp_reg, Reg::sp);
+}
+
+TEST_F(ReadOrcTest, AnUnknownLayoutIsNotRead) {
+  const std::string known = k_hash_7_3;
+  for (const auto& bytes : {known.substr(0, known.size() - 1) + "3", known + ",0",
+                            known.substr(0, known.size() - 5), std::string("0")}) {
+    const auto vmlinux = with_header(bytes);
+    EXPECT_EQ(orc_layout(vmlinux), std::nullopt) << bytes;
+    EXPECT_THAT(read_orc(vmlinux).value(), IsEmpty()) << bytes;
+  }
+  for (const auto& [version, known_layout] :
+       {std::pair{"5.10.0-46-amd64", true}, {"6.2.1", true}, {"6.3.1", false}, {"6.4.0", false}}) {
+    const auto banner = fmt::format(".section .rodata\n.asciz \"Linux version {}\"\n", version);
+    const auto vmlinux = image({".orc_unwind_ip", ".orc_unwind"}, banner);
+    EXPECT_EQ(orc_layout(vmlinux).has_value(), known_layout) << version;
+  }
 }
 
 TEST_F(ReadOrcTest, AKernelWithoutTheTableHasNoRows) {

@@ -20,7 +20,7 @@ namespace kobox {
 namespace {
 
 // Part of the file's name: a file that an older kobox made otherwise is made again.
-constexpr int k_format = 2;
+constexpr int k_format = 3;
 constexpr Duration k_wait_for_maker = std::chrono::minutes(2);
 
 struct Symbols {
@@ -174,6 +174,15 @@ Result<> write_symbol_file(const fs::path& vmlinux, const fs::path& to) {
   frame_section.sh_addralign = 8;
   writer.add(".debug_frame", frame_section, frames.data(), frames.size());
   return writer.finish(to);
+}
+
+std::string missing_unwind_tables(const Kernel& kernel) {
+  const auto image = ElfImage::open(kernel.vmlinux);
+  if (!image || orc_layout(*image)) return "";
+  return fmt::format(
+      "{} has unwind tables of a form that kobox does not know (.orc_header), so a backtrace ends "
+      "where it reaches the kernel's own functions",
+      kernel.release);
 }
 
 fs::path symbol_directory(const fs::path& cache) { return cache / "symbols"; }

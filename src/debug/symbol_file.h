@@ -29,6 +29,10 @@ std::filesystem::path symbol_file_lock(const std::filesystem::path& file);
 // (no kallsyms in the vmlinux, disk full), timeout, interrupted.
 Result<SymbolFile> kernel_symbols(const Kernel& kernel, const std::filesystem::path& cache);
 
+// For the user: that GDB cannot unwind this kernel's frames, since its unwind tables are of a form
+// that kobox does not know; "" if it can.
+std::string missing_unwind_tables(const Kernel& kernel);
+
 // The file itself. ErrorKind::environment as above.
 Result<> write_symbol_file(const std::filesystem::path& vmlinux, const std::filesystem::path& to);
 

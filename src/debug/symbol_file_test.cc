@@ -51,7 +51,8 @@ limit:
 // The call frames: %rsp + 8 everywhere, + 16 behind dev_read's push.
 constexpr std::string_view k_orc = R"(
 .section .orc_header,"a"
-  .skip 20
+  .quad 0x3bd61b58bf325dfe, 0x25a6a55bc6a5a92c
+  .long 0x24feb3ea
 .section .orc_unwind_ip,"a"
   .long _text - ., dev_read - . , dev_read + 1 - ., dev_read.cold - .
 .section .orc_unwind,"a"
@@ -230,6 +231,20 @@ TEST_F(SymbolFileTest, AKernelWithoutOrcHasItsSymbols) {
   ASSERT_TRUE(write_symbol_file(vmlinux("plain", std::string(k_code) + kallsyms()), file));
   EXPECT_THAT(ReadElf(file).symbols(), SizeIs(7));
   EXPECT_EQ(ReadElf(file).frame(k_text), std::nullopt);
+}
+
+TEST_F(SymbolFileTest, UnwindTablesOfAnUnknownFormAreLeftOutAndSaidSo) {
+  auto orc = std::string(k_orc);
+  orc.replace(orc.find("0x3b"), 4, "0x3c");
+  const auto unknown = vmlinux("unknown", std::string(k_code) + orc + kallsyms());
+  const auto file = path() / "kernel.elf";
+  ASSERT_TRUE(write_symbol_file(unknown, file));
+  EXPECT_THAT(ReadElf(file).symbols(), SizeIs(7));
+  EXPECT_EQ(ReadElf(file).frame(k_text), std::nullopt);
+  EXPECT_THAT(missing_unwind_tables(kernel(unknown)),
+              HasSubstr("6.12.0-test has unwind tables of a form that kobox does not know"));
+  EXPECT_EQ(missing_unwind_tables(kernel(whole_vmlinux())), "");
+  EXPECT_EQ(missing_unwind_tables(kernel(path() / "absent")), "");
 }
 
 TEST_F(SymbolFileTest, AVmlinuxThatTellsNothingIsRefused) {

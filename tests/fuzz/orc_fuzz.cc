@@ -54,7 +54,9 @@ static void check_section(std::string_view section, const std::vector<CodeRange>
 
 FUZZ_TARGET(input) {
   if (input.size() < 2) return;
-  const auto layout = (input[0] & 1) != 0 ? OrcLayout::since_6_4 : OrcLayout::until_6_3;
+  const auto layout = (input[0] & 1) == 0   ? OrcLayout::until_6_2
+                      : (input[0] & 4) == 0 ? OrcLayout::since_6_4
+                                            : OrcLayout::since_7_1;
   const std::size_t count = static_cast<unsigned char>(input[1]);
   const auto ips = input.substr(2, 4 * count);
   auto entries = input.substr(2 + ips.size());
