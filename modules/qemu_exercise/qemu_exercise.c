@@ -8,6 +8,7 @@
 #define pr_fmt(fmt) "QEMU Exercise: " fmt
 
 #include <linux/cdev.h>
+#include <linux/ctype.h>
 #include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/init.h>
@@ -33,7 +34,6 @@
  * record of the kernel's log holds less than 1024 bytes. An escaped byte takes at most 4.
  */
 #define ESCAPED_MAX 896
-#define ESCAPE_FLAGS (ESCAPE_SPACE | ESCAPE_HEX | ESCAPE_NAP)
 
 /*
  * The device is open to every user, so none of the lines that a user causes may come without
@@ -109,18 +109,39 @@ static ssize_t dev_read(struct file *file, char __user *buffer, size_t len, loff
 	return sent;
 }
 
+/*
+ * Printable ASCII stays as it is. string_escape_mem() does this by itself with ESCAPE_NAP, but only
+ * from 5.13 on. The output has room for 4 bytes for each of the text. Returns how many there are.
+ */
+static int escape(const char *text, size_t size, char *output)
+{
+	char *end = output;
+	size_t i;
+
+	for (i = 0; i < size; i++) {
+		if (isascii(text[i]) && isprint(text[i]))
+			*end++ = text[i];
+		else
+			end += string_escape_mem(text + i, 1, end, 4, ESCAPE_SPACE | ESCAPE_HEX,
+						 NULL);
+	}
+	return end - output;
+}
+
 static void log_received(const struct message *received)
 {
 	size_t shown = received->size;
 	char *escaped;
 	int length;
 
-	if (string_escape_mem(received->text, shown, NULL, 0, ESCAPE_FLAGS, NULL) > ESCAPED_MAX)
-		shown = ESCAPED_MAX / 4;
-	escaped = kmalloc(ESCAPED_MAX, GFP_KERNEL);
+	escaped = kmalloc(4 * MESSAGE_MAX, GFP_KERNEL);
 	if (!escaped)
 		return; /* the message was taken; only its line in the log is lost */
-	length = string_escape_mem(received->text, shown, escaped, ESCAPED_MAX, ESCAPE_FLAGS, NULL);
+	length = escape(received->text, shown, escaped);
+	if (length > ESCAPED_MAX) {
+		shown = ESCAPED_MAX / 4;
+		length = escape(received->text, shown, escaped);
+	}
 	pr_info("Received %zu characters from the user: %.*s%s\n", received->size, length, escaped,
 		shown < received->size ? "..." : "");
 	kfree(escaped);

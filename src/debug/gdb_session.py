@@ -5,7 +5,7 @@
 # The kernel places a module's sections and relocates its symbols before it runs the module's init
 # (load_module in kernel/module/main.c), so a breakpoint on do_init_module is the moment to tell GDB
 # of them: pending breakpoints in the module are set before any of its code runs, init included.
-# mod_tree_remove_init is called when init has returned and its sections are about to be freed,
+# trim_init_extable is called when init has returned and its sections are about to be freed,
 # free_module when the module goes away. All three get the struct module in their first argument.
 #
 # The variable `kobox` is set by the script that sources this:
@@ -181,7 +181,7 @@ def set_up(facts):
     if "ko" in facts:
         tracker = Tracker(facts)
         AtEntry("do_init_module", tracker, tracker.placed)
-        AtEntry("mod_tree_remove_init", tracker, tracker.initialised)
+        AtEntry("trim_init_extable", tracker, tracker.initialised)
         AtEntry("free_module", tracker, tracker.unloaded)
     for location in facts["breakpoints"]:
         quietly("break " + location)

@@ -20,7 +20,7 @@ namespace kobox {
 namespace {
 
 // Part of the file's name: a file that an older kobox made otherwise is made again.
-constexpr int k_format = 3;
+constexpr int k_format = 4;
 constexpr Duration k_wait_for_maker = std::chrono::minutes(2);
 
 struct Symbols {
@@ -38,7 +38,10 @@ std::vector<const ElfSection*> loaded_sections(const ElfImage& image) {
   return loaded;
 }
 
-// A symbol reaches to the next one, or to its section's end. `sections` are numbered from 1.
+// A symbol reaches to the next one, or to its section's end. Of several for one place only the
+// first, which the kernel shows, gets a size: to GDB the others are labels then, and it shows the
+// same one (get_symbol_pos in kernel/kallsyms.c, lookup_minimal_symbol_by_pc_section in
+// gdb/minsyms.c). `sections` are numbered from 1.
 Symbols make_symbols(const std::vector<KernelSymbol>& all,
                      const std::vector<const ElfSection*>& sections) {
   Symbols made;
@@ -58,7 +61,8 @@ Symbols make_symbols(const std::vector<KernelSymbol>& all,
         local ? STB_LOCAL : STB_GLOBAL, symbol.is_function() ? STT_FUNC : STT_OBJECT));
     entry.st_shndx = static_cast<Elf64_Half>(section - sections.begin() + 1);
     entry.st_value = symbol.address;
-    entry.st_size = end - symbol.address;
+    const bool first_here = i == 0 || all[i - 1].address != symbol.address;
+    entry.st_size = first_here ? end - symbol.address : 0;
     made.names += symbol.name + '\0';
     made.entries.push_back(entry);
     if (!symbol.is_function() || end == symbol.address) continue;
@@ -69,7 +73,7 @@ Symbols make_symbols(const std::vector<KernelSymbol>& all,
         {.begin = symbol.address,
          .end = end,
          .name = symbol.name,
-         .bytes = at < bytes.size() ? bytes.substr(at, entry.st_size) : std::string_view()});
+         .bytes = at < bytes.size() ? bytes.substr(at, end - symbol.address) : std::string_view()});
   }
   // Local symbols come first (ELF-64 Object File Format, "Symbol table").
   std::stable_partition(made.entries.begin() + 1, made.entries.end(), [](const Elf64_Sym& entry) {

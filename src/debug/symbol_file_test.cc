@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Needs gcc and ld: a vmlinux of a few functions is assembled here, with the tables that a kernel
-// carries in itself. The file that is made of it is read by elfutils.
+// Needs gcc, ld and gdb: a vmlinux of a few functions is assembled here, with the tables that a
+// kernel carries in itself. The file that is made of it is read by elfutils.
 #include "debug/symbol_file.h"
 
 #include <elfutils/libdw.h>
@@ -194,7 +194,7 @@ class SymbolFileTest : public ::testing::Test {
   TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-symbol-test").value();
 };
 
-TEST_F(SymbolFileTest, EverySymbolReachesToTheNextOne) {
+TEST_F(SymbolFileTest, EveryPlaceReachesToTheNextOne) {
   const auto file = path() / "kernel.elf";
   const auto written = write_symbol_file(whole_vmlinux(), file);
   ASSERT_TRUE(written) << written.error().to_string();
@@ -206,12 +206,23 @@ TEST_F(SymbolFileTest, EverySymbolReachesToTheNextOne) {
   const auto data = find("jiffies").address;
   EXPECT_THAT(symbols, UnorderedElementsAre(
                            Symbol{"_text", k_text, 16, "function", ".text"},
-                           Symbol{"startup", k_text, 16, "function", ".text"},
+                           Symbol{"startup", k_text, 0, "function", ".text"},
                            Symbol{"dev_read", k_text + 0x10, 16, "local function", ".text"},
                            Symbol{"dev_read.cold", k_text + 0x20, 8, "local function", ".text"},
                            Symbol{"weak_one", k_text + 0x28, 24, "function", ".text"},
                            Symbol{"jiffies", data, 8, "object", ".data"},
                            Symbol{"limit", data + 8, 4, "local object", ".data"}));
+}
+
+// By GDB itself.
+TEST_F(SymbolFileTest, OfTwoNamesForAPlaceTheKernelsOwnIsShown) {
+  const auto file = path() / "kernel.elf";
+  ASSERT_TRUE(write_symbol_file(whole_vmlinux(), file));
+  const auto done = run_command({.argv = {"gdb", "-q", "-nx", "-batch", "-ex",
+                                          "info symbol 0xffffffff81000004", file.string()},
+                                 .cwd = path()})
+                        .value();
+  EXPECT_THAT(done.output, HasSubstr("_text + 4 in section .text")) << done.error;
 }
 
 TEST_F(SymbolFileTest, EveryFunctionHasItsFrames) {

@@ -17,13 +17,15 @@ namespace {
 
 const fs::path k_exercise = source_directory() / "modules/qemu_exercise";
 
-// Prints every frame as "FRAME function+0x12".
+// Prints every frame as "FRAME function+0x12". What the compiler has inlined the kernel does not
+// print.
 constexpr const char* k_print_frames = R"(python
 frame = gdb.newest_frame()
 while frame is not None:
     words = gdb.execute("info symbol %#x" % frame.pc(), to_string=True).split()
     offset = int(words[2]) if words[1] == "+" else 0
-    print("FRAME %s+%#x" % (words[0], offset))
+    if frame.type() != gdb.INLINE_FRAME:
+        print("FRAME %s+%#x" % (words[0], offset))
     frame = frame.older()
 end
 )";
@@ -34,6 +36,7 @@ constexpr const char* k_tracer = R"(
 #include <linux/hrtimer.h>
 #include <linux/module.h>
 #include <linux/proc_fs.h>
+#include <linux/version.h>
 
 static struct hrtimer timer;
 
@@ -59,8 +62,12 @@ static ssize_t trace_write(struct file *f, const char __user *b, size_t len, lof
 static const struct proc_ops ops = { .proc_read = trace_read, .proc_write = trace_write };
 static int __init tracer_init(void)
 {
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	hrtimer_setup(&timer, trace_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+#else
 	hrtimer_init(&timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	timer.function = trace_timer;
+#endif
 	return proc_create("tracer", 0600, NULL, &ops) ? 0 : -ENOMEM;
 }
 static void __exit tracer_exit(void) { hrtimer_cancel(&timer); remove_proc_entry("tracer", NULL); }
@@ -194,7 +201,7 @@ DebugOnKernelTest::Stacks DebugOnKernelTest::stacks_of(const std::string& comman
   const auto project = module_project("tracer", k_tracer, "[module]\nname = \"tracer\"\n");
   // The pause is for the agent: what it has not read when the next breakpoint stops the machine is
   // never shown.
-  const auto script = std::string("break dump_stack_lvl\ncontinue\n") + k_print_frames +
+  const auto script = std::string("break dump_stack\ncontinue\n") + k_print_frames +
                       "delete\nbreak remove_proc_entry\ncontinue\n";
   const auto done = run(debug(
       project,
