@@ -7,19 +7,23 @@
  * EXPECT-FILE: faulty_lockup.c
  * The line is the one marked below.
  * "watchdog: BUG: soft lockup - CPU#0 stuck for ..s!" after twice kernel.watchdog_thresh. With
- * one CPU nothing else runs any more, the agent included: only the console tells.
+ * one CPU nothing else runs any more, the agent included: only the console tells. From 6.16 on a
+ * kernel with lazy preemption takes the CPU from a loop, unless that is forbidden.
  */
 #include <linux/compiler.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/preempt.h>
 
 static bool stop;
 
 static noinline void faulty_lockup_spin(void)
 {
+	preempt_disable();
 	while (!READ_ONCE(stop)) /* EXPECT: lockup */
 		;
+	preempt_enable();
 }
 
 static ssize_t device_write(struct file *file, const char __user *buffer, size_t len,

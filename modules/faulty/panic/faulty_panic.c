@@ -8,9 +8,9 @@
  * The line is the one marked below.
  */
 #include <linux/fs.h>
+#include <linux/kernel.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/panic.h>
 
 static noinline void faulty_panic_now(void)
 {
