@@ -112,6 +112,18 @@ Json rename_file(const Json& request) {
   return failure_unless(done ? 0 : errno);
 }
 
+// Of a machine with one processor: does its console print in a thread of its own, as the serial one
+// does from 7.3 on? Such a one has an "N" among its flags (fs/proc/consoles.c).
+bool lockup_silences_console() {
+  if (::sysconf(_SC_NPROCESSORS_ONLN) > 1) return false;
+  bool threaded = false;
+  for_each_line(read_text("/proc/consoles"), [&](const std::string& line) {
+    const auto flags = line.substr(std::min(line.find('('), line.size()));
+    threaded |= flags.substr(0, flags.find(')')).find('N') != std::string::npos;
+  });
+  return threaded;
+}
+
 Json configure(const Json& request) {
   const auto set = [](const char* path, std::int64_t value) {
     write_setting(path, std::to_string(value));
@@ -121,6 +133,8 @@ Json configure(const Json& request) {
     // A stall is noticed after the soft lockup that causes it, if that is what it is.
     set("/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout",
         std::max<std::int64_t>(3, 3 * seconds));
+    // The thread does not run while the processor is stuck; a panic prints all that is waiting.
+    if (lockup_silences_console()) set("/proc/sys/kernel/softlockup_panic", 1);
   }
   if (const auto seconds = number(request, "hung_task_s"); seconds > 0)
     set("/proc/sys/kernel/hung_task_timeout_secs", seconds);
