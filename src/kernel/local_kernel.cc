@@ -84,8 +84,10 @@ Result<Kernel> local_kernel(const std::filesystem::path& image,
   KOBOX_CHECK_WHILE(action, unpack_once(directory, bytes, kernel, progress));
   KOBOX_TRY(kernel.pvh, has_pvh_entry(kernel.vmlinux));
   const auto beside = kernel.vmlinuz.parent_path();
+  // Debian's packages from 6.17 on, and Fedora's, have the image itself in lib/modules/RELEASE.
   kernel.modules = first_directory(
-      std::array{beside.parent_path() / "lib/modules" / kernel.release,
+      std::array{beside.filename() == kernel.release ? beside : fs::path(),
+                 beside.parent_path() / "lib/modules" / kernel.release,
                  beside.parent_path() / "usr/lib/modules" / kernel.release,
                  beside / "lib/modules" / kernel.release, host.modules / kernel.release});
   if (!kernel.modules.empty())
@@ -98,8 +100,10 @@ Result<Kernel> local_kernel(const std::filesystem::path& image,
 Result<Kernel> host_kernel(const std::filesystem::path& kernels, Progress& progress,
                            const HostFiles& host) {
   KOBOX_TRY(const auto release, running_release(host));
-  const auto image = host.boot / ("vmlinuz-" + release);
+  auto image = host.boot / ("vmlinuz-" + release);
   std::error_code error;
+  const auto beside_modules = host.modules / release / "vmlinuz";
+  if (!fs::exists(image, error) && fs::exists(beside_modules, error)) image = beside_modules;
   if (!fs::exists(image, error))
     return fail(ErrorKind::environment,
                 "the running kernel's image {} is not there{}; choose another with --kernel, for "

@@ -12,7 +12,8 @@
 namespace kobox {
 
 // A bzImage anywhere. Its vmlinux is unpacked into kernels/by-content/DIGEST/ once. Its modules
-// are looked for in lib/modules/RELEASE beside its directory and then in the host's. Errors: usage
+// are its own directory if that is a lib/modules/RELEASE; else they are looked for in
+// lib/modules/RELEASE beside its directory and then in the host's. Errors: usage
 // (no such file), environment (unreadable, no bzImage, cache not writable).
 Result<Kernel> local_kernel(const std::filesystem::path& image,
                             const std::filesystem::path& kernels, Progress& progress,

@@ -34,6 +34,18 @@ TEST_F(LocalKernelTest, AVmlinuzAnywhere) {
   EXPECT_EQ(calls(), "");
 }
 
+TEST_F(LocalKernelTest, AnImageAmongItsModulesHasThemAndTheirHeaders) {
+  const std::string modules = "unpacked/usr/lib/modules/7.3.4-cloud-amd64/";
+  write(modules + "vmlinuz", make_bzimage("7.3.4-cloud-amd64"));
+  write("unpacked/usr/src/linux-headers-7.3.4/Makefile", "");
+  fs::create_symlink("../../../src/linux-headers-7.3.4", path() / (modules + "build"));
+  write("lib/modules/7.3.4-cloud-amd64/modules.builtin", "");
+  const auto kernel = ensure((path() / modules / "vmlinuz").string());
+  ASSERT_TRUE(kernel) << kernel.error().to_string();
+  EXPECT_EQ(kernel->modules, fs::canonical(path() / modules)) << "not the host's";
+  EXPECT_EQ(kernel->headers, fs::canonical(path() / "unpacked/usr/src/linux-headers-7.3.4"));
+}
+
 TEST_F(LocalKernelTest, WhatIsNoKernelIsSaid) {
   write("text", "hello");
   write("elf", make_vmlinux());
@@ -58,6 +70,9 @@ TEST_F(LocalKernelTest, TheHostsOwn) {
   ASSERT_TRUE(kernel) << kernel.error().to_string();
   EXPECT_EQ(kernel->modules, fs::canonical(path() / "lib/modules/6.1.5"));
   EXPECT_EQ(kernel->headers, fs::canonical(path() / "lib/modules/6.1.5/build"));
+  fs::rename(path() / "boot/vmlinuz-6.1.5", path() / "lib/modules/6.1.5/vmlinuz");
+  EXPECT_EQ(ensure("host").value().vmlinuz, fs::canonical(path() / "lib/modules/6.1.5/vmlinuz"));
+  fs::rename(path() / "lib/modules/6.1.5/vmlinuz", path() / "boot/vmlinuz-6.1.5");
   if (::geteuid() == 0) return;  // who reads everything
   ::chmod((path() / "boot/vmlinuz-6.1.5").c_str(), 0);
   EXPECT_THAT(ensure("host").error().to_string(), HasSubstr("not for ordinary users"));
