@@ -25,6 +25,11 @@ struct Arch {
   std::string_view emulated_parameters;
   std::string_view trace_clock;  // the clock of tracefs that is the processor's own counter
 
+  // Its kernels as kbuild makes them: where the bootable image is in a build tree, and the option
+  // that chooses the architecture, without CONFIG_.
+  std::string_view built_image;
+  std::string_view config_option;
+
   // Other people's names for it.
   std::string_view linux;   // its directory below arch/ in the kernel's tree: "x86"
   std::string_view debian;  // dpkg's, and the end of Debian's kernel releases: "amd64"

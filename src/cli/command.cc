@@ -21,7 +21,7 @@ void add_directory(CLI::App& app, CommonOptions& options) {
 void add_kernel_options(CLI::App& app, CommonOptions& options) {
   app.add_option("--kernel", options.kernels,
                  "Which kernel: 6.1, 6.12-cloud, 7.3-rt, newest, an exact release, a vmlinuz file, "
-                 "or host; kobox test and build take several, also as 'all' or '>=6.12'")
+                 "a kernel tree, or host; kobox test and build take several, also as 'all' or '>=6.12'")
       ->type_name("SELECTOR")
       ->allow_extra_args(false);
   app.add_option("--headers", options.headers, "Build tree for a kernel given as a file")

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// kobox kernel list|fetch|show
+// kobox kernel list|fetch|show; the other verbs have files of their own
+#include "cli/kernel_command.h"
+
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -178,11 +180,13 @@ void add_kernel_command(CLI::App& app, Action& action) {
       ->required();
   auto& show =
       add_verb(kernel, action, arguments, "show", "Where a kernel's files are", show_kernels);
-  show.add_option("SELECTOR", arguments->selectors, "A fetched kernel, a vmlinuz file, or host")
+  show.add_option("SELECTOR", arguments->selectors,
+                  "A fetched kernel, a vmlinuz file, a kernel tree, or host")
       ->required();
   show.add_option("--headers", arguments->common.headers,
                   "Build tree for a kernel given as a file");
   show.add_option("--format", arguments->format, format_names(list_formats()));
+  add_kernel_config_command(kernel, action);
 }
 
 }  // namespace kobox

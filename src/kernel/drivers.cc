@@ -46,6 +46,27 @@ Result<Files> files_below(const fs::path& directory) {
   return files;
 }
 
+// modules.order of a kernel tree names them "kernel/drivers/x.ko" up to 6.1 and "drivers/x.o"
+// later. What is listed and not built is left out.
+Result<Files> files_listed(const fs::path& tree) {
+  Files files;
+  std::error_code ignored;
+  const auto order = tree / "modules.order";
+  if (!fs::exists(order, ignored)) return files;
+  KOBOX_TRY(const auto text, read_file(order));
+  for (auto line : lines_of(text)) {
+    line = trim(line);
+    constexpr std::string_view k_installed = "kernel/";
+    fs::path path = tree / line;
+    path.replace_extension(".ko");
+    if (line.starts_with(k_installed) && !fs::exists(path, ignored))
+      path = (tree / line.substr(k_installed.size())).replace_extension(".ko");
+    auto name = module_name(path);
+    if (name && fs::exists(path, ignored)) files.emplace(std::move(*name), std::move(path));
+  }
+  return files;
+}
+
 Result<std::set<std::string>> builtin_names(const fs::path& modules) {
   std::set<std::string> names;
   const auto file = modules / "modules.builtin";
@@ -130,19 +151,24 @@ class Walk {
 
 }  // namespace
 
+Result<Files> modules_of(const Kernel& kernel) {
+  if (kernel.modules.empty()) return Files();
+  std::error_code ignored;
+  // A source tree has a kernel/ too, with the kernel's own code in it.
+  if (fs::exists(kernel.modules / ".config", ignored)) return files_listed(kernel.modules);
+  const auto directory = kernel.modules / "kernel";
+  // A kernel without any module has no such directory.
+  if (!fs::exists(directory, ignored)) return Files();
+  return files_below(directory);
+}
+
 Result<std::vector<DriverModule>> modules_for(const Kernel& kernel,
                                               const std::vector<std::string>& wanted,
                                               Missing missing) {
-  Files files;
+  KOBOX_TRY(auto files, modules_of(kernel));
   std::set<std::string> builtin;
   if (!kernel.modules.empty()) {
     KOBOX_TRY(builtin, builtin_names(kernel.modules));
-    std::error_code ignored;
-    const auto directory = kernel.modules / "kernel";
-    // A kernel without any module has no such directory.
-    if (fs::exists(directory, ignored)) {
-      KOBOX_TRY(files, files_below(directory));
-    }
   }
   Walk walk(kernel, std::move(files), std::move(builtin));
   for (auto name : wanted) {

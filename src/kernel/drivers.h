@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,10 @@ enum class Missing { is_error, is_builtin };
 Result<std::vector<DriverModule>> modules_for(const Kernel& kernel,
                                               const std::vector<std::string>& wanted,
                                               Missing missing);
+
+// The kernel's module files by their names: below the kernel/ of a lib/modules/RELEASE, or of a
+// kernel tree those that modules.order names and that are there. Empty if no directory is known.
+Result<std::map<std::string, std::filesystem::path>> modules_of(const Kernel& kernel);
 
 // The module's bytes as init_module(2) takes them, decompressed.
 Result<std::string> read_module(const std::filesystem::path& path);

@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "kernel/kernel_directory.h"
+#include "kernel/kernel_tree.h"
 #include "kernel/vmlinuz.h"
 
 namespace kobox {
@@ -22,21 +23,6 @@ fs::path first_directory(const std::array<fs::path, N>& candidates) {
   for (const auto& one : candidates)
     if (fs::is_directory(one, ignored)) return fs::canonical(one, ignored);
   return {};
-}
-
-Result<> unpack_once(const fs::path& directory, std::string_view image, const Kernel& kernel,
-                     Progress& progress) {
-  std::error_code ignored;
-  if (fs::exists(kernel.vmlinux, ignored)) return {};
-  KOBOX_TRY(const auto lock, FileLock::acquire(directory.string() + ".lock", LockMode::exclusive,
-                                               Deadline::never()));
-  if (fs::exists(kernel.vmlinux, ignored)) return {};
-  progress.stage(kernel.release, "unpacking its vmlinux");
-  const auto vmlinux = unpack_vmlinux(image);
-  progress.done(kernel.release);
-  if (!vmlinux) return std::unexpected(vmlinux.error());
-  // By its own write and rename: the file is complete or absent.
-  return write_file(kernel.vmlinux, *vmlinux);
 }
 
 // Changes when any file does that a build or a boot reads. A build tree has thousands; these are
@@ -67,21 +53,15 @@ Result<Kernel> local_kernel(const std::filesystem::path& image,
   std::error_code error;
   if (!fs::exists(image, error) && !error)
     return fail(ErrorKind::usage, "there is no kernel image {}", image.string());
-  if (fs::is_directory(image, error))
-    return fail(
-        ErrorKind::usage,
-        "{} is a directory; give the vmlinuz file itself (and its build tree with --headers)",
-        image.string());
+  if (fs::is_directory(image, error)) return kernel_tree(image, kernels, progress);
   KOBOX_TRY(const auto bytes, read_file(image, k_max_image));
   const auto action = "reading the kernel image " + image.string();
   Kernel kernel;
   KOBOX_TRY_WHILE(action, kernel.release, bzimage_release(bytes));
-  const auto digest = Digest().add(bytes).hex();
-  const auto directory = kernels / "by-content" / digest;
   kernel.vmlinuz = fs::canonical(image, error);
   if (error) return fail(ErrorKind::environment, "{}: {}", action, error.message());
-  kernel.vmlinux = directory / "vmlinux";
-  KOBOX_CHECK_WHILE(action, unpack_once(directory, bytes, kernel, progress));
+  KOBOX_TRY_WHILE(action, kernel.vmlinux,
+                  unpacked_vmlinux(kernels, bytes, kernel.release, progress));
   KOBOX_TRY(kernel.pvh, has_pvh_entry(kernel.vmlinux));
   const auto beside = kernel.vmlinuz.parent_path();
   // Debian's packages from 6.17 on, and Fedora's, have the image itself in lib/modules/RELEASE.
@@ -93,8 +73,27 @@ Result<Kernel> local_kernel(const std::filesystem::path& image,
   if (!kernel.modules.empty())
     kernel.headers = first_directory(std::array{kernel.modules / "build"});
   kernel.compiler = compiler_of(kernel.headers);
-  kernel.identity = identity_of(kernel, digest);
+  kernel.identity = identity_of(kernel, kernel.vmlinux.parent_path().filename().string());
   return kernel;
+}
+
+Result<std::filesystem::path> unpacked_vmlinux(const std::filesystem::path& kernels,
+                                               std::string_view image, const std::string& release,
+                                               Progress& progress) {
+  const auto directory = kernels / "by-content" / Digest().add(image).hex();
+  auto path = directory / "vmlinux";
+  std::error_code ignored;
+  if (fs::exists(path, ignored)) return path;
+  KOBOX_TRY(const auto lock, FileLock::acquire(directory.string() + ".lock", LockMode::exclusive,
+                                               Deadline::never()));
+  if (fs::exists(path, ignored)) return path;
+  progress.stage(release, "unpacking its vmlinux");
+  const auto vmlinux = unpack_vmlinux(image);
+  progress.done(release);
+  if (!vmlinux) return std::unexpected(vmlinux.error());
+  // By its own write and rename: the file is complete or absent.
+  KOBOX_CHECK(write_file(path, *vmlinux));
+  return path;
 }
 
 Result<Kernel> host_kernel(const std::filesystem::path& kernels, Progress& progress,

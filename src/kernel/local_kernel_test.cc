@@ -56,7 +56,7 @@ TEST_F(LocalKernelTest, WhatIsNoKernelIsSaid) {
   EXPECT_THAT(message("text"), HasSubstr("not a bzImage"));
   EXPECT_THAT(message("elf"), HasSubstr("ELF file, not a bzImage"));
   EXPECT_THAT(message("absent"), HasSubstr("there is no kernel image"));
-  EXPECT_THAT(message("etc"), HasSubstr("is a directory"));
+  EXPECT_THAT(message("etc"), HasSubstr("is a directory, but no kernel's"));
 }
 
 TEST_F(LocalKernelTest, TheHostsOwn) {

@@ -17,7 +17,7 @@ struct Selector {
   enum class Kind {
     line,     // "6.1", "6.1-cloud", "6.12-rt": the newest of that line in Debian
     release,  // "6.1.0-56-cloud-amd64": exactly this one
-    path,     // a vmlinuz file; its build tree comes from --headers
+    path,     // a vmlinuz file, whose build tree comes from --headers, or a kernel tree
     host,     // the running kernel's own files
     all,      // "all", "all-rt": the newest of each line that can be built for
     oldest,   // of those the first
