@@ -9,6 +9,7 @@
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
 #include "cli/formats.h"
+#include "cli/test_printers.h"
 #include "guest/guest_files.h"
 #include "harness/test_run.h"
 #include "report/formats.h"
@@ -25,61 +26,6 @@ struct TestArguments {
   int jobs = 0;
   bool fresh_boot = false;
   bool matrix = false;
-};
-
-// Prints results for people as they come. Runs may be interleaved; each is printed as a whole
-// block in its turn, the first that is not finished as it goes.
-class LivePrinter : public TestObserver {
- public:
-  LivePrinter(StatusLine& status, Color color, Loudness loudness, std::size_t runs)
-      : status_(status), color_(color), loudness_(loudness), pending_(runs), finished_(runs) {}
-
-  void run_started(std::size_t run, const RunResult& so_far) override {
-    if (loudness_ != Loudness::quiet) say(run, render_run_header(so_far, color_));
-  }
-  void test_done(std::size_t run, const TestResult& test) override {
-    if (loudness_ != Loudness::quiet || test.failure) say(run, render_test_line(test, color_));
-    if (test.failure) say(run, render_failure(test.name, *test.failure, color_));
-  }
-  void run_done(std::size_t run, const RunResult& result) override {
-    if (result.failure) say(run, render_failure(result.kernel, *result.failure, color_));
-    finished_[run] = true;
-    while (current_ < finished_.size() && finished_[current_]) {
-      ++current_;
-      if (current_ < pending_.size()) status_.print(std::exchange(pending_[current_], ""));
-    }
-  }
-
- private:
-  void say(std::size_t run, const std::string& text) {
-    if (run == current_)
-      status_.print(text);
-    else
-      pending_[run] += text;
-  }
-
-  StatusLine& status_;
-  Color color_;
-  Loudness loudness_;
-  std::size_t current_ = 0;
-  std::vector<std::string> pending_;
-  std::vector<bool> finished_;
-};
-
-// For formats that are written at the end: says only what keeps a whole kernel from being judged,
-// on standard error, where a person looks who has the report in a file.
-class ErrorPrinter : public TestObserver {
- public:
-  explicit ErrorPrinter(StatusLine& status) : status_(status) {}
-  void run_started(std::size_t, const RunResult&) override {}
-  void test_done(std::size_t, const TestResult&) override {}
-  void run_done(std::size_t, const RunResult& result) override {
-    if (result.failure && verdict_of(result.failure->kind) == Verdict::error)
-      status_.error(fmt::format("{}: {}", result.kernel, result.failure->message));
-  }
-
- private:
-  StatusLine& status_;
 };
 
 Result<TestOptions> test_options(const TestArguments& arguments) {
@@ -125,12 +71,16 @@ Result<int> run_test_command(const TestArguments& arguments, Console& console) {
   const bool live = format.name == report_formats().front().name && arguments.output_file.empty();
   const auto color =
       use_color(choice, live && console.output.is_terminal()) ? Color::on : Color::off;
-  LivePrinter printer(status, color, loudness, options.selectors.size());
+  const bool several = options.selectors.size() > 1;
+  LinePrinter lines(status, color, loudness);
+  KernelPrinter kernels(status, color, loudness);
   ErrorPrinter errors(status);
-  KOBOX_TRY(const auto report,
-            run_tests(options, status, live ? static_cast<TestObserver&>(printer) : errors));
+  TestObserver& observer = !live     ? static_cast<TestObserver&>(errors)
+                           : several ? static_cast<TestObserver&>(kernels)
+                                     : lines;
+  KOBOX_TRY(const auto report, run_tests(options, status, observer));
   if (live) {
-    status.print(render_summary(report, color));
+    status.print(several ? "\n" + render_terminal(report, color) : render_summary(report, color));
   } else {
     const auto text = format.render(report, color);
     if (arguments.output_file.empty())

@@ -13,6 +13,23 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
+std::size_t characters_in(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+std::string shortened(std::string_view text, std::size_t characters) {
+  if (characters_in(text) <= characters) return std::string(text);
+  std::size_t seen = 0;
+  std::size_t end = 0;
+  for (; end < text.size(); ++end) {
+    if ((static_cast<unsigned char>(text[end]) & 0xc0) != 0x80 && ++seen == characters) break;
+  }
+  return std::string(text.substr(0, end)) + "…";
+}
+
+std::string failure_reason(const Failure& failure) { return one_line(failure.message); }
+
 std::string failure_headline(const Failure& failure) {
   const auto message = one_line(failure.message);
   const auto kind = std::string(to_string(failure.kind));

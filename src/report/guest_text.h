@@ -12,9 +12,16 @@ namespace kobox {
 
 // printable(), on one line: newlines and tabs become spaces.
 std::string one_line(std::string_view text);
+// At most so many characters (code points), the last one "…" where something was cut off.
+std::string shortened(std::string_view text, std::size_t characters);
+// How many characters UTF-8 has.
+std::size_t characters_in(std::string_view text);
 
 // "oops: BUG: kernel NULL pointer dereference", on one line.
 std::string failure_headline(const Failure& failure);
+// Why it failed, in one line: of a build that fails on some kernels only this may say more than the
+// compiler's message. The one place that decides it, for all that name a failure in a sentence.
+std::string failure_reason(const Failure& failure);
 // "dev_write at qemu_exercise.c:84", or as much of it as is known, or "".
 std::string failure_place(const Failure& failure);
 

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "report/matrix.h"
 #include "verdict/verdict.h"
 
 namespace kobox {
@@ -18,8 +19,9 @@ std::string render_junit(const Report& report);
 std::string render_ktap(const Report& report);
 
 enum class Color { on, off };
-// For people. One line a test, then each failure: what happened, where (file:line and the source
-// line), the log around it, the command that repeats it; then a summary.
+// For people. One kernel: one line a test, then each failure: what happened, where (file:line and
+// the source line), the log around it, the command that repeats it; then a summary. Several: the
+// table of kernels and tests, each different failure once, the summary, and where the module works.
 std::string render_terminal(const Report& report, Color color);
 // The pieces of it, so that tests can be printed as they end.
 std::string render_run_header(const RunResult& run, Color color);
@@ -28,6 +30,15 @@ std::string render_failure(const std::string& title, const Failure& failure, Col
 // What is found only when all kernels are done: why the module does not build, each cause once with
 // the kernels that it concerns, between empty lines. "" if nothing is known.
 std::string render_api_changes(const Report& report, Color color);
+// "2 passed, 1 failed on 6.1.0-56-cloud-amd64", no newline.
+std::string render_run_counts(const RunResult& run, Color color);
+// The same line with the accelerator and why it was that.
+std::string render_run_summary(const RunResult& run, Color color);
+// That of each run.
 std::string render_summary(const Report& report, Color color);
+// The whole of a report on several kernels.
+std::string render_matrix(const Report& report, Color color);
+// The table of a report on several kernels, in 80 columns: as many blocks as it takes.
+std::string render_table(const MatrixView& view, Color color);
 
 }  // namespace kobox

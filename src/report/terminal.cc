@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "base/text.h"
 #include "report/guest_text.h"
+#include "report/paint.h"
 #include "report/render.h"
 
 namespace kobox {
@@ -12,29 +12,6 @@ namespace {
 
 // A report of the kernel's own may have 200 lines; the console log has them all.
 constexpr std::size_t k_max_log_lines = 32;
-
-enum class Style { bold, dim, red, green, yellow };
-
-std::string paint(std::string_view text, Style style, Color color) {
-  constexpr std::array<std::string_view, 5> k_codes = {"1", "2", "1;31", "32", "33"};
-  if (color == Color::off) return std::string(text);
-  return fmt::format("\x1b[{}m{}\x1b[0m", k_codes[static_cast<std::size_t>(style)], text);
-}
-
-// The words, not only the colours, tell them apart; failures stand out among many lines.
-std::string verdict_word(Verdict verdict, Color color) {
-  switch (verdict) {
-    case Verdict::pass:
-      return paint("pass ", Style::green, color);
-    case Verdict::fail:
-      return paint("FAIL ", Style::red, color);
-    case Verdict::error:
-      return paint("ERROR", Style::red, color);
-    case Verdict::skip:
-      return paint("skip ", Style::yellow, color);
-  }
-  return {};
-}
 
 std::string time_of(double seconds) {
   return format_duration(Duration(std::llround(seconds * 1000)));
@@ -91,12 +68,11 @@ std::string describe(const Counts& counts, Color color) {
   return parts.empty() ? "nothing was run" : join(parts, ", ");
 }
 
-std::string render_failures(const RunResult& run, Color color, std::string_view suffix) {
+std::string render_failures(const RunResult& run, Color color) {
   std::string text;
   if (run.failure) text += "\n" + render_failure(one_line(run.kernel), *run.failure, color);
   for (const auto& test : run.tests) {
-    if (test.failure)
-      text += "\n" + render_failure(test.name + std::string(suffix), *test.failure, color);
+    if (test.failure) text += "\n" + render_failure(test.name, *test.failure, color);
   }
   return text;
 }
@@ -161,34 +137,34 @@ std::string render_api_changes(const Report& report, Color color) {
   return text.empty() ? "" : text + "\n";
 }
 
+std::string render_run_counts(const RunResult& run, Color color) {
+  return describe(count(tests_of(run)), color) + " on " + one_line(run.kernel);
+}
+
+std::string render_run_summary(const RunResult& run, Color color) {
+  auto text = render_run_counts(run, color);
+  if (run.accel.empty()) return text + "\n";
+  text += " (" + one_line(run.accel);
+  if (!run.accel_reason.empty()) text += ": " + one_line(run.accel_reason);
+  return text + ")\n";
+}
+
 std::string render_summary(const Report& report, Color color) {
   std::string text;
-  for (const auto& run : report.runs) {
-    const auto tests = tests_of(run);
-    text += describe(count(tests), color) + " on " + one_line(run.kernel);
-    if (!run.accel.empty()) {
-      text += " (" + one_line(run.accel);
-      if (!run.accel_reason.empty()) text += ": " + one_line(run.accel_reason);
-      text += ")";
-    }
-    text += "\n";
-  }
+  for (const auto& run : report.runs) text += render_run_summary(run, color);
   return text.empty() ? "nothing was run\n" : text;
 }
 
 std::string render_terminal(const Report& report, Color color) {
+  if (report.runs.size() > 1) return render_matrix(report, color);
   std::string text;
   for (const auto& run : report.runs) {
-    if (!text.empty()) text += "\n";
     text += render_run_header(run, color);
     if (run.failure)
       text += fmt::format("  {}  {}\n", verdict_word(verdict_of(run.failure->kind), color),
                           failure_headline(*run.failure));
     for (const auto& test : run.tests) text += render_test_line(test, color);
-  }
-  for (const auto& run : report.runs) {
-    const auto suffix = report.runs.size() > 1 ? " (" + run.kernel + ")" : std::string();
-    text += render_failures(run, color, suffix);
+    text += render_failures(run, color);
   }
   return text + (text.empty() ? "" : "\n") + render_summary(report, color);
 }

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Colours of the terminal.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "report/render.h"
+
+namespace kobox {
+
+enum class Style { bold, dim, red, green, yellow };
+
+// The text as it is where `color` is off.
+std::string paint(std::string_view text, Style style, Color color);
+// "pass ", "FAIL ", "ERROR", "skip ": the words, not only the colours, tell them apart; failures
+// stand out among many lines.
+std::string verdict_word(Verdict verdict, Color color);
+// How a verdict is painted.
+Style style_of(Verdict verdict);
+
+}  // namespace kobox
