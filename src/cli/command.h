@@ -69,6 +69,7 @@ Result<TestSpec> find_test(const Project& project, const std::string& words);
 // its add_NAME_command().
 #define KOBOX_COMMANDS(X) \
   X(test)                 \
+  X(report)               \
   X(build) X(shell) X(debug) X(trace) X(exercise) X(decode) X(kernel) X(image) X(cache) X(doctor)
 
 #define KOBOX_DECLARE_COMMAND(name) void add_##name##_command(CLI::App& app, Action& action);

@@ -75,7 +75,8 @@ TEST_F(CommandTest, ValuesThatAreNone) {
   EXPECT_THAT(refused({"test", "--color", "sometimes"}), HasSubstr("auto, always or never"));
   EXPECT_THAT(refused({"test", "--accel", "hvf"}), HasSubstr("auto, kvm or tcg"));
   EXPECT_THAT(refused({"test", "--format", "jsn"}), HasSubstr("did you mean 'json'"));
-  EXPECT_THAT(refused({"test", "--format", "yaml"}), HasSubstr("terminal, json, junit or ktap"));
+  EXPECT_THAT(refused({"test", "--format", "yaml"}),
+              HasSubstr("terminal, json, junit, ktap, html or markdown"));
   for (const char* limit : {"soon", "0s", "-1s", "10x", "1 h", "99999999999999999999s"})
     EXPECT_THAT(refused({"test", "--timeout=" + std::string(limit)}), HasSubstr("--timeout"));
   for (const char* jobs : {"0", "-1", "many", "257", "1.5"})
@@ -99,6 +100,21 @@ TEST_F(CommandTest, ValuesThatAreNone) {
               HasSubstr("terminal or json"));
   EXPECT_THAT(refused({"build", "--color", "sometimes"}), HasSubstr("auto, always or never"));
   EXPECT_THAT(refused({"shell", "--accel", "hvf"}), HasSubstr("auto, kvm or tcg"));
+}
+
+TEST_F(CommandTest, ShardsThatAreNone) {
+  for (const char* shard : {"0/5", "6/5", "5", "a/b", "1/0"})
+    EXPECT_THAT(refused({"test", "--shard", shard}), HasSubstr("--shard: '")) << shard;
+  EXPECT_THAT(refused({"test", "--shard", "1/2", "--times", "/etc/hostname"}),
+              HasSubstr("--times: /etc/hostname: it is no JSON"));
+}
+
+TEST_F(CommandTest, ReportsThatAreNone) {
+  EXPECT_THAT(refused({"report"}), HasSubstr("--help"));
+  EXPECT_THAT(refused({"report", "show"}), HasSubstr("FILE"));
+  EXPECT_THAT(refused({"report", "merge"}), HasSubstr("FILE"));
+  EXPECT_THAT(refused({"report", "show", "/etc/hostname"}),
+              HasSubstr("/etc/hostname: it is no JSON"));
 }
 
 TEST_F(CommandTest, OptionsWithoutTheirValue) {

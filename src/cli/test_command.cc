@@ -9,6 +9,7 @@
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
 #include "cli/formats.h"
+#include "cli/report_files.h"
 #include "cli/test_printers.h"
 #include "guest/guest_files.h"
 #include "harness/test_run.h"
@@ -26,6 +27,8 @@ struct TestArguments {
   int jobs = 0;
   bool fresh_boot = false;
   bool matrix = false;
+  std::string shard;
+  std::string times;
 };
 
 Result<TestOptions> test_options(const TestArguments& arguments) {
@@ -39,6 +42,12 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
     if (!arguments.common.kernels.empty())
       return fail(ErrorKind::usage, "--matrix and --kernel exclude each other");
     if (!options.project.kernels_matrix.empty()) options.selectors = options.project.kernels_matrix;
+  }
+  if (!arguments.shard.empty()) {
+    KOBOX_TRY_WHILE("--shard", options.shard, parse_shard(arguments.shard));
+  }
+  if (!arguments.times.empty()) {
+    KOBOX_TRY_WHILE("--times", options.times, read_report_file(arguments.times));
   }
   options.filter = arguments.filter;
   options.jobs = arguments.jobs;
@@ -82,12 +91,8 @@ Result<int> run_test_command(const TestArguments& arguments, Console& console) {
   if (live) {
     status.print(several ? "\n" + render_terminal(report, color) : render_summary(report, color));
   } else {
-    const auto text = format.render(report, color);
-    if (arguments.output_file.empty())
-      status.print(text);
-    else {
-      KOBOX_CHECK(write_file(std::filesystem::absolute(arguments.output_file), text));
-    }
+    KOBOX_CHECK(
+        write_report(report, format, choice, arguments.output_file, status, console.output));
   }
   return exit_code(report);
 }
@@ -100,6 +105,12 @@ void add_test_command(CLI::App& app, Action& action) {
   add_directory(command, arguments->common);
   add_kernel_options(command, arguments->common);
   command.add_flag("--matrix", arguments->matrix, "Run on the kernels of kobox.toml's matrix");
+  command.add_option("--shard", arguments->shard, "Run one part of N of all, such as 2/5")
+      ->type_name("I/N");
+  command
+      .add_option("--times", arguments->times,
+                  "A report whose times balance the shards; all of them need the same")
+      ->type_name("FILE");
   add_machine_options(command, arguments->common);
   command
       .add_option("--jobs", arguments->jobs, "Tests at once (default: as cores and memory allow)")

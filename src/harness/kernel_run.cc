@@ -47,8 +47,8 @@ class KernelRun {
   KernelRun(SharedRun& shared, std::size_t index)
       : shared_(shared),
         options_(shared.options),
-        tests_(shared.tests),
-        selector_(options_.selectors[index]),
+        tests_(shared.plan[index].tests),
+        selector_(shared.plan[index].selector),
         progress_(shared.progress),
         record_(shared.observer, index, tests_, selector_, options_.command) {}
 

@@ -16,7 +16,7 @@ namespace kobox {
 // What all kernels of a run of kobox share.
 struct SharedRun {
   const TestOptions& options;
-  const std::vector<TestSpec>& tests;
+  const std::vector<KernelPlan>& plan;
   Progress& progress;
   SharedObserver observer;
   KernelSource& source;
@@ -36,7 +36,7 @@ struct KernelDone {
   std::optional<Error> usage_error = {};
 };
 
-// Runs all tests on the kernel options.selectors[index]. Whatever happens is in the result.
+// Runs the tests of plan[index]. Whatever happens is in the result.
 KernelDone run_on_kernel(SharedRun& shared, std::size_t index);
 
 }  // namespace kobox

@@ -33,6 +33,7 @@ RunRecord::RunRecord(SharedObserver& shared, std::size_t index, const std::vecto
       command_(std::move(command)),
       finished_(tests.size()) {
   result_.kernel = selector_;
+  result_.selector = selector_;
   result_.arch = default_arch().name;
 }
 

@@ -62,6 +62,7 @@ class RunTestsTest : public testing::FakeProject, public KernelSource {
     options.jobs = jobs_;
     options.isolation = isolation_;
     options.command = "kobox test DIR";
+    options.shard = shard_;
     NoProgress progress;
     return run_tests(options, progress, listener_, *this, room_);
   }
@@ -83,12 +84,35 @@ class RunTestsTest : public testing::FakeProject, public KernelSource {
 
   std::map<std::string, Error> missing_;
   std::string throws_at_;
+  Shard shard_ = {};
   std::string broken_;
   int jobs_ = 2;
   Isolation isolation_ = Isolation::forked;
   HostRoom room_ = {.cores = 2, .memory = std::uint64_t{1} << 40, .descriptors = 10'000};
   Listener listener_;
 };
+
+TEST_F(RunTestsTest, AShardRunsItsPartAndSaysWhatTheWholeIs) {
+  for (const auto* name : {"a", "b", "c", "d"}) add_test(name);
+  shard_ = {2, 4};
+  const auto got = report({"6.1-cloud", "6.12-cloud"});
+  ASSERT_EQ(got.runs.size(), 1U);
+  EXPECT_EQ(got.runs[0].selector, "6.1-cloud");
+  ASSERT_EQ(got.runs[0].tests.size(), 2U);
+  EXPECT_EQ(got.runs[0].tests[0].name, "c");
+  EXPECT_THAT(got.selectors, ElementsAre("6.1-cloud", "6.12-cloud"));
+  EXPECT_THAT(got.tests, ElementsAre("a", "b", "c", "d"));
+  EXPECT_EQ(got.shard, (Shard{2, 4}));
+}
+
+TEST_F(RunTestsTest, AShardWithNothingToDoIsNoPass) {
+  add_test("a");
+  shard_ = {1, 4};
+  const auto got = report({"6.1-cloud"});
+  EXPECT_EQ(got.verdict, Verdict::skip);
+  EXPECT_EQ(got.runs.size(), 0U);
+  EXPECT_EQ(got.shard, (Shard{1, 4}));
+}
 
 TEST_F(RunTestsTest, EveryTestOnEveryKernelInItsOrder) {
   for (const auto* name : {"a", "b", "c", "d"}) add_test(name);

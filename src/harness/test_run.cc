@@ -35,16 +35,17 @@ class RealSource : public KernelSource {
 
 // Of a kernel whose thread had no memory left even to say so.
 KernelDone not_run(const SharedRun& shared, std::size_t index, const Error& error) {
-  return {.module = "",
-          .result = {
-              .kernel = shared.options.selectors[index],
-              .arch = std::string(default_arch().name),
-              .failure = Failure{.kind = FailureKind::environment, .message = error.to_string()}}};
+  return {
+      .module = "",
+      .result = {.kernel = shared.plan[index].selector,
+                 .arch = std::string(default_arch().name),
+                 .failure = Failure{.kind = FailureKind::environment, .message = error.to_string()},
+                 .selector = shared.plan[index].selector}};
 }
 
 // All kernels, as many at once as there are jobs.
 std::vector<KernelDone> run_on_kernels(SharedRun& shared) {
-  const auto count = shared.options.selectors.size();
+  const auto count = shared.plan.size();
   std::vector<KernelDone> done(count);
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
@@ -62,8 +63,11 @@ std::vector<KernelDone> run_on_kernels(SharedRun& shared) {
   return done;
 }
 
-Report report_of(std::vector<KernelDone> kernels, const Project& project) {
-  Report report;
+Report report_of(std::vector<KernelDone> kernels, const TestOptions& options,
+                 const std::vector<TestSpec>& tests) {
+  const auto& project = options.project;
+  Report report{.project = project.digest, .selectors = options.selectors, .shard = options.shard};
+  for (const auto& test : tests) report.tests.push_back(test.name);
   for (auto& one : kernels) {
     settle(one.result);
     report.runs.push_back(std::move(one.result));
@@ -108,15 +112,22 @@ Result<Report> run_tests(const TestOptions& options, Progress& progress, TestObs
                          KernelSource& source, const HostRoom& room) {
   KOBOX_TRY(const auto tests, select_tests(options.project, options.filter));
   for (const auto& selector : options.selectors) KOBOX_CHECK(parse_selector(selector));
+  const auto plan = plan_shard(options.selectors, tests, options.shard, options.times);
+  if (plan.empty()) {
+    progress.note(fmt::format(
+        "shard {}/{} has nothing to do: there are {} tests on {} kernels in all",
+        options.shard.index, options.shard.count, tests.size(), options.selectors.size()));
+    return report_of({}, options, tests);
+  }
   const auto memory = machine_memory(options.project);
-  const auto budget = share_out(room, options.jobs, options.selectors.size(), memory);
+  const auto budget = share_out(room, options.jobs, plan.size(), memory);
   if (options.jobs > 0 && !budget.fits_wanted)
     progress.note(fmt::format(
         "{} tests at once instead of {}: more machines of {} do not fit into this host's free "
         "memory, or its limit on open files (ulimit -n)",
         budget.jobs, options.jobs, format_bytes(memory)));
   SharedRun shared{.options = options,
-                   .tests = tests,
+                   .plan = plan,
                    .progress = progress,
                    .observer = {observer},
                    .source = source,
@@ -130,7 +141,7 @@ Result<Report> run_tests(const TestOptions& options, Progress& progress, TestObs
     observer.run_started(i, kernels[i].result);
     observer.run_done(i, kernels[i].result);
   }
-  return report_of(std::move(kernels), options.project);
+  return report_of(std::move(kernels), options, tests);
 }
 
 }  // namespace kobox

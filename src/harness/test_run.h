@@ -11,6 +11,7 @@
 #include "harness/budget.h"
 #include "harness/machines.h"
 #include "harness/prepare.h"
+#include "harness/shard.h"
 #include "project/project.h"
 #include "verdict/verdict.h"
 #include "vm/accel.h"
@@ -23,6 +24,8 @@ struct TestOptions {
   LabOptions lab;
   Project project;
   std::vector<std::string> selectors;  // kernels; not empty
+  Shard shard = {};                    // which part of all is run
+  Report times = {};                   // see plan_shard()
   AccelChoice accel = AccelChoice::automatic;
   std::string filter;  // RE2 regex searched for in test names; "" for all
   int jobs = 0;        // tests at once, over all kernels; 0: as cores and memory allow
@@ -61,8 +64,8 @@ Result<std::vector<TestSpec>> select_tests(const Project& project, const std::st
 
 // Always a Report, whatever happens to a kernel, a module, a test or this host: a kernel that
 // cannot be had is a run with a failure of kind environment, and the others go on. After an
-// interrupt it has what was known until then. Errors: usage, where that kept all kernels from
-// beginning.
+// interrupt it has what was known until then. A shard that has nothing to do gives one without
+// runs, which is no pass, and says so. Errors: usage, where that kept all kernels from beginning.
 Result<Report> run_tests(const TestOptions& options, Progress& progress, TestObserver& observer);
 Result<Report> run_tests(const TestOptions& options, Progress& progress, TestObserver& observer,
                          KernelSource& source, const HostRoom& room);

@@ -78,6 +78,9 @@ Result<Project> load_project(const fs::path& directory) {
   }
   project.has_file = true;
   KOBOX_TRY(const auto document, parse_toml(file));
+  Digest digest;
+  KOBOX_CHECK(digest.add_file(file));
+  project.digest = digest.hex();
   KOBOX_CHECK(read_project(TomlTable(document, file.string(), "", {1, 1}), project));
   return project;
 }

@@ -74,7 +74,8 @@ struct Project {
   std::string image = {};  // the disk guest's; "": the one for the kernel
   BootFrom boot = BootFrom::kernel;
   std::vector<TestSpec> tests;
-  bool has_file = false;  // there was a kobox.toml
+  bool has_file = false;    // there was a kobox.toml
+  std::string digest = {};  // of its bytes; "" if there was none
 };
 
 // The machine's memory and its limit for the boot: a disk guest needs more of both than the small

@@ -10,11 +10,23 @@ namespace {
 
 using Write = std::function<void(std::string_view)>;
 
+using Options = RenderOptions;
+
 constexpr std::array k_report_formats = {
-    ReportFormat{"terminal", render_terminal},
-    ReportFormat{"json", [](const Report& report, Color) { return render_json(report); }},
-    ReportFormat{"junit", [](const Report& report, Color) { return render_junit(report); }},
-    ReportFormat{"ktap", [](const Report& report, Color) { return render_ktap(report); }},
+    ReportFormat{"terminal",
+                 [](const Report& report, const Options& options) {
+                   return render_terminal(report, options.color);
+                 }},
+    ReportFormat{"json", [](const Report& report, const Options&) { return render_json(report); }},
+    ReportFormat{"junit",
+                 [](const Report& report, const Options&) { return render_junit(report); }},
+    ReportFormat{"ktap", [](const Report& report, const Options&) { return render_ktap(report); }},
+    ReportFormat{"html",
+                 [](const Report& report, const Options& options) {
+                   return render_html(report, options.console);
+                 }},
+    ReportFormat{"markdown",
+                 [](const Report& report, const Options&) { return render_markdown(report); }},
 };
 
 // A text that is made at the end, of the analysis.

@@ -16,9 +16,14 @@
 
 namespace kobox {
 
+struct RenderOptions {
+  Color color = Color::off;
+  ConsoleOf console = {};
+};
+
 struct ReportFormat {
   std::string_view name;
-  std::string (*render)(const Report& report, Color color);
+  std::string (*render)(const Report& report, const RenderOptions& options);
 };
 // The first is the default, and for people.
 std::span<const ReportFormat> report_formats();

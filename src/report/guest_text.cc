@@ -28,6 +28,8 @@ std::string shortened(std::string_view text, std::size_t characters) {
   return std::string(text.substr(0, end)) + "…";
 }
 
+std::string in_quotes(std::string_view text) { return "'" + shortened(one_line(text), 60) + "'"; }
+
 std::string failure_reason(const Failure& failure) { return one_line(failure.message); }
 
 std::string failure_headline(const Failure& failure) {

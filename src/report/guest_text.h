@@ -17,6 +17,9 @@ std::string shortened(std::string_view text, std::size_t characters);
 // How many characters UTF-8 has.
 std::size_t characters_in(std::string_view text);
 
+// A name from outside in an error's sentence: in quotes, on one line, at most 60 characters.
+std::string in_quotes(std::string_view text);
+
 // "oops: BUG: kernel NULL pointer dereference", on one line.
 std::string failure_headline(const Failure& failure);
 // Why it failed, in one line: of a build that fails on some kernels only this may say more than the

@@ -44,6 +44,7 @@ Json to_json(const std::optional<Failure>& failure) {
   json["function"] = text_or_null(failure->function);
   json["file"] = text_or_null(failure->file);
   json["line"] = failure->line > 0 ? Json(failure->line) : Json();
+  json["source"] = text_or_null(failure->source);
   json["log"] = failure->log;
   json["reproduce"] = text_or_null(failure->reproduce);
   json["console"] = text_or_null(failure->console);
@@ -65,6 +66,7 @@ Json to_json(const TestResult& test) {
 Json to_json(const RunResult& run) {
   Json json;
   json["kernel"] = run.kernel;
+  json["selector"] = text_or_null(run.selector);
   json["arch"] = run.arch;
   json["accel"] = text_or_null(run.accel);
   json["accel_reason"] = text_or_null(run.accel_reason);
@@ -82,6 +84,11 @@ std::string render_json(const Report& report) {
   json["schema"] = "kobox.report/1";
   json["module"] = report.module;
   json["verdict"] = to_string(report.verdict);
+  json["interrupted"] = report.interrupted;
+  json["project"] = text_or_null(report.project);
+  json["selectors"] = report.selectors;
+  json["tests"] = report.tests;
+  json["shard"] = {{"index", report.shard.index}, {"count", report.shard.count}};
   json["runs"] = Json::array();
   for (const auto& run : report.runs) json["runs"].push_back(to_json(run));
   // Names and logs come from the guest: bytes that are not UTF-8 become U+FFFD, or dump() throws.

@@ -141,7 +141,11 @@ std::string normalized_message(std::string_view message) {
   static const auto process =
       Regex::compile(R"((CPU#?:? ?|PID:? ?|pid |\[[^\[\]]{1,32}:)\d+)").value();
   static const auto time = Regex::compile(R"(\b[\d.]+ ?(?:us|ms|s|min|seconds?)\b)").value();
-  auto text = address.replace_all(message, "#");
+  // "Oops: " stands before every kind from 6.9 on, and behind the kind how the kernel was
+  // configured.
+  static const auto oops = Regex::compile(R"(^Oops: |: [0-9a-f]{4} \[#\d+\].*)").value();
+  auto text = oops.replace_all(message, "");
+  text = address.replace_all(text, "#");
   text = process.replace_all(text, "\\1#");
   return time.replace_all(text, "#");
 }

@@ -41,11 +41,10 @@ Finding of_tests(const MatrixView& view, const RunResult& run, std::size_t colum
     if (failure && std::ranges::find(reasons, *failure) == reasons.end())
       reasons.push_back(*failure);
   }
-  const int judged = counts.total() - counts.skipped;
-  const auto which = judged == 1
-                         ? std::string("its only test")
-                         : fmt::format("{} of {} tests",
-                                       counts.failed > 0 ? counts.failed : counts.errors, judged);
+  const int all = counts.total();
+  const auto which = all == 1 ? std::string("its only test")
+                              : fmt::format("{} of {} tests",
+                                            counts.failed > 0 ? counts.failed : counts.errors, all);
   const auto words = (counts.failed > 0 ? "fails " : "could not be judged by ") + which;
   if (reasons.size() != 1) return {words, "", {}};
   return {words, failure_reason(view.failures[reasons.front()].failure), {}};
@@ -74,7 +73,8 @@ std::string_view line_of(const MatrixColumn& column) {
 std::string where(const MatrixView& view, const std::vector<std::size_t>& columns) {
   const auto count = view.columns.size();
   if (columns.size() == count && count > 1)
-    return fmt::format("on all {} kernels, {}", count, kernels_in_words(view, columns));
+    return fmt::format("on {} kernels, {}", count == 2 ? "both" : fmt::format("all {}", count),
+                       kernels_in_words(view, columns));
   const auto first = columns.front();
   const bool to_the_end = first > 0 && first + columns.size() == count && columns.size() > 1;
   if (to_the_end && line_of(view.columns[first]) != line_of(view.columns[first - 1]))

@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "base/text.h"
+
 namespace kobox {
 
 std::string paint(std::string_view text, Style style, Color color) {
@@ -29,6 +31,18 @@ Style style_of(Verdict verdict) {
 std::string verdict_word(Verdict verdict, Color color) {
   constexpr std::array<std::string_view, 4> k_words = {"pass ", "FAIL ", "skip ", "ERROR"};
   return paint(k_words[static_cast<std::size_t>(verdict)], style_of(verdict), color);
+}
+
+std::string counts_in_words(const Counts& counts, Color color) {
+  std::vector<std::string> parts;
+  const auto add = [&](int number, std::string_view what, Style style) {
+    if (number > 0) parts.push_back(paint(fmt::format("{} {}", number, what), style, color));
+  };
+  add(counts.passed, "passed", Style::green);
+  add(counts.failed, "failed", Style::red);
+  add(counts.errors, counts.errors == 1 ? "error" : "errors", Style::red);
+  add(counts.skipped, "skipped", Style::yellow);
+  return parts.empty() ? "nothing was run" : join(parts, ", ");
 }
 
 }  // namespace kobox

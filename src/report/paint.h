@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "report/guest_text.h"
 #include "report/render.h"
 
 namespace kobox {
@@ -18,5 +19,8 @@ std::string paint(std::string_view text, Style style, Color color);
 std::string verdict_word(Verdict verdict, Color color);
 // How a verdict is painted.
 Style style_of(Verdict verdict);
+
+// "2 passed, 1 failed, 1 skipped"
+std::string counts_in_words(const Counts& counts, Color color);
 
 }  // namespace kobox

@@ -2,6 +2,7 @@
 // A Report in the formats that people and machines read. Pure: value in, text out.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "report/matrix.h"
@@ -17,6 +18,15 @@ std::string render_json(const Report& report);
 std::string render_junit(const Report& report);
 // KTAP version 1 (Documentation/dev-tools/ktap.rst): a subtest a kernel.
 std::string render_ktap(const Report& report);
+
+// GitHub's Markdown, for a job's summary or a comment on a pull request: at most 65000 bytes, with
+// a word for what found no room.
+std::string render_markdown(const Report& report);
+
+// The end of a console log that was kept, by its path; "" if it cannot be read. May be empty.
+using ConsoleOf = std::function<std::string(const std::string& path)>;
+// One page without network and script: the matrix, each different failure, times.
+std::string render_html(const Report& report, const ConsoleOf& console);
 
 enum class Color { on, off };
 // For people. One kernel: one line a test, then each failure: what happened, where (file:line and

@@ -180,7 +180,9 @@ TEST(Report, NothingFromAHeaderDrivesTheTerminal) {
 TEST(Report, Json) {
   expect_golden("report.json", render_json(everything()));
   expect_golden("report-passing.json", render_json(passing()));
-  expect_golden("report-empty.json", render_json({}));
+  Report nothing;
+  settle(nothing);
+  expect_golden("report-empty.json", render_json(nothing));
 }
 
 TEST(Report, JUnit) {
@@ -197,6 +199,13 @@ TEST(Report, JUnit) {
 
 TEST(Report, Ktap) { expect_golden("report.ktap", render_ktap(everything())); }
 
+TEST(Report, Html) {
+  const auto console = [](const std::string&) { return std::string("[    0.1] the <console>\n"); };
+  expect_golden("report.html", render_html(everything(), console));
+}
+
+TEST(Report, Markdown) { expect_golden("report.md", render_markdown(everything())); }
+
 TEST(Report, Terminal) {
   expect_golden("report.txt", render_terminal(everything(), Color::off));
   expect_golden("report-color.txt", render_terminal(everything(), Color::on));
@@ -205,8 +214,9 @@ TEST(Report, Terminal) {
 }
 
 TEST(Report, NothingFromTheGuestDrivesTheTerminal) {
-  for (const auto& text : {render_terminal(everything(), Color::off), render_ktap(everything()),
-                           render_junit(everything())}) {
+  for (const auto& text :
+       {render_terminal(everything(), Color::off), render_ktap(everything()),
+        render_junit(everything()), render_html(everything(), {}), render_markdown(everything())}) {
     for (const char c : text)
       EXPECT_TRUE(c == '\n' || c == '\t' || static_cast<unsigned char>(c) >= 0x20);
     EXPECT_EQ(text.find("\xc2\x9b"), text.npos);

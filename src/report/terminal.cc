@@ -55,19 +55,6 @@ std::string render_log(const Failure& failure, Color color) {
   return text;
 }
 
-// "2 passed, 1 failed, 1 skipped"
-std::string describe(const Counts& counts, Color color) {
-  std::vector<std::string> parts;
-  const auto add = [&](int number, std::string_view what, Style style) {
-    if (number > 0) parts.push_back(paint(fmt::format("{} {}", number, what), style, color));
-  };
-  add(counts.passed, "passed", Style::green);
-  add(counts.failed, "failed", Style::red);
-  add(counts.errors, counts.errors == 1 ? "error" : "errors", Style::red);
-  add(counts.skipped, "skipped", Style::yellow);
-  return parts.empty() ? "nothing was run" : join(parts, ", ");
-}
-
 std::string render_failures(const RunResult& run, Color color) {
   std::string text;
   if (run.failure) text += "\n" + render_failure(one_line(run.kernel), *run.failure, color);
@@ -138,7 +125,7 @@ std::string render_api_changes(const Report& report, Color color) {
 }
 
 std::string render_run_counts(const RunResult& run, Color color) {
-  return describe(count(tests_of(run)), color) + " on " + one_line(run.kernel);
+  return counts_in_words(count(tests_of(run)), color) + " on " + one_line(run.kernel);
 }
 
 std::string render_run_summary(const RunResult& run, Color color) {

@@ -91,7 +91,7 @@ struct TestResult {
 TestResult judged_test(std::string name, std::optional<Failure> failure);
 TestResult skipped_test(std::string name, std::string reason);
 
-// All tests on one kernel.
+// All tests on one kernel; of a shard, its part of them.
 struct RunResult {
   std::string kernel;        // the exact release, or the selector if it could not be resolved
   std::string arch;          // x86_64
@@ -100,6 +100,14 @@ struct RunResult {
   Verdict verdict = Verdict::pass;
   std::optional<Failure> failure = {};  // outside any test: build, load, boot
   std::vector<TestResult> tests = {};
+  std::string selector = {};  // what the kernel was asked for by: "6.1-cloud"
+};
+
+// Which part of a run: `index` of `count`, from 1 on. What is whole is 1 of 1.
+struct Shard {
+  int index = 1;
+  int count = 1;
+  bool operator==(const Shard&) const = default;
 };
 
 struct Report {
@@ -107,6 +115,11 @@ struct Report {
   Verdict verdict = Verdict::pass;
   std::vector<RunResult> runs = {};
   bool interrupted = false;  // before all was run
+  // What was to be run. It says whether reports belong together, and what is missing of a whole.
+  std::string project = {};                 // digest of kobox.toml; "" if there is none
+  std::vector<std::string> selectors = {};  // kernels, as they were asked for
+  std::vector<std::string> tests = {};      // their names, in the order of kobox.toml
+  Shard shard = {};
 };
 
 // fail beats error beats pass beats skip.

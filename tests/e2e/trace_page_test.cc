@@ -5,11 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
-#include <pugixml.hpp>
 
+#include "base/files.h"
+#include "browser.h"
 #include "report/trace_fixture.h"
 #include "report/trace_render.h"
-#include "tool.h"
 
 namespace kobox::e2e {
 namespace {
@@ -55,25 +55,10 @@ class TracePageTest : public ::testing::Test {
   TracePageTest() : directory_(TempDir::make(fs::temp_directory_path(), "kobox-page").value()) {
     feed_hostile_events(analysis_.sink());
   }
-  // The page's document after its script has run.
   std::string browse(const std::string& page) {
-    const auto chromium = find_program("chromium");
-    EXPECT_TRUE(chromium) << "chromium is not installed";
-    if (!chromium) return "";
-    const auto file = directory_.path() / "page.html";
-    EXPECT_TRUE(write_file(file, page));
-    const auto done = run_command(
-        {.argv = {chromium->string(), "--headless", "--no-sandbox", "--disable-gpu",
-                  "--disable-quic", "--no-first-run", "--disable-background-networking",
-                  "--disable-component-update", "--disable-sync", "--enable-logging=stderr",
-                  "--window-size=1200,900", "--virtual-time-budget=5000", "--dump-dom",
-                  "--user-data-dir=" + (directory_.path() / "profile").string(),
-                  "file://" + file.string()}},
-        {.deadline = Deadline::after(60s)}, Streams::separate);
-    EXPECT_TRUE(done && done->status.success());
-    if (!done) return "";
-    console_ = done->error;
-    return done->output;
+    auto seen = kobox::e2e::browse(page, directory_.path());
+    console_ = std::move(seen.console);
+    return std::move(seen.document);
   }
   TempDir directory_;
   TraceAnalysis analysis_;
@@ -90,22 +75,6 @@ std::string text_of(const std::string& document, const std::string& id) {
     for (std::size_t from = 0; (from = text.find(code, from)) != std::string::npos; ++from)
       text.replace(from, std::strlen(code), sign);
   return text;
-}
-
-// The cells of a table, row by row.
-std::vector<std::string> rows_of(const std::string& document, const std::string& id) {
-  std::vector<std::string> rows;
-  const auto begin = document.find(fmt::format("<table id=\"{}\">", id));
-  const auto end = document.find("</table>", begin);
-  if (begin == std::string::npos) return rows;
-  pugi::xml_document table;
-  EXPECT_TRUE(table.load_string(document.substr(begin, end + 8 - begin).c_str()));
-  for (const auto& row : table.child("table").child("tbody").children("tr")) {
-    std::string cells;
-    for (const auto& cell : row.children("td")) cells += std::string(cell.text().get()) + " | ";
-    rows.push_back(cells);
-  }
-  return rows;
 }
 
 TEST_F(TracePageTest, ShowsWhatTheJsonSaysWhateverTheNames) {
