@@ -24,9 +24,9 @@ constexpr std::array k_archs = {
          // The kernel's check of the timer's routing and of the TSC.
          .emulated_parameters = " tsc=reliable no_timer_check",
          .trace_clock = "x86-tsc",
-         .linux = "x86",
          .built_image = "arch/x86/boot/bzImage",
          .config_option = "X86_64",
+         .linux = "x86",
          .debian = "amd64",
          .gdb = "i386:x86-64",
          .elf_machine = EM_X86_64,

@@ -29,7 +29,8 @@ fs::path binary();
 fs::path source_directory();  // kobox's own repository
 fs::path shared_cache();      // an XDG_CACHE_HOME
 
-inline constexpr const char* k_kernels[] = {"6.1-cloud", "6.1", "6.12-cloud"};
+inline constexpr const char* k_kernels[] = {"5.10-cloud", "6.1-cloud", "6.1", "6.12-cloud",
+                                            "7.3-cloud"};
 
 struct Invocation {
   std::vector<std::string> arguments;
