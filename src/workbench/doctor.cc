@@ -3,11 +3,18 @@
 
 #include <sys/statvfs.h>
 
+#include <algorithm>
+
 #include "arch/arch.h"
+#include "archive/build_root.h"
+#include "archive/release.h"
 #include "base/child.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "image/initramfs.h"
+#include "kernel/catalogue.h"
+#include "module/sandbox.h"
+#include "module/toolchain.h"
 #include "vm/machine.h"
 
 namespace kobox {
@@ -55,18 +62,48 @@ Finding kvm() {
           "/dev/kvm opens; whether it boots a kernel, the first kobox test finds out"};
 }
 
+// The lines that this release of Debian has, as far as its lists are here: "6.12, 7.2, 7.3".
+std::string lines_of_release(const Distribution& distribution, const fs::path& cache) {
+  NoProgress silent;
+  Catalogue catalogue(cache / "apt", silent, Catalogue::Refresh::never, {});
+  std::vector<std::string> lines;
+  if (const auto offers = catalogue.offers_of(distribution))
+    for (const auto& offer : *offers)
+      if (const auto parts = parse_debian_release(offer.release); parts && offer.has_headers)
+        if (std::ranges::find(lines, parts->line) == lines.end())
+          lines.insert(lines.begin(), parts->line);
+  return lines.empty() ? std::string(distribution.line) : join(lines, ", ");
+}
+
+// How modules are built for the kernels of a release of Debian.
+Finding kernels_of(const Distribution& distribution, const fs::path& cache) {
+  const auto lines = lines_of_release(distribution, cache);
+  const std::string compiler(distribution.compiler);
+  const auto finding = [&](Grade grade, const std::string& text) {
+    return Finding{grade, std::string(distribution.name),
+                   fmt::format("{}: {} {}", lines, compiler, text)};
+  };
+  if (find_compiler(compiler) && find_program("make")) return finding(Grade::fine, "of this host");
+  const auto root = BuildRootSpec{.distribution = &distribution, .compiler = compiler}.name();
+  if (const auto works = sandbox_works(); !works)
+    return finding(Grade::missing, "is not on this host, and no build root can be used: " +
+                                       works.error().message());
+  std::error_code ignored;
+  if (fs::exists(cache / "roots" / root / "root.json", ignored))
+    return finding(Grade::fine, "in the build root " + root);
+  return finding(Grade::fine, "in a build root, made when it is first needed");
+}
+
 }  // namespace
 
 std::vector<Finding> examine_host(const fs::path& cache, const fs::path& state) {
   const fs::path keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
   std::error_code ignored;
-  return {
+  std::vector<Finding> findings = {
       tool("QEMU", default_arch().qemu, default_arch().qemu_package, {"--version"}),
       kvm(),
       from("agent", find_agent()),
       from("busybox", find_busybox()),
-      tool("compiler", "gcc-12", "gcc-12", {"--version"}),
-      tool("make", "make", "make", {"--version"}),
       tool("apt", "apt-get", "apt", {"--version"}),
       fs::exists(keyring, ignored)
           ? Finding{Grade::fine, "keyring", keyring.string()}
@@ -74,6 +111,9 @@ std::vector<Finding> examine_host(const fs::path& cache, const fs::path& state) 
       directory("cache", cache),
       directory("state", state),
   };
+  for (const auto& distribution : distributions())
+    if (!distribution.named_only) findings.push_back(kernels_of(distribution, cache));
+  return findings;
 }
 
 }  // namespace kobox

@@ -44,17 +44,25 @@ TEST_F(BadHostTest, NoBusybox) {
 }
 
 TEST_F(BadHostTest, NoMake) {
-  auto one = invocation(test_arguments(module_project("m", "#include <linux/module.h>\n")));
+  auto one = invocation(
+      test_arguments(module_project("m", "#include <linux/module.h>\n"), {"--build-in", "host"}));
   one.environment.emplace_back("PATH", path_without("make"));
   EXPECT_THAT(failed(one), HasSubstr("there is no make on this host; install it"));
 }
 
 TEST_F(BadHostTest, NoCompilerForTheKernel) {
   auto one = invocation(test_arguments(module_project("m", "#include <linux/module.h>\n")));
-  one.environment.emplace_back("PATH", path_without("(.*-)?(gcc|cc)(-[0-9.]+)?"));
+  one.environment.emplace_back("PATH", path_without("(.*-)?(gcc|cc)(-[0-9.]+)?|bwrap"));
   const auto said = failed(one);
   EXPECT_THAT(said, HasSubstr("gcc-12"));
   EXPECT_THAT(said, HasSubstr("install"));
+  EXPECT_THAT(said, HasSubstr("and no build root can be used: bubblewrap"));
+  auto doctor = one;
+  doctor.arguments = {"doctor"};
+  const auto examined = run(doctor);
+  EXPECT_EQ(examined.code(), 4) << examined;
+  EXPECT_THAT(examined.output,
+              ContainsRegex("MISSING +bookworm +6\\.1.*: gcc-12 is not on this host"));
 }
 
 TEST_F(BadHostTest, NoAgent) {
