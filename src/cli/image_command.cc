@@ -20,7 +20,7 @@ struct ImageArguments {
   CommonOptions common;
   std::string name;
   std::vector<std::string> names;
-  std::string suite = "bookworm";
+  std::string suite;  // "": the kernel's own
   std::string size = "10G";
   std::vector<std::string> include;
   std::string output_file;
@@ -46,6 +46,7 @@ Result<DiskRecipe> recipe_of(const ImageArguments& arguments, const LabOptions& 
   const auto selector =
       arguments.common.kernels.empty() ? "6.1-cloud" : arguments.common.kernels.front();
   KOBOX_TRY(recipe.kernel, resolve_kernel(lab, selector, status));
+  if (recipe.suite.empty()) recipe.suite = default_suite(recipe.kernel);
   return recipe;
 }
 
@@ -223,7 +224,7 @@ void add_image_command(CLI::App& app, Action& action) {
       add_verb(image, action, arguments, "build",
                "Make a disk with Debian, a kernel, and tools to build modules", build);
   build_app.add_option("NAME", arguments->name, "Its name (default: SUITE-RELEASE)");
-  build_app.add_option("--suite", arguments->suite, "Debian's release (default: bookworm)")
+  build_app.add_option("--suite", arguments->suite, "Debian's release (default: the kernel's own)")
       ->type_name("NAME");
   build_app.add_option("--size", arguments->size, "The disk's size for the guest (default: 10G)")
       ->type_name("SIZE");

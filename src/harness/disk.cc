@@ -10,7 +10,7 @@ Result<HeldDisk> hold_disk(const LabOptions& options, const Project& project, co
   const DiskStore store(options.cache);
   auto name = project.image;
   if (name.empty()) {
-    const DiskRecipe recipe{.packages = {}, .kernel = kernel};
+    const DiskRecipe recipe{.suite = default_suite(kernel), .packages = {}, .kernel = kernel};
     name = DiskStore::default_name(recipe.suite, kernel.release);
     if (!store.find(name)) {
       if (options.network == Network::forbidden)

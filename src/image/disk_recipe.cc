@@ -96,11 +96,19 @@ DiskFile link(std::string path, std::string target) {
 
 }  // namespace
 
+std::string default_suite(const Kernel& kernel) {
+  return kernel.distribution.empty() ? DiskRecipe().suite : kernel.distribution;
+}
+
 std::vector<std::string> disk_packages(const DiskRecipe& recipe) {
   std::vector<std::string> packages(k_packages.begin(), k_packages.end());
   packages.insert(packages.end(), recipe.packages.begin(), recipe.packages.end());
   for (const auto* kind : {"linux-image", "linux-headers"})
     packages.push_back(fmt::format("{}-{}={}", kind, recipe.kernel.release, recipe.kernel.version));
+  // A backport ("~bpo" in its version, https://backports.debian.org/Contribute/) needs the backport
+  // of this too, which apt does not take by itself.
+  if (recipe.kernel.version.find("~bpo") != std::string::npos)
+    packages.push_back(fmt::format("linux-base/{}-backports", recipe.kernel.distribution));
   std::ranges::sort(packages);
   packages.erase(std::unique(packages.begin(), packages.end()), packages.end());
   return packages;

@@ -19,6 +19,9 @@ struct DiskRecipe {
   Kernel kernel;                                  // one of Debian's packages
 };
 
+// The release of Debian that a kernel's disk has where nothing else is wanted: the kernel's own.
+std::string default_suite(const Kernel& kernel);
+
 // Names, versions and places that are the same in every image, so that equal recipes are equal
 // images.
 inline constexpr std::int64_t k_disk_epoch = 1704067200;  // 2024-01-01: no file is newer
