@@ -2,14 +2,17 @@
 // kobox build
 #include <memory>
 #include <optional>
+#include <variant>
 
 #include "base/catching.h"
 #include "base/files.h"
+#include "base/interrupt.h"
 #include "base/text.h"
 #include "base/workers.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "harness/cache_use.h"
+#include "harness/explain_build.h"
 #include "report/render.h"
 
 namespace kobox {
@@ -21,11 +24,12 @@ struct BuildArguments {
 };
 
 struct Built {
-  std::string release;
-  BuildOutcome outcome;
+  Kernel kernel;
+  std::variant<BuiltModule, Failure> outcome;
 };
 
-Result<Built> build_for(const LabOptions& lab, const Project& project, const std::string& selector,
+Result<Built> build_for(const LabOptions& lab, const Project& project,
+                        const BuildArguments& arguments, const std::string& selector,
                         StatusLine& status) {
   status.stage(selector, "looking for the kernel");
   KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
@@ -33,28 +37,39 @@ Result<Built> build_for(const LabOptions& lab, const Project& project, const std
   status.stage(selector, "building");
   KOBOX_TRY(auto outcome, build_module(build_request(lab, project, status), kernel));
   status.done(selector);
-  return Built{kernel.release, std::move(outcome)};
+  if (auto* built = std::get_if<BuiltModule>(&outcome)) return Built{kernel, std::move(*built)};
+  auto failure = build_failure(std::get<BuildFailure>(outcome), project.source);
+  failure.reproduce = fmt::format("kobox build {} --kernel {}",
+                                  shell_quote(arguments.common.directory), kernel.release);
+  return Built{kernel, std::move(failure)};
 }
 
-Result<> tell(const Built& built, const BuildArguments& arguments, const Project& project,
-              Color color, StatusLine& status) {
-  if (const auto* failed = std::get_if<BuildFailure>(&built.outcome)) {
-    auto failure = build_failure(*failed, project.source);
-    failure.reproduce = fmt::format("kobox build {} --kernel {}",
-                                    shell_quote(arguments.common.directory), built.release);
-    status.print(render_failure(built.release, failure, color));
+// Why it fails for some of them.
+void explain(std::vector<std::optional<Result<Built>>>& results, const Project& project,
+             const LabOptions& lab) {
+  std::vector<BuildOn> builds;
+  for (auto& result : results)
+    if (*result) builds.push_back({(*result)->kernel, std::get_if<Failure>(&(*result)->outcome)});
+  explain_builds(builds, project, lab);
+}
+
+Result<> tell(const Built& built, const BuildArguments& arguments, Color color,
+              StatusLine& status) {
+  const auto& release = built.kernel.release;
+  if (const auto* failure = std::get_if<Failure>(&built.outcome)) {
+    status.print(render_failure(release, *failure, color));
     return {};
   }
   const auto& module = std::get<BuiltModule>(built.outcome);
   auto path = module.ko;
   if (!arguments.output_directory.empty()) {
-    path = std::filesystem::path(arguments.output_directory) / built.release / module.ko.filename();
+    path = std::filesystem::path(arguments.output_directory) / release / module.ko.filename();
     KOBOX_TRY(const auto bytes, read_file(module.ko));
     KOBOX_CHECK(write_file(std::filesystem::absolute(path), bytes));
   }
   if (arguments.common.quiet) return {};
-  status.print(fmt::format("{}  {}  {}\n", built.release, module.fresh ? "built" : "unchanged",
-                           path.string()));
+  status.print(
+      fmt::format("{}  {}  {}\n", release, module.fresh ? "built" : "unchanged", path.string()));
   return {};
 }
 
@@ -71,17 +86,19 @@ Result<int> run_build_command(const BuildArguments& arguments, Console& console)
   Workers workers;
   for (std::size_t i = 0; i < selectors.size(); ++i) {
     const auto build = [&, i] {
-      results[i].emplace(catching([&] { return build_for(lab, project, selectors[i], status); }));
+      results[i].emplace(
+          catching([&] { return build_for(lab, project, arguments, selectors[i], status); }));
     };
     if (i + 1 == selectors.size() || !workers.add(build)) build();
   }
   workers.join();
 
+  if (!interrupted()) explain(results, project, lab);
   int code = k_exit_passed;
   for (auto& result : results) {
     if (!*result) return std::unexpected(std::move(*result).error());
-    KOBOX_CHECK(tell(**result, arguments, project, color, status));
-    if (std::holds_alternative<BuildFailure>((*result)->outcome)) code = k_exit_build;
+    KOBOX_CHECK(tell(**result, arguments, color, status));
+    if (std::holds_alternative<Failure>((*result)->outcome)) code = k_exit_build;
   }
   return code;
 }

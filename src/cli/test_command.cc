@@ -89,7 +89,8 @@ Result<int> run_test_command(const TestArguments& arguments, Console& console) {
                                      : lines;
   KOBOX_TRY(const auto report, run_tests(options, status, observer));
   if (live) {
-    status.print(several ? "\n" + render_terminal(report, color) : render_summary(report, color));
+    status.print(several ? "\n" + render_terminal(report, color)
+                         : render_api_changes(report, color) + render_summary(report, color));
   } else {
     KOBOX_CHECK(
         write_report(report, format, choice, arguments.output_file, status, console.output));

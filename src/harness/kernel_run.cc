@@ -67,6 +67,8 @@ class KernelRun {
     directory_.reset();
     progress_.done(selector_);
     done.module = prepared_ ? prepared_->module->name : options_.project.module_name;
+    done.kernel = kernel_;
+    done.built = prepared_.has_value();
     done.interrupted = interrupted_;
     done.result = done.usage_error ? record_.withhold() : record_.finish(interrupted_);
     return done;
@@ -112,6 +114,7 @@ class KernelRun {
     progress_.stage(selector_, "looking for the kernel");
     Stopwatch watch;
     KOBOX_TRY(const auto kernel, shared_.source.find(selector_));
+    kernel_ = kernel;
     release_ = kernel.release;
     record_.know_kernel(release_);
     took(watch, "found the kernel");
@@ -263,6 +266,7 @@ class KernelRun {
   Progress& progress_;
   RunRecord record_;
   std::string release_;
+  std::optional<Kernel> kernel_;
   std::optional<Prepared> prepared_;
   std::optional<RunDirectory> directory_;
   std::mutex directory_mutex_;

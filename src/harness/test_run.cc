@@ -7,9 +7,11 @@
 
 #include "arch/arch.h"
 #include "base/catching.h"
+#include "base/interrupt.h"
 #include "base/regex.h"
 #include "base/text.h"
 #include "base/workers.h"
+#include "harness/explain_build.h"
 #include "harness/kernel_run.h"
 
 namespace kobox {
@@ -61,6 +63,20 @@ std::vector<KernelDone> run_on_kernels(SharedRun& shared) {
   work();
   workers.join();
   return done;
+}
+
+// Kernels whose build failed are compared with those that have another result.
+void explain(std::vector<KernelDone>& kernels, const TestOptions& options) {
+  std::vector<BuildOn> builds;
+  for (auto& one : kernels) {
+    if (!one.kernel) continue;
+    auto& failure = one.result.failure;
+    if (one.built)
+      builds.push_back({*one.kernel});
+    else if (failure)
+      builds.push_back({*one.kernel, &*failure});
+  }
+  explain_builds(builds, options.project, options.lab);
 }
 
 Report report_of(std::vector<KernelDone> kernels, const TestOptions& options,
@@ -141,6 +157,7 @@ Result<Report> run_tests(const TestOptions& options, Progress& progress, TestObs
     observer.run_started(i, kernels[i].result);
     observer.run_done(i, kernels[i].result);
   }
+  if (!interrupted()) explain(kernels, options);
   return report_of(std::move(kernels), options, tests);
 }
 

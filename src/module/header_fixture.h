@@ -18,8 +18,8 @@ class HeaderFixture : public ::testing::Test {
  protected:
   // As Debian packs it: what is generated apart from the rest.
   Kernel debian(const std::string& release, const HeaderFiles& common,
-                const HeaderFiles& build = {}) {
-    const auto source = directory_.path() / "usr/src";
+                const HeaderFiles& build = {}, const fs::path& below = "") {
+    const auto source = directory_.path() / below / "usr/src";
     const auto tree = source / ("linux-headers-" + release);
     const auto shared = source / ("linux-headers-" + release + "-common");
     put(tree / "Makefile",
