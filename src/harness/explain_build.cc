@@ -18,7 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration k_limit = 5s;
-constexpr std::uint64_t k_max_source = 4 << 20;
+constexpr std::uint64_t k_max_source = 1 << 20;
 constexpr std::size_t k_max_others = 3;  // fetched kernels that a failure is compared with
 
 // How many releases of Linux lie between two kernels.

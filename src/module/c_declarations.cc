@@ -12,6 +12,11 @@ namespace kobox {
 namespace {
 
 constexpr std::size_t k_max_lines = 6;  // of a declaration's text
+// More than any header has, so that the time a text takes grows with its size only.
+constexpr std::size_t k_max_part = 4096;  // tokens of one declaration
+constexpr std::size_t k_max_found = 64;   // declarations of one name
+constexpr std::size_t k_max_uses = 16;    // of a name in one declaration
+constexpr std::size_t k_max_head = 128;   // tokens up to a name, and of a member's declaration
 
 bool is_tag(std::string_view word) { return word == "struct" || word == "union" || word == "enum"; }
 
@@ -75,6 +80,7 @@ class Parts {
     const auto size = head.size();
     if (size > 0 && is_tag(head[size - 1].text)) return false;
     if (size > 1 && is_tag(head[size - 2].text)) return false;
+    if (size > k_max_head) return true;  // nothing that is known; what follows may be
     bool has_parameters = false;
     for (std::size_t i = 0; i < head.size(); ++i) {
       if (head[i].is("=")) return false;
@@ -98,7 +104,7 @@ std::vector<CToken> without_directives(CTokens tokens) {
 class Reader {
  public:
   Reader(std::string_view text, std::string_view name)
-      : text_(text), name_(name), tokens_(tokens_of(text)) {}
+      : text_(text), name_(name), lines_(text), tokens_(tokens_of(text)) {}
 
   std::vector<CDeclaration> read() {
     // What stands between #ifdef and #endif in the midst of a part is read as if it always did.
@@ -111,8 +117,12 @@ class Reader {
     for (const auto& token : part)
       if (token.kind == CToken::Kind::directive) take_macro(token);
     const auto tokens = without_directives(part);
-    for (std::size_t i = 0; i < tokens.size(); ++i)
-      if (tokens[i].kind == CToken::Kind::word && tokens[i].is(name_)) take_name(tokens, i, last);
+    std::size_t uses = 0;
+    for (std::size_t i = 0; i < tokens.size() && uses < k_max_uses; ++i) {
+      if (tokens[i].kind != CToken::Kind::word || !tokens[i].is(name_)) continue;
+      take_name(tokens, i, last);
+      ++uses;
+    }
   }
 
   void take_macro(const CToken& token) {
@@ -128,7 +138,7 @@ class Reader {
             part[at - 1].offset, part[at].offset);
       return;
     }
-    if (take_constant(part, at)) return;
+    if (take_constant(part, at) || part.size() > k_max_part) return;
     auto read = read_declarator(part, at);
     if (!read) return;
     const bool is_typedef = part.front().is("typedef");
@@ -140,7 +150,7 @@ class Reader {
     if (has_body) read->calls = only_call(body_before(last));
     const auto begin = part[declaration_begin(part, at)].offset;
     // Of a long body only what comes before it.
-    const auto body_lines = line_of(text_, tokens_[last].offset) - line_of(text_, begin);
+    const auto body_lines = lines_.of(tokens_[last].offset) - lines_.of(begin);
     const bool whole = !has_body || body_lines < static_cast<int>(k_max_lines);
     add(std::move(*read), begin, whole ? tokens_[last].offset : part.back().offset);
   }
@@ -167,13 +177,15 @@ class Reader {
   }
 
   void add(CDeclaration declaration, std::size_t begin, std::size_t end) {
-    declaration.line = line_of(text_, begin);
+    if (found_.size() >= k_max_found) return;
+    declaration.line = lines_.of(begin);
     declaration.text = lines_between(text_, begin, end);
     found_.push_back(std::move(declaration));
   }
 
   std::string_view text_;
   std::string_view name_;
+  LineTable lines_;
   std::vector<CToken> tokens_;
   std::vector<CDeclaration> found_;
 };
@@ -221,7 +233,7 @@ CTokens body_of(CTokens tokens, std::string_view tag) {
 // The member's own name in its tokens, or their size: the word that is declared, or the first
 // argument of a macro that declares it ("DECLARE_BITMAP(name, 8)").
 std::size_t member_at(CTokens part, std::string_view name) {
-  for (std::size_t i = 1; i < part.size(); ++i) {
+  for (std::size_t i = 1; i < std::min(part.size(), k_max_head); ++i) {
     if (part[i].kind != CToken::Kind::word || (!name.empty() && !part[i].is(name))) continue;
     if (i == 2 && part[1].is("(") && part[0].kind == CToken::Kind::word) return i;
     if (const auto read = read_declarator(part, i);
@@ -247,13 +259,14 @@ std::vector<CDeclaration> declarations_of(std::string_view text, std::string_vie
 std::vector<CDeclaration> members_of(std::string_view text, std::string_view tag,
                                      std::string_view member) {
   const auto tokens = without_directives(tokens_of(text));
+  const LineTable lines(text);
   std::vector<CDeclaration> found;
   each_member(body_of(tokens, tag), [&](CTokens part) {
     const auto at = member_at(part, member);
     if (at == part.size()) return;
     auto read = read_declarator(part, at);
     if (!read) read = CDeclaration{.kind = CDeclaration::Kind::variable, .type = spelled(part)};
-    read->line = line_of(text, part.front().offset);
+    read->line = lines.of(part.front().offset);
     read->text = lines_between(text, part.front().offset, part.back().offset);
     found.push_back(std::move(*read));
   });
@@ -286,8 +299,8 @@ std::vector<std::string> declared_names(std::string_view text) {
   std::vector<std::string> names;
   Parts(tokens).each([&](CTokens whole, std::size_t) {
     const auto part = without_directives(whole);
-    for (std::size_t i = 1; i < part.size(); ++i) {
-      if (part[i].kind != CToken::Kind::word || i + 1 == part.size()) continue;
+    for (std::size_t i = 1; i + 1 < std::min(part.size(), k_max_head); ++i) {
+      if (part[i].kind != CToken::Kind::word) continue;
       const bool defined = is_tag(part[i - 1].text) && part[i + 1].is("{");
       const auto read = defined || !part[i + 1].is("(") ? std::nullopt : read_declarator(part, i);
       if (!defined && (!read || read->kind != CDeclaration::Kind::function)) continue;
@@ -301,12 +314,13 @@ std::vector<std::string> declared_names(std::string_view text) {
 std::string struct_of_variable(std::string_view text, std::string_view variable, int line) {
   std::string tag;
   const auto tokens = without_directives(tokens_of(text));
+  const LineTable lines(text);
   for (std::size_t i = 2; i < tokens.size(); ++i) {
     if (!tokens[i].is(variable) || tokens[i].kind != CToken::Kind::word) continue;
     auto type = i;
     while (type > 0 && (tokens[type - 1].is("*") || tokens[type - 1].is("const"))) --type;
     if (type < 2 || (!tokens[type - 2].is("struct") && !tokens[type - 2].is("union"))) continue;
-    const bool behind = line_of(text, tokens[i].offset) > line;
+    const bool behind = lines.of(tokens[i].offset) > line;
     if (behind && !tag.empty()) return tag;
     tag = tokens[type - 1].text;
     if (behind) return tag;
@@ -316,16 +330,18 @@ std::string struct_of_variable(std::string_view text, std::string_view variable,
 
 std::string struct_initialized_at(std::string_view text, int line) {
   const auto tokens = without_directives(tokens_of(text));
+  const LineTable lines(text);
   std::string tag;
   for (std::size_t i = 0; i + 4 < tokens.size(); ++i) {
     if (!tokens[i].is("struct") && !tokens[i].is("union")) continue;
     auto brace = i + 3;
-    while (brace < tokens.size() && !tokens[brace].is("{") && !tokens[brace].is(";") &&
+    const auto end = std::min(tokens.size(), i + k_max_head);
+    while (brace < end && !tokens[brace].is("{") && !tokens[brace].is(";") &&
            !tokens[brace].is("("))
       ++brace;
-    if (brace >= tokens.size() || !tokens[brace].is("{") || !tokens[brace - 1].is("=")) continue;
+    if (brace >= end || !tokens[brace].is("{") || !tokens[brace - 1].is("=")) continue;
     const auto close = std::min(closing(tokens, brace), tokens.size() - 1);
-    if (line_of(text, tokens[brace].offset) <= line && line <= line_of(text, tokens[close].offset))
+    if (lines.of(tokens[brace].offset) <= line && line <= lines.of(tokens[close].offset))
       tag = tokens[i + 1].text;
   }
   return tag;

@@ -186,6 +186,28 @@ TEST(CDeclarationsTest, BrokenTextIsNoTrouble) {
   }
 }
 
+// Each of these took the square of its size, or the stack.
+TEST(CDeclarationsTest, MuchOfAnythingIsRead) {
+  const auto repeat = [](std::string_view piece) {
+    std::string text;
+    while (text.size() < 1 << 18) text += piece;
+    return text;
+  };
+  for (const auto& text :
+       {repeat("("), repeat("int f(int (*f)"), repeat("f "), repeat("int f;"), repeat("struct f "),
+        repeat("f(1)"), repeat("{}"), "struct s {" + repeat("f ") + "};",
+        repeat("struct s f = {};"), "enum {" + repeat("f,") + "};",
+        "int f = {" + repeat("f,") + "};", repeat("(f)")}) {
+    declarations_of(text, "f");
+    members_of(text, "s", "f");
+    member_names(text, "s");
+    declared_names(text);
+    struct_of_variable(text, "f", 1);
+    struct_initialized_at(text, 1);
+  }
+  EXPECT_TRUE(tokens_of(repeat("(")).empty());
+}
+
 TEST(CTokensTest, KeepsDirectivesWholeAndLeavesCommentsOut) {
   std::vector<std::string> texts;
   for (const auto& token : tokens_of("a->b /* c */ \"d\\\"e\" // f\n# define X \\\n  1\n'g' ...\n"))

@@ -9,12 +9,19 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
+constexpr std::string_view k_open = "([{";
+constexpr std::string_view k_close = ")]}";
+constexpr std::size_t k_deepest = 200;
+
+bool is_bracket(std::string_view kind, char c) { return kind.find(c) != std::string_view::npos; }
+
 class Tokenizer {
  public:
   explicit Tokenizer(std::string_view text) : text_(text) {}
 
   std::vector<CToken> read() {
-    while (at_ < text_.size()) step();
+    while (at_ < text_.size() && depth_ <= k_deepest) step();
+    if (depth_ > k_deepest) return {};
     return std::move(tokens_);
   }
 
@@ -47,6 +54,8 @@ class Tokenizer {
   bool starts(std::string_view what) const { return text_.substr(at_).starts_with(what); }
 
   void add(CToken::Kind kind, std::size_t end) {
+    if (is_bracket(k_open, text_[at_])) ++depth_;
+    if (is_bracket(k_close, text_[at_]) && depth_ > 0) --depth_;
     tokens_.push_back({kind, text_.substr(at_, end - at_), at_});
     line_begins_ = false;
     at_ = end;
@@ -85,6 +94,7 @@ class Tokenizer {
   std::string_view text_;
   std::size_t at_ = 0;
   bool line_begins_ = true;
+  std::size_t depth_ = 0;  // of brackets
   std::vector<CToken> tokens_;
 };
 
@@ -97,19 +107,23 @@ bool is_c_word(char c) {
 std::vector<CToken> tokens_of(std::string_view text) { return Tokenizer(text).read(); }
 
 std::size_t closing(CTokens tokens, std::size_t open) {
-  constexpr std::string_view k_open = "([{";
-  constexpr std::string_view k_close = ")]}";
   std::size_t depth = 0;
   for (auto i = open; i < tokens.size(); ++i) {
-    if (tokens[i].kind != CToken::Kind::sign || tokens[i].text.size() != 1) continue;
-    if (k_open.find(tokens[i].text) != std::string_view::npos) ++depth;
-    if (k_close.find(tokens[i].text) != std::string_view::npos && --depth == 0) return i;
+    if (tokens[i].kind != CToken::Kind::sign) continue;
+    const char sign = tokens[i].text.front();
+    if (is_bracket(k_open, sign)) ++depth;
+    if (is_bracket(k_close, sign) && --depth == 0) return i;
   }
   return tokens.size();
 }
 
-int line_of(std::string_view text, std::size_t offset) {
-  return 1 + static_cast<int>(std::ranges::count(text.substr(0, offset), '\n'));
+LineTable::LineTable(std::string_view text) {
+  for (auto end = text.find('\n'); end != std::string_view::npos; end = text.find('\n', end + 1))
+    ends_.push_back(end);
+}
+
+int LineTable::of(std::size_t offset) const {
+  return 1 + static_cast<int>(std::ranges::lower_bound(ends_, offset) - ends_.begin());
 }
 
 bool has_word(std::string_view text, std::string_view word) {

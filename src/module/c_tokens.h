@@ -27,14 +27,22 @@ struct CToken {
 
 using CTokens = std::span<const CToken>;
 
-// Takes anything: what is no C becomes signs.
+// Takes anything: what is no C becomes signs. Of a text whose brackets are nested deeper than any C
+// is (200), nothing: that bounds the time of closing(), and how deep its callers recurse.
 std::vector<CToken> tokens_of(std::string_view text);
 
 // The index of the bracket that closes the one at `open`, or the end if none does.
 std::size_t closing(CTokens tokens, std::size_t open);
 
-// The 1-based line of an offset.
-int line_of(std::string_view text, std::size_t offset);
+// The lines of a text by offset.
+class LineTable {
+ public:
+  explicit LineTable(std::string_view text);
+  int of(std::size_t offset) const;  // 1-based
+
+ private:
+  std::vector<std::size_t> ends_;
+};
 
 bool is_c_word(char c);
 // Does `word` stand in the text as a whole word?

@@ -11,7 +11,7 @@
 namespace kobox {
 namespace {
 
-constexpr std::uint64_t k_max_header = 4 << 20;
+constexpr std::uint64_t k_max_header = 2 << 20;
 constexpr std::uint64_t k_max_symvers = 16 << 20;
 // Of one name. More say nothing new: it is a common word.
 constexpr std::size_t k_max_found = 64;
