@@ -114,9 +114,10 @@ class Explainer {
     if (here.empty()) return;
     const auto mine = use_lock(one.kernel);
     const auto others = others_for(one.kernel);
+    const auto known = good_.empty() ? OtherKernel::unknown : OtherKernel::builds;
     for (const auto& other : others) {
       const auto theirs = use_lock(other);
-      auto change = find_api_change(build, here, HeaderTree(other, deadline_));
+      auto change = find_api_change(build, here, HeaderTree(other, deadline_), known);
       if (!change) continue;
       say_the_same(*change, ApiSides::of(one.kernel.release, other.release).here_is_newer);
       one.failure->api_change = std::move(change);

@@ -53,10 +53,12 @@ std::string subject_of(const std::string& name, const CDeclaration& one) {
 
 class Comparison {
  public:
-  Comparison(const FailedBuild& build, const HeaderTree& here, const HeaderTree& there)
+  Comparison(const FailedBuild& build, const HeaderTree& here, const HeaderTree& there,
+             OtherKernel other)
       : build_(build),
         here_(here),
         there_(there),
+        other_(other),
         sides_(ApiSides::of(here.release(), there.release())),
         complaints_(complaints_of(build.failure)) {
     if (complaints_.size() > k_max_complaints) complaints_.resize(k_max_complaints);
@@ -114,9 +116,13 @@ class Comparison {
     // Where one of several declarations (of two branches of an #ifdef) is on both, it is not that.
     for (const auto& my : mine)
       for (const auto& their : theirs)
-        if (my.declaration.same_as(their.declaration)) return std::nullopt;
+        if (my.declaration.same_as(their.declaration))
+          return not_seen(complaint, best(mine), best(theirs));
     const auto& my = best(mine);
     const auto& their = best(theirs);
+    // How it is declared does not matter to a compiler that has not seen it.
+    if (complaint.is_missing && complaint.about == About::call && my.file == their.file)
+      return not_seen(complaint, my, their);
     if (complaint.is_used_only && my.declaration.kind != their.declaration.kind)
       return std::nullopt;
     const auto words =
@@ -126,6 +132,21 @@ class Comparison {
                      .summary = *words,
                      .here = declaration(here_, my.file, my.declaration),
                      .there = declaration(there_, their.file, their.declaration)};
+  }
+
+  // Declared on both, and yet the compiler has not seen it: the headers that the module
+  // includes do not include that one any more, or it has moved.
+  std::optional<ApiChange> not_seen(const Complaint& complaint, const Found& mine,
+                                    const Found& theirs) const {
+    const auto header = as_included(mine.file);
+    // Where it is included all the same, the configuration has switched it off.
+    const bool is_included = build_.source.find("<" + header + ">") != std::string::npos;
+    if (!complaint.is_missing || is_included || other_ != OtherKernel::builds) return std::nullopt;
+    return ApiChange{.name = complaint.name,
+                     .summary = not_included(subject_of(complaint.name, mine.declaration), header,
+                                             as_included(theirs.file), sides_),
+                     .here = declaration(here_, mine.file, mine.declaration),
+                     .there = declaration(there_, theirs.file, theirs.declaration)};
   }
 
   ApiChange gone(const std::string& name, const Found& theirs) {
@@ -318,6 +339,7 @@ class Comparison {
   const FailedBuild& build_;
   const HeaderTree& here_;
   const HeaderTree& there_;
+  OtherKernel other_;
   ApiSides sides_;
   std::vector<Complaint> complaints_;
   std::map<std::string, std::vector<Found>> mine_;
@@ -327,9 +349,9 @@ class Comparison {
 }  // namespace
 
 std::optional<ApiChange> find_api_change(const FailedBuild& build, const HeaderTree& here,
-                                         const HeaderTree& there) {
+                                         const HeaderTree& there, OtherKernel other) {
   if (here.empty() || there.empty()) return std::nullopt;
-  return Comparison(build, here, there).find();
+  return Comparison(build, here, there, other).find();
 }
 
 std::optional<ApiChange> find_declaration(const FailedBuild& build, const HeaderTree& here) {

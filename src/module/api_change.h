@@ -19,11 +19,14 @@ struct FailedBuild {
   std::string kbuild;  // the text of the module's Kbuild or Makefile
 };
 
+// Does the module build for the other kernel, or is that merely there to compare with?
+enum class OtherKernel { builds, unknown };
+
 // What has changed between `here`, whose build failed, and `there`. Nothing if what the message
 // names is none of the kernel's, or is the same on both, or a search ran out of time. Reads every
 // header of both once or twice: half a second when they are in memory.
 std::optional<ApiChange> find_api_change(const FailedBuild& build, const HeaderTree& here,
-                                         const HeaderTree& there);
+                                         const HeaderTree& there, OtherKernel other);
 
 // What the failed kernel's headers alone say of the name, for want of another kernel: `summary` is
 // empty. Nothing if the message names nothing that a kernel could have.

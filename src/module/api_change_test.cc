@@ -38,9 +38,9 @@ class ApiChangeTest : public testing::HeaderFixture {
         .source = source};
   }
   std::optional<ApiChange> compare(const FailedBuild& build, const Kernel& here,
-                                   const Kernel& there) {
+                                   const Kernel& there, OtherKernel other = OtherKernel::builds) {
     return find_api_change(build, HeaderTree(here, Deadline::never()),
-                           HeaderTree(there, Deadline::never()));
+                           HeaderTree(there, Deadline::never()), other);
   }
   std::string summary(const FailedBuild& build, const HeaderFiles& here, const HeaderFiles& there,
                       const std::string& here_release = "6.12.1-amd64",
@@ -261,7 +261,25 @@ TEST_F(ApiChangeTest, ASearchThatRanOutOfTimeSaysNothing) {
   const auto there = debian("6.1.0-1-amd64", {{"include/linux/x.h", "int f(void);\n"}});
   const HeaderTree late(here, Deadline::after(Duration(0)));
   EXPECT_FALSE(find_api_change(said("implicit declaration of function 'f'"), late,
-                               HeaderTree(there, Deadline::never())));
+                               HeaderTree(there, Deadline::never()), OtherKernel::builds));
+}
+
+TEST_F(ApiChangeTest, WhatIsNotIncludedAnyMore) {
+  const testing::HeaderFiles in_x = {{"include/linux/x.h", "int f(int a);\n"}};
+  const testing::HeaderFiles in_y = {{"include/linux/y.h", "int f(int a);\n"}};
+  const char* message = "implicit declaration of function 'f'";
+  EXPECT_EQ(summary(said(message), in_x, in_x), "f() needs #include <linux/x.h> from 6.12 on");
+  EXPECT_EQ(summary(said(message), in_x, in_y),
+            "f() is in linux/x.h from 6.12 on, linux/y.h until 6.1");
+  EXPECT_EQ(
+      summary(said(message), {{"include/linux/x.h", "#define f(...) g(__VA_ARGS__)\n"}}, in_x),
+      "f() needs #include <linux/x.h> from 6.12 on")
+      << "whatever it is now";
+  EXPECT_EQ(summary(said(message, "#include <linux/x.h>\n"), in_x, in_x), "nothing")
+      << "it is the configuration";
+  const auto here = debian("6.13.1-amd64", in_x);
+  EXPECT_FALSE(compare(said(message), here, debian("6.2.0-1-amd64", in_x), OtherKernel::unknown))
+      << "it may not build there either";
 }
 
 TEST_F(ApiChangeTest, WithoutAnotherKernelItSaysWhatThisOneHas) {

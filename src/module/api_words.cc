@@ -140,6 +140,12 @@ std::string only_here(const std::string& subject, const std::string& where, cons
   return fmt::format("{} {} {}, not {}", subject, here, sides.here, sides.there);
 }
 
+std::string not_included(const std::string& subject, const std::string& here,
+                         const std::string& there, const ApiSides& sides) {
+  if (here != there) return both(subject, "is in", here, there, sides);
+  return fmt::format("{} needs #include <{}> {}", subject, here, sides.here);
+}
+
 std::string as_included(std::string_view file) {
   if (const auto at = file.rfind("include/uapi/"); at != std::string_view::npos)
     return std::string(file.substr(at + 13));

@@ -41,6 +41,10 @@ std::string gone_from_here(const std::string& subject, const std::string& where,
                            const ApiSides& sides);
 std::string only_here(const std::string& subject, const std::string& where, const ApiSides& sides);
 
+// Of something that both declare, in these headers, and only `there` gets by what it includes.
+std::string not_included(const std::string& subject, const std::string& here,
+                         const std::string& there, const ApiSides& sides);
+
 // "include/linux/fs.h" as one includes it: "linux/fs.h".
 std::string as_included(std::string_view file);
 

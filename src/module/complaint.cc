@@ -143,6 +143,7 @@ class Reader {
       if (form.about == About::header) return header(parts[form.name]);
       if (!is_name(parts[form.name])) continue;
       Complaint found{.about = form.about, .name = parts[form.name]};
+      found.is_missing = is_about_missing(message);
       if (found.about == About::member) return with_owner(std::move(found), parts);
       return found;
     }
@@ -168,7 +169,15 @@ class Reader {
     for (const auto& part : quoted(message_))
       if (tag.empty()) tag = tag_in(part);
     if (tag.empty()) tag = tag_in(failure_.source);
-    return Complaint{.about = About::name, .name = std::move(tag)};
+    return Complaint{.about = About::name, .name = std::move(tag), .is_missing = true};
+  }
+
+  static bool is_about_missing(std::string_view message) {
+    constexpr std::array<std::string_view, 3> k_marks = {"implicit declaration of ", "undeclared",
+                                                         "unknown type name "};
+    return std::ranges::any_of(k_marks, [&](std::string_view mark) {
+      return message.find(mark) != std::string_view::npos;
+    });
   }
 
   // Of an assignment or initialization: what it was to.

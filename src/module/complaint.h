@@ -24,6 +24,7 @@ struct Complaint {
   std::string owner = {};     // of a member: its struct's tag, where the message says it
   std::string variable = {};  // of a member: what was accessed or initialized, where it says that
   std::vector<std::string> path = {};  // of a member: those between the variable and the name
+  bool is_missing = false;             // the compiler has not seen a declaration
   bool is_used_only = false;           // the line calls it; the message does not name it
 
   bool operator==(const Complaint&) const = default;
