@@ -21,6 +21,7 @@ constexpr std::array k_archs = {
          .emulated_cpu = "max",
          .console = "ttyS0",
          .console_address = 0x3f8,
+         .early_console = "earlyprintk=serial,ttyS0,115200",
          // The kernel's check of the timer's routing and of the TSC.
          .emulated_parameters = " tsc=reliable no_timer_check",
          .trace_clock = "x86-tsc",

@@ -21,6 +21,8 @@ struct Arch {
   // The kernel that runs in it.
   std::string_view console;       // the serial console's device, for console=
   std::uint64_t console_address;  // of the console's first register: an I/O port
+  // The kernel parameter by which it prints there from its first moment on.
+  std::string_view early_console;
   // Kernel parameters that only save time under emulation, with a blank before each.
   std::string_view emulated_parameters;
   std::string_view trace_clock;  // the clock of tracefs that is the processor's own counter

@@ -2,6 +2,7 @@
 // Booting to the agent's hello, and finding out which accelerator can.
 #include <ctime>
 
+#include "guest/boot_memory.h"
 #include "guest/guest.h"
 #include "guest/stalled_boot.h"
 
@@ -35,6 +36,8 @@ BootFailure describe_failure(Guest& guest, const GuestSpec& spec) {
     failure.message = fmt::format("the machine ended while it booted: {}", end->message);
     failure.host_at_fault =
         end->cause == MachineEnd::Cause::killed || end->cause == MachineEnd::Cause::failed;
+    failure.died_silent =
+        end->cause == MachineEnd::Cause::reset && !kernel_has_printed(guest.console().text());
   } else if (const auto full = guest.out_of_disk()) {
     failure.message = full->message();
     failure.host_at_fault = true;
@@ -88,13 +91,29 @@ Result<BootOutcome> boot_once(EventLoop& loop, const GuestSpec& spec, AccelDecis
   return describe_failure(*guest, spec);
 }
 
-// Once more if it failed without output: one boot among thousands under TCG does.
+// Once more, after a boot that failed without output, with all that the kernel can print.
+Result<BootOutcome> boot_aloud(EventLoop& loop, GuestSpec spec, AccelDecision decision,
+                               const BootFailure& first) {
+  spec.boot_output = BootOutput::everything;
+  decision.reason +=
+      fmt::format("; a first boot {}: {}", first.silent ? "hung" : "died", first.message);
+  KOBOX_TRY(auto outcome, boot_once(loop, spec, std::move(decision)));
+  if (auto* failure = std::get_if<BootFailure>(&outcome))
+    failure->message +=
+        kernel_has_printed(failure->console)
+            ? fmt::format(
+                  "; the first boot said nothing, the console is that of a second one with {}",
+                  spec.kernel.arch->early_console)
+            : fmt::format("; it said nothing, not even with {}", spec.kernel.arch->early_console);
+  return outcome;
+}
+
+// A boot under TCG that hangs without output is begun once more: one among thousands does.
 Result<BootOutcome> boot_one(EventLoop& loop, const GuestSpec& spec, AccelDecision decision) {
   KOBOX_TRY(auto outcome, boot_once(loop, spec, decision));
   const auto* first = std::get_if<BootFailure>(&outcome);
   if (first == nullptr || decision.accel != Accel::tcg || !first->silent) return outcome;
-  decision.reason += fmt::format("; a first boot hung: {}", first->message);
-  return boot_once(loop, spec, std::move(decision));
+  return boot_aloud(loop, spec, std::move(decision), *first);
 }
 
 // Both accelerators at once. Either may fail to start, or end; the other then runs alone.
@@ -208,6 +227,30 @@ Result<BootOutcome> boot_kvm(EventLoop& loop, const GuestSpec& spec, AccelDecisi
   return outcome;
 }
 
+// By the accelerator that the choice, the host and earlier findings allow.
+Result<BootOutcome> boot_by_choice(EventLoop& loop, const GuestSpec& spec, AccelChoice choice,
+                                   const std::filesystem::path& cache) {
+  KOBOX_TRY(const auto qemu, find_qemu(*spec.kernel.arch));
+  KOBOX_TRY(auto decision, settled_accel(spec.kernel, choice, cache));
+  const AccelMemory memory(cache, spec.kernel.identity, qemu);
+  if (!decision && spec.disk && !spec.disk->kept_layer.empty()) {
+    // Two machines may not write to one disk: they race on others.
+    auto trial = spec;
+    trial.disk->kept_layer.clear();
+    KOBOX_TRY(auto tried, Race(loop, trial).run(memory));
+    if (std::holds_alternative<BootFailure>(tried)) return tried;
+    decision = std::get<BootedGuest>(tried).decision;
+  }
+  if (!decision) return Race(loop, spec).run(memory);
+  if (choice == AccelChoice::kvm) return boot_kvm(loop, spec, std::move(*decision), memory);
+  return boot_one(loop, spec, std::move(*decision));
+}
+
+const BootFailure* silent_death(const BootOutcome& outcome) {
+  const auto* failure = std::get_if<BootFailure>(&outcome);
+  return failure != nullptr && failure->died_silent ? failure : nullptr;
+}
+
 }  // namespace
 
 Result<std::optional<AccelDecision>> settled_accel(const Kernel& kernel, AccelChoice choice,
@@ -226,22 +269,24 @@ Result<std::optional<AccelDecision>> settled_accel(const Kernel& kernel, AccelCh
   return AccelDecision{.accel = Accel::kvm, .reason = "asked for with --accel kvm"};
 }
 
-Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& spec, AccelChoice choice,
+Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& wanted, AccelChoice choice,
                                const std::filesystem::path& cache) {
-  KOBOX_TRY(const auto qemu, find_qemu(*spec.kernel.arch));
-  KOBOX_TRY(auto decision, settled_accel(spec.kernel, choice, cache));
-  const AccelMemory memory(cache, spec.kernel.identity, qemu);
-  if (!decision && spec.disk && !spec.disk->kept_layer.empty()) {
-    // Two machines may not write to one disk: they race on others.
-    auto trial = spec;
-    trial.disk->kept_layer.clear();
-    KOBOX_TRY(auto tried, Race(loop, trial).run(memory));
-    if (std::holds_alternative<BootFailure>(tried)) return tried;
-    decision = std::get<BootedGuest>(tried).decision;
+  auto spec = wanted;
+  spec.kernel = as_it_boots(wanted.kernel, cache);
+  KOBOX_TRY(auto outcome, boot_by_choice(loop, spec, choice, cache));
+  if (silent_death(outcome) != nullptr && spec.kernel.pvh && !spec.kernel.vmlinuz.empty()) {
+    spec.kernel.pvh = false;
+    KOBOX_TRY(outcome, boot_by_choice(loop, spec, choice, cache));
+    if (auto* booted = std::get_if<BootedGuest>(&outcome)) {
+      remember_bzimage(spec.kernel, cache);
+      booted->decision.reason +=
+          "; by its bzImage, for by PVH the kernel died before its first word";
+    }
   }
-  if (!decision) return Race(loop, spec).run(memory);
-  if (choice == AccelChoice::kvm) return boot_kvm(loop, spec, std::move(*decision), memory);
-  return boot_one(loop, spec, std::move(*decision));
+  const auto* death = silent_death(outcome);
+  if (death == nullptr) return outcome;
+  KOBOX_TRY(auto decision, settled_accel(spec.kernel, choice, cache));
+  return boot_aloud(loop, spec, decision.value_or(AccelDecision{}), BootFailure(*death));
 }
 
 }  // namespace kobox

@@ -26,7 +26,11 @@ class BootTest : public ::testing::Test {
  protected:
   fs::path cache() const { return qemu_.directory() / "cache"; }
   GuestSpec spec() const {
-    return {.kernel = {.release = "6.1.0-fake", .vmlinuz = "/v", .identity = "fake"},
+    return {.kernel = {.release = "6.1.0-fake",
+                       .vmlinuz = "/v",
+                       .vmlinux = "/x",
+                       .pvh = pvh_,
+                       .identity = "fake"},
             .initramfs = "/i",
             .boot_limit = limit_,
             .directory = qemu_.directory()};
@@ -69,6 +73,7 @@ class BootTest : public ::testing::Test {
   Fd fifo_;
   EventLoop loop_;
   Duration limit_ = 10s;  // only a defect lets it pass
+  bool pvh_ = false;
 };
 
 #define NEEDS_KVM \
@@ -298,6 +303,81 @@ TEST_F(BootTest, OneThatStandsStillTwiceIsAFailure) {
   qemu_.tcg_does(k_hangs);
   EXPECT_THAT(failed(AccelChoice::tcg).message, HasSubstr("did not reach kobox's agent"));
   EXPECT_EQ(qemu_.starts(), "tcg\ntcg\n");
+  const auto kernels = qemu_.kernels();
+  EXPECT_THAT(lines_of(kernels),
+              ::testing::ElementsAre(HasSubstr(" quiet "), HasSubstr("earlyprintk=serial")));
+}
+
+// How a kernel with KASAN ends under PVH.
+constexpr const char* k_dies = "greet;console SeaBIOS;shutdown guest-reset;exit 0";
+
+MATCHER_P(Boots, kernel, "") {
+  return std::string_view(arg).starts_with(kernel + std::string(" "));
+}
+MATCHER(IsQuiet, "") { return std::string_view(arg).find(" quiet ") != std::string_view::npos; }
+
+TEST_F(BootTest, OneThatDiesByPvhIsBootedByItsBzImageAndThatIsRemembered) {
+  using ::testing::ElementsAre;
+  pvh_ = true;
+  qemu_.tcg_does(std::string(k_dies) + "|" + k_boots);
+  {
+    const auto guest = booted(AccelChoice::tcg);
+    ASSERT_TRUE(guest.guest);
+    EXPECT_THAT(guest.decision.reason, HasSubstr("by its bzImage"));
+    EXPECT_FALSE(guest.guest->spec().kernel.pvh);
+  }
+  const auto kernels = qemu_.kernels();
+  EXPECT_THAT(lines_of(kernels), ElementsAre(Boots("/x"), Boots("/v")));
+  EXPECT_EQ(booted(AccelChoice::tcg).decision.reason, "asked for with --accel tcg");
+  const auto again = qemu_.kernels();
+  EXPECT_THAT(lines_of(again), ElementsAre(Boots("/x"), Boots("/v"), Boots("/v")));
+}
+
+TEST_F(BootTest, OneThatSpeaksBeforeItDiesHasHadItsBoot) {
+  pvh_ = true;
+  qemu_.tcg_does("greet;console [    0.100000] Kernel panic;shutdown guest-reset;exit 0");
+  EXPECT_EQ(failed(AccelChoice::tcg).message,
+            "the machine ended while it booted: the machine was reset from inside");
+  EXPECT_EQ(qemu_.starts(), "tcg\n");
+  EXPECT_FALSE(fs::exists(cache() / "boot.json"));
+}
+
+TEST_F(BootTest, OneThatDiesInSilenceIsAskedToSpeak) {
+  using ::testing::AllOf;
+  using ::testing::ElementsAre;
+  using ::testing::Not;
+  pvh_ = true;
+  qemu_.tcg_does(std::string(k_dies) + "|" + k_dies +
+                 "|greet;console early console in setup code;console no memory;"
+                 "shutdown guest-reset;exit 0");
+  const auto failure = failed(AccelChoice::tcg);
+  EXPECT_THAT(failure.message,
+              HasSubstr("; the first boot said nothing, the console is that of a second one with "
+                        "earlyprintk=serial"));
+  EXPECT_THAT(failure.console, HasSubstr("no memory"));
+  EXPECT_FALSE(failure.host_at_fault);
+  const auto kernels = qemu_.kernels();
+  EXPECT_THAT(lines_of(kernels),
+              ElementsAre(AllOf(Boots("/x"), IsQuiet()), AllOf(Boots("/v"), IsQuiet()),
+                          AllOf(Boots("/v"), Not(IsQuiet()), HasSubstr("earlyprintk="))));
+  EXPECT_FALSE(fs::exists(cache() / "boot.json"));
+}
+
+TEST_F(BootTest, OneThatNeverSpeaksIsAFailureThatSaysSo) {
+  qemu_.tcg_does(k_dies);
+  EXPECT_THAT(failed(AccelChoice::tcg).message,
+              HasSubstr("reset from inside; it said nothing, not even with earlyprintk=serial"));
+  EXPECT_EQ(qemu_.starts(), "tcg\ntcg\n");
+}
+
+TEST_F(BootTest, UnderKvmToo) {
+  NEEDS_KVM;
+  pvh_ = true;
+  qemu_.kvm_does(std::string(k_dies) + "|" + k_boots);
+  const auto guest = booted(AccelChoice::kvm);
+  ASSERT_TRUE(guest.guest);
+  EXPECT_FALSE(guest.guest->spec().kernel.pvh);
+  EXPECT_EQ(qemu_.starts(), "kvm\nkvm\n");
 }
 
 TEST_F(BootTest, AFullHostDiskIsTheHostsFaultAtOnce) {

@@ -22,10 +22,12 @@ constexpr Duration k_save_limit = 20s;  // to write them
 constexpr Duration k_end_limit = 2s;
 
 // Sources: Documentation/admin-guide/kernel-parameters.txt.
-std::string kernel_command_line(const Arch& arch, Accel accel, bool disk) {
+std::string kernel_command_line(const Arch& arch, Accel accel, bool disk, BootOutput output) {
   std::string line = fmt::format("console={} ", arch.console);
+  line += output == BootOutput::problems ? "quiet"
+                                         : std::string(arch.early_console) + " ignore_loglevel";
   line +=
-      "quiet "
+      " "
       "log_buf_len=1M "   // 4.6 MB with its descriptors: few outrun the agent then
       "panic=-1 "         // reset at once; QEMU's -no-reboot makes that the machine's end
       "nokaslr "          // modules and kernel where their symbols say
@@ -50,7 +52,8 @@ MachineSpec machine_spec(const GuestSpec& spec, Accel accel) {
   return {.arch = spec.kernel.arch,
           .kernel = boots_itself ? "" : spec.kernel.boot_image(),
           .initramfs = spec.initramfs,
-          .command_line = kernel_command_line(*spec.kernel.arch, accel, spec.disk.has_value()),
+          .command_line = kernel_command_line(*spec.kernel.arch, accel, spec.disk.has_value(),
+                                              spec.boot_output),
           .memory = spec.memory,
           .cpus = spec.cpus,
           .accel = accel,

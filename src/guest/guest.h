@@ -26,6 +26,12 @@ enum class GuestMemory {
   saveable,  // kept in a file in memory, so that save_guest (guest/snapshot.h) can take it
 };
 
+// What the kernel prints while it boots.
+enum class BootOutput {
+  problems,    // the parameter "quiet"
+  everything,  // and from its first moment on
+};
+
 struct GuestSpec {
   Kernel kernel;
   std::filesystem::path initramfs;
@@ -38,6 +44,7 @@ struct GuestSpec {
   std::optional<Tracing> tracing = {};
   std::vector<std::string> devices = {};  // MachineSpec::devices
   std::optional<GuestDisk> disk = {};
+  BootOutput boot_output = BootOutput::problems;
 };
 
 struct GuestSnapshot;
@@ -140,6 +147,7 @@ struct BootFailure {
   bool host_at_fault = false;  // QEMU itself failed or was killed
   bool agent_spoke = false;    // it did get there, but was of no use
   bool silent = false;         // its time passed before the kernel had printed anything
+  bool died_silent = false;    // it reset the machine before that
 };
 
 struct BootedGuest {
@@ -164,6 +172,10 @@ Result<std::optional<AccelDecision>> settled_accel(const Kernel& kernel, AccelCh
 // each, QEMU before 8.1 may run a translation of code that another processor has patched meanwhile
 // (it locks a page only after it was translated), and the kernel hangs or dies at a breakpoint of
 // its own patching (text_poke_bp in arch/x86/kernel/alternative.c). Most patching is the boot's.
+// A kernel that by PVH resets the machine before its first word (one with KASAN does) is booted by
+// its bzImage, and from then on always (boot_memory.h): the guest's spec has the kernel as it was
+// booted. A boot that fails in silence is begun once more with all that the kernel can print; of a
+// failure that is the console.
 // Errors: environment (no QEMU, --accel kvm without a KVM that opens), interrupted.
 Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& spec, AccelChoice choice,
                                const std::filesystem::path& cache);

@@ -42,8 +42,12 @@ std::string cpu_positions(Guest& guest) {
 }
 
 bool kernel_has_printed(std::string_view console) {
-  static const Regex time_stamp = Regex::compile(R"(\[ *[0-9]+\.[0-9]{6}\])").value();
-  return time_stamp.search(console);
+  // Its lines have the time before them (CONFIG_PRINTK_TIME), or begin with one of these words.
+  static const Regex said =
+      Regex::compile(R"(\[ *[0-9]+\.[0-9]{6}\]|(?:^|[\r\n])(?:Linux version |Kernel panic|BUG: |)"
+                     R"(Oops: |PANIC: |early console|Decompressing Linux))")
+          .value();
+  return said.search(console);
 }
 
 }  // namespace kobox

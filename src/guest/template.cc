@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "guest/boot_memory.h"
 #include "guest/disk_guest.h"
 #include "guest/template_directory.h"
 
@@ -81,9 +82,12 @@ Result<GuestSnapshot> quiesce_and_save(EventLoop& loop, Guest& guest) {
 
 class Store {
  public:
-  Store(const GuestSpec& spec, const fs::path& cache, std::string base,
+  Store(GuestSpec spec, const fs::path& cache, std::string base,
         const std::function<void(const std::string&)>& notice)
-      : spec_(spec), root_(template_directory(cache)), base_(std::move(base)), notice_(notice) {}
+      : spec_(std::move(spec)),
+        root_(template_directory(cache)),
+        base_(std::move(base)),
+        notice_(notice) {}
 
   // Nothing: there is none that can be used.
   Result<std::shared_ptr<Template>> open(const AccelDecision& decision) const {
@@ -116,13 +120,14 @@ class Store {
   }
 
   Result<std::variant<AccelDecision, BootFailure>> make(EventLoop& loop, AccelChoice choice,
-                                                        const fs::path& cache) const {
+                                                        const fs::path& cache) {
     auto spec = spec_;
     spec.kind_of_memory = GuestMemory::saveable;
     spec.tcg_threads = TcgThreads::one;  // as it boots; forks choose for themselves
     KOBOX_TRY(auto outcome, boot_guest(loop, spec, choice, cache));
     if (auto* failure = std::get_if<BootFailure>(&outcome)) return std::move(*failure);
     auto& booted = std::get<BootedGuest>(outcome);
+    KOBOX_CHECK(take_as_booted(booted.guest->spec()));
     auto saved = quiesce_and_save(loop, *booted.guest);
     if (!saved && is_interrupt(saved.error())) return std::unexpected(saved.error());
     if (!saved)
@@ -147,6 +152,14 @@ class Store {
   }
 
  private:
+  // The boot may have found out how this kernel boots: forks need the very same machine.
+  Result<> take_as_booted(const GuestSpec& booted) {
+    if (booted.kernel.pvh == spec_.kernel.pvh) return {};
+    spec_.kernel = booted.kernel;
+    KOBOX_TRY(base_, base_key(spec_));
+    return {};
+  }
+
   struct Making {
     TempDir directory;
     FileLock lock;
@@ -171,7 +184,7 @@ class Store {
     return Making{std::move(directory), std::move(lock)};
   }
 
-  const GuestSpec& spec_;
+  GuestSpec spec_;
   fs::path root_;
   std::string base_;
   const std::function<void(const std::string&)>& notice_;
@@ -179,11 +192,13 @@ class Store {
 
 }  // namespace
 
-Result<TemplateOutcome> ensure_template(EventLoop& loop, const GuestSpec& spec, AccelChoice choice,
-                                        const fs::path& cache,
+Result<TemplateOutcome> ensure_template(EventLoop& loop, const GuestSpec& wanted,
+                                        AccelChoice choice, const fs::path& cache,
                                         const std::function<void(const std::string&)>& notice) {
+  auto spec = wanted;
+  spec.kernel = as_it_boots(wanted.kernel, cache);
   KOBOX_TRY(auto base, base_key(spec));
-  const Store store(spec, cache, std::move(base), notice);
+  Store store(spec, cache, std::move(base), notice);
   const auto find = [&]() -> Result<std::shared_ptr<Template>> {
     KOBOX_TRY(const auto decision, settled_accel(spec.kernel, choice, cache));
     if (!decision) return nullptr;

@@ -31,9 +31,9 @@
 //   exit N           ends
 //
 // Each start adds its accelerator as a line to the file FAKE_QEMU_LOG, if that is set, its whole
-// -accel to FAKE_QEMU_LOG.accels, and how many of them are alive then, itself included, to
-// FAKE_QEMU_LOG.alive. With FAKE_QEMU_LOG one list after the other can be given for the starts,
-// separated by '|' (the last is for all further).
+// -accel to FAKE_QEMU_LOG.accels, its -kernel and -append to FAKE_QEMU_LOG.kernels, and how many of
+// them are alive then, itself included, to FAKE_QEMU_LOG.alive. With FAKE_QEMU_LOG one list after
+// the other can be given for the starts, separated by '|' (the last is for all further).
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -227,15 +227,20 @@ std::string script_of(const std::string& scripts, const char* log) {
 
 int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
-  std::string_view accel;
-  for (int i = 1; i + 1 < argc; ++i)
-    if (std::string_view(argv[i]) == "-accel") accel = argv[i + 1];
+  const auto value_of = [&](std::string_view option) -> std::string_view {
+    for (int i = 1; i + 1 < argc; ++i)
+      if (argv[i] == option) return argv[i + 1];
+    return "";
+  };
+  const auto accel = value_of("-accel");
   const bool kvm = accel == "kvm";
   for (int i = 1; i < argc; ++i) g_is_fork = g_is_fork || std::string_view(argv[i]) == "-incoming";
   const char* log = std::getenv("FAKE_QEMU_LOG");
   if (log != nullptr) {
     std::ofstream(log, std::ios::app) << (kvm ? "kvm\n" : "tcg\n");
     std::ofstream(std::string(log) + ".accels", std::ios::app) << accel << "\n";
+    std::ofstream(std::string(log) + ".kernels", std::ios::app)
+        << value_of("-kernel") << " " << value_of("-append") << "\n";
     count_alive(log);
   }
   const char* script = std::getenv(kvm ? "FAKE_QEMU_KVM" : "FAKE_QEMU_TCG");

@@ -35,6 +35,8 @@ class FakeQemu {
   std::string starts() const { return read_file(log()).value_or(""); }
   // Their whole -accel: "tcg,thread=multi\n".
   std::string accels() const { return read_file(log().string() + ".accels").value_or(""); }
+  // Of each start the kernel and its parameters: "/v console=…\n".
+  std::string kernels() const { return read_file(log().string() + ".kernels").value_or(""); }
   // The most that were alive at once so far, as each counted when it started.
   int most_alive() const {
     const auto counts = read_file(log().string() + ".alive").value_or("");

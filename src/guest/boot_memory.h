@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Which kernels QEMU cannot start by PVH, though they have an entry for it.
+//
+// One small file, <cache>/boot.json: Kernel::identity → "bzImage". A damaged one counts as empty.
+#pragma once
+
+#include <filesystem>
+
+#include "kernel/kernel.h"
+
+namespace kobox {
+
+// The kernel as it is to be booted: without PVH if an earlier boot found that it needs that.
+Kernel as_it_boots(Kernel kernel, const std::filesystem::path& cache);
+
+// Best effort: a cache that cannot be written only costs the next boot the same again.
+void remember_bzimage(const Kernel& kernel, const std::filesystem::path& cache);
+
+}  // namespace kobox
