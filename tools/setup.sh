@@ -17,9 +17,9 @@ k_run_packages=(
   mmdebstrap e2fsprogs qemu-utils fakechroot fakeroot tmux  # disk images, and their test
 )
 
-# To test it: the browser that shows the page of a trace, and a checker of kernel code, for the
+# To test it: the browser that shows the pages, a cluster of one host, and a checker of kernel code, for the
 # exercise's driver.
-k_test_packages=(chromium sparse)
+k_test_packages=(chromium sparse slurm-wlm munge)
 
 say() { printf '== %s\n' "$*"; }
 die() {

@@ -109,6 +109,16 @@ TEST_F(CommandTest, ShardsThatAreNone) {
               HasSubstr("--times: /etc/hostname: it is no JSON"));
 }
 
+TEST_F(CommandTest, OptionsOfAClusterNeedOne) {
+  EXPECT_THAT(refused({"test", "--on", "moon"}), HasSubstr("--on 'moon': use slurm"));
+  EXPECT_THAT(refused({"test", "--shards", "2"}), HasSubstr("--shards is for a cluster: add --on"));
+  EXPECT_THAT(refused({"test", "--sbatch=-t1"}), HasSubstr("--sbatch is for a cluster"));
+  EXPECT_THAT(refused({"test", "--partition", "p"}), HasSubstr("--partition is for a cluster"));
+  EXPECT_THAT(refused({"test", "--on", "slurm", "--shard", "1/2"}),
+              HasSubstr("--on and --shard exclude each other"));
+  EXPECT_THAT(refused({"test", "--on", "slurm", "--shards", "0"}), HasSubstr("--shards"));
+}
+
 TEST_F(CommandTest, ReportsThatAreNone) {
   EXPECT_THAT(refused({"report"}), HasSubstr("--help"));
   EXPECT_THAT(refused({"report", "show"}), HasSubstr("FILE"));

@@ -24,7 +24,7 @@ struct ReportArguments {
 // Of the shards that have no report.
 LostShards lost_shards(const std::vector<NamedReport>& parts) {
   LostShards lost;
-  for (const int shard : missing_shards(parts)) lost[shard] = "there is no report of it";
+  for (const int shard : missing_shards(parts)) lost[shard] = {.why = "there is no report of it"};
   return lost;
 }
 

@@ -10,6 +10,7 @@
 #include "cli/exit_code.h"
 #include "cli/formats.h"
 #include "cli/report_files.h"
+#include "cli/test_on_slurm.h"
 #include "cli/test_printers.h"
 #include "guest/guest_files.h"
 #include "harness/test_run.h"
@@ -29,6 +30,7 @@ struct TestArguments {
   bool matrix = false;
   std::string shard;
   std::string times;
+  SlurmArguments slurm;
 };
 
 Result<TestOptions> test_options(const TestArguments& arguments) {
@@ -48,7 +50,12 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
   }
   if (!arguments.times.empty()) {
     KOBOX_TRY_WHILE("--times", options.times, read_report_file(arguments.times));
+  } else if (!arguments.slurm.on.empty()) {
+    options.times = kept_times(options.lab.state, options.project.source);
   }
+  KOBOX_CHECK(check_slurm_options(arguments.slurm));
+  if (!arguments.slurm.on.empty() && !arguments.shard.empty())
+    return fail(ErrorKind::usage, "--on and --shard exclude each other: --shards says how many");
   options.filter = arguments.filter;
   options.jobs = arguments.jobs;
   options.isolation = arguments.fresh_boot ? Isolation::fresh_boot : Isolation::forked;
@@ -63,9 +70,84 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
   return options;
 }
 
+// The options of this run for kobox test on another machine, which has its own.
+std::vector<std::string> words_of(const TestArguments& arguments, const TestOptions& options) {
+  const auto& common = arguments.common;
+  std::vector<std::string> words = {absolute_directory(common.directory).string()};
+  const auto add = [&](const char* option, const std::string& value) {
+    if (!value.empty()) words.push_back(std::string(option) + "=" + value);
+  };
+  for (const auto& selector : options.selectors) add("--kernel", selector);
+  add("--headers", common.headers);
+  add("--accel", common.accel);
+  add("--guest", common.guest);
+  add("--image", common.image);
+  add("--boot", common.boot);
+  add("--build", common.build);
+  add("--build-in", common.build_in);
+  add("--timeout", common.timeout);
+  add("--filter", arguments.filter);
+  add("--collect-into", arguments.collect_into.empty() ? "" : options.collected.string());
+  if (arguments.jobs > 0) add("--jobs", std::to_string(arguments.jobs));
+  if (arguments.fresh_boot) words.emplace_back("--fresh-boot");
+  if (common.offline) words.emplace_back("--offline");
+  if (common.keep) words.emplace_back("--keep");
+  return words;
+}
+
+// Only of runs on several kernels: those are what is shared out.
+void keep_times_of(const Report& report, const TestArguments& arguments, const TestOptions& options,
+                   StatusLine& status) {
+  if (report.interrupted || options.selectors.size() < 2 || !arguments.filter.empty() ||
+      options.shard.count > 1)
+    return;
+  const auto kept = keep_times(report, options.lab.state, options.project.source);
+  if (!kept) status.detail("the times are not kept: " + kept.error().to_string());
+}
+
+// Where the report goes, and how.
+struct Target {
+  ReportFormat format;
+  ColorChoice color = ColorChoice::automatic;
+  std::string file;
+};
+
+Result<Report> run_here(const TestOptions& options, const Target& target, StatusLine& status,
+                        Console& console, Loudness loudness) {
+  const bool live = target.format.name == report_formats().front().name && target.file.empty();
+  if (!live) {
+    ErrorPrinter errors(status);
+    KOBOX_TRY(auto report, run_tests(options, status, errors));
+    KOBOX_CHECK(
+        write_report(report, target.format, target.color, target.file, status, console.output));
+    return report;
+  }
+  const auto color = use_color(target.color, console.output.is_terminal()) ? Color::on : Color::off;
+  if (options.selectors.size() > 1) {
+    KernelPrinter kernels(status, color, loudness);
+    KOBOX_TRY(auto report, run_tests(options, status, kernels));
+    status.print("\n" + render_terminal(report, color));
+    return report;
+  }
+  LinePrinter lines(status, color, loudness);
+  KOBOX_TRY(auto report, run_tests(options, status, lines));
+  status.print(render_api_changes(report, color) + render_summary(report, color));
+  return report;
+}
+
+Result<Report> run_on_cluster(const TestArguments& arguments, const TestOptions& options,
+                              const Target& target, StatusLine& status, Console& console) {
+  KOBOX_TRY(auto report,
+            test_on_slurm(arguments.slurm, options, words_of(arguments, options), status));
+  KOBOX_CHECK(
+      write_report(report, target.format, target.color, target.file, status, console.output));
+  return report;
+}
+
 Result<int> run_test_command(const TestArguments& arguments, Console& console) {
-  KOBOX_TRY(const auto format, find_format(report_formats(), arguments.format));
-  KOBOX_TRY(const auto choice, color_of(arguments.common));
+  Target target{.format = {}, .file = arguments.output_file};
+  KOBOX_TRY(target.format, find_format(report_formats(), arguments.format));
+  KOBOX_TRY(target.color, color_of(arguments.common));
   KOBOX_TRY(auto options, test_options(arguments));
   const auto loudness = loudness_of(arguments.common);
   StatusLine status(console.output, loudness);
@@ -76,25 +158,10 @@ Result<int> run_test_command(const TestArguments& arguments, Console& console) {
         print_dry_run(options.lab, options.project, options.selectors, options.accel, status));
     return k_exit_passed;
   }
-
-  const bool live = format.name == report_formats().front().name && arguments.output_file.empty();
-  const auto color =
-      use_color(choice, live && console.output.is_terminal()) ? Color::on : Color::off;
-  const bool several = options.selectors.size() > 1;
-  LinePrinter lines(status, color, loudness);
-  KernelPrinter kernels(status, color, loudness);
-  ErrorPrinter errors(status);
-  TestObserver& observer = !live     ? static_cast<TestObserver&>(errors)
-                           : several ? static_cast<TestObserver&>(kernels)
-                                     : lines;
-  KOBOX_TRY(const auto report, run_tests(options, status, observer));
-  if (live) {
-    status.print(several ? "\n" + render_terminal(report, color)
-                         : render_api_changes(report, color) + render_summary(report, color));
-  } else {
-    KOBOX_CHECK(
-        write_report(report, format, choice, arguments.output_file, status, console.output));
-  }
+  KOBOX_TRY(const auto report, arguments.slurm.on.empty()
+                                   ? run_here(options, target, status, console, loudness)
+                                   : run_on_cluster(arguments, options, target, status, console));
+  keep_times_of(report, arguments, options, status);
   return exit_code(report);
 }
 
@@ -112,6 +179,7 @@ void add_test_command(CLI::App& app, Action& action) {
       .add_option("--times", arguments->times,
                   "A report whose times balance the shards; all of them need the same")
       ->type_name("FILE");
+  add_slurm_options(command, arguments->slurm);
   add_machine_options(command, arguments->common);
   command
       .add_option("--jobs", arguments->jobs, "Tests at once (default: as cores and memory allow)")

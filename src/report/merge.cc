@@ -70,15 +70,18 @@ class Merge {
     return {};
   }
 
-  // What the lost shards had to test. Which of them had a pair is not known where there are
-  // several.
+  // What the lost shards had to test, each with the shard's reason; those of all that may have had
+  // it where that is not known. A pair that none of them can have had stays missing.
   void add_lost(const LostShards& lost, int shards) {
-    std::vector<std::string> sentences;
-    for (const auto& [shard, why] : lost)
-      sentences.push_back(fmt::format("shard {}/{}: {}", shard, shards, why));
-    const Failure failure{.kind = FailureKind::environment, .message = join(sentences, "; ")};
     for_each_missing([&](const std::string& selector, const std::string& test) {
-      run_of(selector).tests.push_back(judged_test(test, failure));
+      std::vector<std::string> reasons;
+      for (const auto& [shard, one] : lost) {
+        if (one.pairs.empty() || one.pairs.contains({selector, test}))
+          reasons.push_back(fmt::format("shard {}/{}: {}", shard, shards, one.why));
+      }
+      if (reasons.empty()) return true;
+      run_of(selector).tests.push_back(judged_test(
+          test, Failure{.kind = FailureKind::environment, .message = join(reasons, "; ")}));
       return true;
     });
   }

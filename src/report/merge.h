@@ -3,7 +3,9 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -16,9 +18,13 @@ struct NamedReport {
   Report report;
 };
 
-// Shards without a report, and why: "its node died". What they had to test is an error of kind
-// environment in the whole.
-using LostShards = std::map<int, std::string>;
+// A shard without a report. What it had to test is an error of kind environment in the whole.
+struct LostShard {
+  std::string why;  // "its node died"
+  // Kernel (as it was asked for) and test; empty if that is not known.
+  std::set<std::pair<std::string, std::string>> pairs = {};
+};
+using LostShards = std::map<int, LostShard>;
 
 // The numbers of the shards that none of these reports is of; empty for whole runs.
 std::vector<int> missing_shards(const std::vector<NamedReport>& parts);

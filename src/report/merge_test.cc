@@ -115,7 +115,7 @@ TEST(Merge, AMissingShardIsNamed) {
 
 TEST(Merge, ALostShardIsAnErrorOfEachOfItsTests) {
   const auto report =
-      merge_reports({shard(1, 2, "6.1:a 6.1:b 6.1:c 6.12:a")}, {{2, "its node died"}}).value();
+      merge_reports({shard(1, 2, "6.1:a 6.1:b 6.1:c 6.12:a")}, {{2, {"its node died"}}}).value();
   ASSERT_EQ(report.runs.size(), 2U);
   EXPECT_THAT(tests_in(report.runs[0]), ElementsAre("a pass", "b pass", "c pass"));
   EXPECT_THAT(tests_in(report.runs[1]), ElementsAre("a pass", "b error", "c error"));
@@ -126,12 +126,23 @@ TEST(Merge, ALostShardIsAnErrorOfEachOfItsTests) {
 
 TEST(Merge, AKernelOfWhichNothingCameIsThereToo) {
   const auto report = merge_reports({shard(1, 3, "6.1:a 6.1:b 6.1:c"), shard(2, 3, "")},
-                                    {{2, "x"}, {3, "its node died"}})
+                                    {{2, {"x"}}, {3, {"its node died"}}})
                           .value();
   ASSERT_EQ(report.runs.size(), 2U);
   EXPECT_EQ(report.runs[1].kernel, "6.12");
   EXPECT_THAT(tests_in(report.runs[1]), ElementsAre("a error", "b error", "c error"));
   EXPECT_EQ(report.runs[1].tests[0].failure->message, "shard 2/3: x; shard 3/3: its node died");
+}
+
+TEST(Merge, WhereItIsKnownEachTestHasTheReasonOfItsShard) {
+  const LostShards lost = {{2, {"x", {{"6.12", "a"}, {"6.12", "b"}}}}, {3, {"y", {{"6.12", "c"}}}}};
+  const auto report =
+      merge_reports({shard(1, 3, "6.1:a 6.1:b 6.1:c"), shard(2, 3, "")}, lost).value();
+  ASSERT_EQ(report.runs.size(), 2U);
+  EXPECT_EQ(report.runs[1].tests[1].failure->message, "shard 2/3: x");
+  EXPECT_EQ(report.runs[1].tests[2].failure->message, "shard 3/3: y");
+  EXPECT_THAT(error_of({shard(1, 2, "6.1:a")}, {{2, {"x", {{"6.1", "b"}}}}}),
+              HasSubstr("no shard has the test 'c' on kernel '6.1'"));
 }
 
 TEST(Merge, AModuleThatDoesNotBuildIsMissingNoTests) {

@@ -138,9 +138,11 @@ Running KoboxTest::start_sleeper() {
   return running;
 }
 
+bool KoboxTest::begun() const { return has_begun(runs()); }
+
 void KoboxTest::wait_until_begun(Running& running) {
-  const bool begun = holds_within(120s, [&] { return running.ended() || has_begun(runs()); });
-  if (!begun || running.ended())
+  const bool seen = holds_within(120s, [&] { return running.ended() || begun(); });
+  if (!seen || running.ended())
     ADD_FAILURE() << "the command did not begin in the guest: " << running.wait(1s);
   EXPECT_THAT(machines(), SizeIs(1));
 }

@@ -92,6 +92,8 @@ class KoboxTest : public ::testing::Test {
   fs::path sleeper();
   // Starts it; returns when its command has begun in the guest.
   Running start_sleeper();
+  // Has a guest of this test run k_say_begun?
+  bool begun() const;
   // Waits until the guest has run k_say_begun; if it does not, the test has failed.
   void wait_until_begun(Running& running);
 
