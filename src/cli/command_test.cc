@@ -137,6 +137,15 @@ TEST_F(CommandTest, MatrixAndKernelExcludeEachOther) {
               HasSubstr("--matrix and --kernel exclude each other"));
 }
 
+TEST_F(CommandTest, MatrixMayNameItsKernels) {
+  EXPECT_THAT(refused({"test", "--matrix", "6.1 gibberish"}), HasSubstr("gibberish"));
+  EXPECT_THAT(refused({"test", "--matrix=6.x"}), HasSubstr("6.x"));
+  // A directory behind it is the module's, and what follows is one too many.
+  EXPECT_THAT(refused({"test", "--matrix", "/etc", "--filter", "["}), HasSubstr("--filter"));
+  EXPECT_THAT(refused({"test", "--matrix", "6.1", "/nonexistent"}),
+              HasSubstr("/nonexistent: there is no such directory"));
+}
+
 TEST_F(CommandTest, KernelsThatAreNone) {
   EXPECT_THAT(refused({"test", "--kernel", "no-kernel"}), HasSubstr("'no-kernel' names no kernel"));
   EXPECT_THAT(refused({"kernel", "show", "6.x"}), HasSubstr("6.x"));

@@ -28,10 +28,19 @@ struct TestArguments {
   int jobs = 0;
   bool fresh_boot = false;
   bool matrix = false;
+  std::string matrix_kernels;  // "": those of kobox.toml
   std::string shard;
   std::string times;
   SlurmArguments slurm;
 };
+
+// "6.1 6.12-cloud"
+std::vector<std::string> selectors_in(std::string_view text) {
+  std::vector<std::string> selectors;
+  for (const auto& word : split(text, ' '))
+    if (!word.empty()) selectors.push_back(word);
+  return selectors;
+}
 
 Result<TestOptions> test_options(const TestArguments& arguments) {
   TestOptions options;
@@ -43,7 +52,10 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
   if (arguments.matrix) {
     if (!arguments.common.kernels.empty())
       return fail(ErrorKind::usage, "--matrix and --kernel exclude each other");
-    if (!options.project.kernels_matrix.empty()) options.selectors = options.project.kernels_matrix;
+    if (!arguments.matrix_kernels.empty())
+      options.selectors = selectors_in(arguments.matrix_kernels);
+    else if (!options.project.kernels_matrix.empty())
+      options.selectors = options.project.kernels_matrix;
   }
   if (!arguments.shard.empty()) {
     KOBOX_TRY_WHILE("--shard", options.shard, parse_shard(arguments.shard));
@@ -172,7 +184,12 @@ void add_test_command(CLI::App& app, Action& action) {
   auto& command = *app.add_subcommand("test", "Build the module and run its tests in QEMU");
   add_directory(command, arguments->common);
   add_kernel_options(command, arguments->common);
-  command.add_flag("--matrix", arguments->matrix, "Run on the kernels of kobox.toml's matrix");
+  auto* matrix =
+      command
+          .add_option("--matrix", arguments->matrix_kernels,
+                      "Run on these kernels, such as \"6.1 6.12\" (default: kobox.toml's matrix)")
+          ->type_name("[SELECTORS]")
+          ->expected(0, 1);
   command.add_option("--shard", arguments->shard, "Run one part of N of all, such as 2/5")
       ->type_name("I/N");
   command
@@ -197,7 +214,11 @@ void add_test_command(CLI::App& app, Action& action) {
       ->type_name("DIR");
   command.add_flag("--fresh-boot", arguments->fresh_boot, "Boot a machine for every test");
   add_output_options(command, arguments->common);
-  command.callback([arguments, &action] {
+  command.callback([arguments, matrix, &command, &action] {
+    arguments->matrix = matrix->count() > 0;
+    // In "--matrix DIR" the word is the directory, as no selector names one.
+    if (command.get_option("DIR")->count() == 0 && fs::is_directory(arguments->matrix_kernels))
+      arguments->common.directory = std::exchange(arguments->matrix_kernels, "");
     action = [arguments](Console& console) { return run_test_command(*arguments, console); };
   });
 }
