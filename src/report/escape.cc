@@ -22,11 +22,14 @@ std::string references_for(std::string_view text, std::string_view markup) {
 
 // Everything that begins a construct inside a line: escapes, code, emphasis, links, HTML, entities,
 // tables, strikethrough, mathematics, and what autolinks and names are known by.
-constexpr std::string_view k_markdown = "\\`*_[]<>&|~$!:@#\"'";
+constexpr std::string_view k_markdown = "\\`*_[]<>&|~$!@#";
 
-void insert_behind(std::string& text, std::string_view what, std::string_view more) {
+// `more` behind each `what`, where `before` follows it.
+void insert_behind(std::string& text, std::string_view what, std::string_view more,
+                   std::string_view before = "") {
   for (auto at = text.find(what); at != text.npos; at = text.find(what, at + what.size()))
-    text.insert(at + what.size(), more);
+    if (text.compare(at + what.size(), before.size(), before) == 0)
+      text.insert(at + what.size(), more);
 }
 
 }  // namespace
@@ -38,6 +41,7 @@ std::string markdown_text(std::string_view text) {
   insert_behind(safe, "&#64;", "&#8203;");
   insert_behind(safe, "&#35;", "&#8203;");
   insert_behind(safe, "www", "&#8203;");
+  insert_behind(safe, ":", "&#8203;", "//");
   return safe;
 }
 

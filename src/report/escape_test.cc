@@ -20,7 +20,7 @@ TEST(Escape, MarkdownIsNoMarkup) {
 TEST(Escape, MarkdownNotifiesAndLinksNobody) {
   EXPECT_EQ(markdown_text("@torvalds"), "&#64;&#8203;torvalds");
   EXPECT_EQ(markdown_text("fixes #1"), "fixes &#35;&#8203;1");
-  EXPECT_EQ(markdown_text("https://x.org www.x.org"), "https&#58;//x.org www&#8203;.x.org");
+  EXPECT_EQ(markdown_text("https://x.org www.x.org"), "https:&#8203;//x.org www&#8203;.x.org");
 }
 
 TEST(Escape, CodeKeepsItsCharacters) {

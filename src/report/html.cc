@@ -17,6 +17,9 @@ std::string time_of(double seconds) {
   return format_duration(Duration(std::llround(seconds * 1000)));
 }
 
+// Of a kernel on which no test was run.
+std::string time_or_nothing(double seconds) { return seconds > 0 ? time_of(seconds) : ""; }
+
 std::string element(std::string_view name, std::string_view content, std::string_view kind = "") {
   if (kind.empty()) return fmt::format("<{}>{}</{}>", name, content, name);
   return fmt::format("<{} class=\"{}\">{}</{}>", name, kind, content, name);
@@ -68,7 +71,7 @@ std::string render_matrix_table(const Report& report, const MatrixView& view) {
   }
   text += "</tbody>\n<tfoot><tr><th>time</th>";
   for (const auto& column : view.columns)
-    text += element("td", time_of(count(report.runs[column.run].tests).seconds));
+    text += element("td", time_or_nothing(count(report.runs[column.run].tests).seconds));
   return text + "</tr></tfoot>\n</table></div>\n";
 }
 
@@ -126,7 +129,7 @@ std::string render_runs(const Report& report, const MatrixView& view) {
     text += "<tr>" + element("td", html_text(one_line(run.kernel))) +
             element("td", html_text(counts_in_words(count(tests), Color::off)),
                     to_string(run.verdict)) +
-            element("td", accel) + element("td", time_of(count(tests).seconds)) + "</tr>\n";
+            element("td", accel) + element("td", time_or_nothing(count(tests).seconds)) + "</tr>\n";
   }
   return text + "</tbody></table></div>\n";
 }
