@@ -2,6 +2,7 @@
 // kobox test
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -42,6 +43,13 @@ std::vector<std::string> selectors_in(std::string_view text) {
   return selectors;
 }
 
+// The same kernel twice would be the same results twice, which no report can be merged of.
+std::vector<std::string> without_repeats(std::vector<std::string> selectors) {
+  std::set<std::string> seen;
+  std::erase_if(selectors, [&](const std::string& one) { return !seen.insert(one).second; });
+  return selectors;
+}
+
 Result<TestOptions> test_options(const TestArguments& arguments) {
   TestOptions options;
   KOBOX_TRY(options.lab, lab_options(arguments.common));
@@ -57,6 +65,7 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
     else if (!options.project.kernels_matrix.empty())
       options.selectors = options.project.kernels_matrix;
   }
+  options.selectors = without_repeats(std::move(options.selectors));
   if (!arguments.shard.empty()) {
     KOBOX_TRY_WHILE("--shard", options.shard, parse_shard(arguments.shard));
   }

@@ -93,6 +93,13 @@ TEST_F(ReportTest, AShardOfAnotherKoboxTomlIsRefused) {
                                       ": it is of another kobox.toml"));
 }
 
+TEST_F(ReportTest, AKernelThatIsNamedTwiceIsTestedOnce) {
+  const auto done = test(project("[[test]]\nname = \"passes\"\nrun = \"true\"\n"),
+                         {"--kernel", "6.1-cloud", "--kernel", "6.1-cloud"});
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_THAT(done.report()["runs"], SizeIs(1)) << done;
+}
+
 TEST_F(ReportTest, AShardWithNothingToDoIsNoPass) {
   const auto done = run(on_two_kernels(three_tests(), {"--shard", "4/20"}));
   EXPECT_EQ(done.code(), 2) << done;
