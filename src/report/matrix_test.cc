@@ -181,6 +181,15 @@ TEST(MatrixTable, ManyKernelsAreSeveralBlocksOf80Columns) {
   EXPECT_THAT(text, HasSubstr("a name that is much"));
 }
 
+TEST(MatrixTable, IsNeverWiderThan80Columns) {
+  for (std::size_t name = 1; name <= 90; ++name) {
+    std::vector<RunResult> runs;
+    for (int i = 10; i < 30; ++i) runs.push_back(passing_run(fmt::format("6.{}.0-amd64", i)));
+    runs[0].tests[0].name = std::string(name, 'n');
+    EXPECT_LE(widest(render_table(matrix_of(report_of(runs)), Color::off)), 80U) << name;
+  }
+}
+
 TEST(MatrixTable, OneBlockSaysNothingOfBlocks) {
   const auto text = render_table(
       matrix_of(report_of({passing_run("6.1.0"), failing_run("6.12.1", "x"), unbuilt_run("7.2")})),

@@ -16,7 +16,7 @@ using ::testing::Not;
 constexpr const char* k_hostile =
     "</pre></details><script>alert(1)</script> | `x` ``` @all #1 [a](http://b) \x1b[2J \xff";
 
-Report hostile_report(int tests, int kernels) {
+Report hostile_report(int tests, int kernels, std::size_t log_lines = 40) {
   Report report{.module = k_hostile};
   for (int k = 0; k < kernels; ++k) {
     RunResult run{.kernel = fmt::format("6.{}.0-{}", k, k_hostile),
@@ -31,7 +31,7 @@ Report hostile_report(int tests, int kernels) {
                                       .file = k_hostile,
                                       .line = t,
                                       .source = k_hostile,
-                                      .log = std::vector<std::string>(40, k_hostile),
+                                      .log = std::vector<std::string>(log_lines, k_hostile),
                                       .reproduce = k_hostile,
                                       .console = k_hostile});
       run.tests.push_back(test);
@@ -90,6 +90,10 @@ TEST(Markdown, IsNeverLongerThanACommentMayBe) {
     EXPECT_LE(text.size(), 65'000U);
     EXPECT_EQ(times_in(text, "<details"), times_in(text, "</details>"));
   }
+  // Of small failures as many are shown as there is room for.
+  const auto full = render_markdown(hostile_report(400, 1, 0));
+  EXPECT_LE(full.size(), 65'000U);
+  EXPECT_GE(full.size(), 63'000U);
   const auto many = render_markdown(hostile_report(400, 3));
   EXPECT_THAT(many, HasSubstr("more tests are not shown"));
   EXPECT_THAT(many, HasSubstr("more failures are not shown"));
