@@ -30,7 +30,10 @@ std::string shortened(std::string_view text, std::size_t characters) {
 
 std::string in_quotes(std::string_view text) { return "'" + shortened(one_line(text), 60) + "'"; }
 
-std::string failure_reason(const Failure& failure) { return one_line(failure.message); }
+std::string failure_reason(const Failure& failure) {
+  const auto& change = failure.api_change;
+  return one_line(change && !change->summary.empty() ? change->summary : failure.message);
+}
 
 std::string failure_headline(const Failure& failure) {
   const auto message = one_line(failure.message);

@@ -110,6 +110,10 @@ std::string render_one(const MatrixView& view, std::size_t number, const Console
   text += definition(failure.kind == FailureKind::build ? "whole log" : "console",
                      code(failure.console));
   text += "</dl>\n" + source_of(failure);
+  if (failure.api_change)
+    text +=
+        folded("headers",
+               failure.message + "\n\n" + join(api_change_lines(*failure.api_change), "\n"), true);
   text += folded("log", join(failure.log, "\n"), true);
   if (console && !failure.console.empty())
     text += folded("end of the console", console(failure.console), false);

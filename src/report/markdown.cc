@@ -112,6 +112,10 @@ std::string render_one(const MatrixView& view, const MatrixFailure& one) {
     text += "- where: " + code(place) + "\n";
   if (!failure.source.empty()) text += "- line: " + code(trim(failure.source)) + "\n";
   if (!failure.reproduce.empty()) text += "- repeat: " + code(failure.reproduce) + "\n";
+  if (failure.api_change) {
+    text += "- compiler: " + code(shortened(one_line(failure.message), k_max_words)) + "\n\n";
+    text += render_pre(api_change_lines(*failure.api_change));
+  }
   if (!failure.log.empty()) text += "\n" + render_pre(failure.log);
   return text + "\n</details>\n\n";
 }

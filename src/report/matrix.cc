@@ -76,8 +76,9 @@ class Failures {
 
   // Gives its number. `test`: "" outside any.
   std::size_t add(const Failure& failure, std::size_t column, const std::string& test) {
+    // What explains a build's failure is the same where the compiler's words are not.
     const Key key{test.empty(), failure.kind, failure.function,
-                  failure.file, failure.line, normalized_message(failure.message)};
+                  failure.file, failure.line, normalized_message(failure_reason(failure))};
     const auto [at, fresh] = known_.try_emplace(key, failures_.size());
     if (fresh) failures_.push_back({.failure = failure, .columns = {}, .tests = {}});
     auto& one = failures_[at->second];

@@ -57,6 +57,23 @@ std::vector<std::string> labels(const std::vector<std::string>& kernels) {
   return labels;
 }
 
+TEST(Matrix, WhatChangedInTheHeadersIsOneReasonOfManyMessages) {
+  const auto changed = [](std::string kernel, const char* message) {
+    auto run = unbuilt_run(std::move(kernel));
+    run.failure = build_failure(message);
+    run.failure->api_change =
+        ApiChange{.name = "class_create", .summary = "class_create() takes one argument"};
+    return run;
+  };
+  const auto view = matrix_of(report_of({passing_run("6.1.0-56-amd64"),
+                                         changed("6.12.1-amd64", "incompatible type (init.h:174)"),
+                                         changed("7.3.4-amd64", "too many arguments")}));
+  EXPECT_EQ(view.failures.size(), 1U);
+  EXPECT_EQ(view.answer,
+            "builds and passes on 6.1; fails to build from 6.12 on: class_create() takes one "
+            "argument");
+}
+
 TEST(Matrix, ColumnsStandInTheOrderOfTheirVersions) {
   EXPECT_THAT(labels({"6.12.117+deb12-cloud-amd64", "7.3~rc1-amd64", "5.10.0-33-cloud-amd64",
                       "6.1.0-56-cloud-amd64"}),

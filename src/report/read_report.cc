@@ -108,6 +108,33 @@ Result<FailureKind> read_kind(const Value& owner) {
   return *found;
 }
 
+Result<std::optional<Declaration>> read_declaration(const Value& owner, const char* key) {
+  KOBOX_TRY(const auto value, owner.key(key));
+  if (value.is_null()) return std::nullopt;
+  Declaration declaration;
+  KOBOX_TRY(declaration.kernel, read(value, "kernel", &Value::text));
+  KOBOX_TRY(declaration.file, read(value, "file", &Value::text));
+  KOBOX_TRY(const auto line, value.key("line"));
+  if (!line.is_null()) {
+    KOBOX_TRY(declaration.line, line.number(1, INT_MAX));
+  }
+  KOBOX_TRY(declaration.text, read(value, "text", &Value::text_or_null));
+  return declaration;
+}
+
+// Reports of an earlier kobox do not have the key.
+Result<std::optional<ApiChange>> read_api_change(const Value& owner) {
+  const auto value = owner.key("api_change");
+  if (!value || value->is_null()) return std::nullopt;
+  ApiChange change;
+  KOBOX_TRY(change.name, read(*value, "name", &Value::text));
+  KOBOX_TRY(change.summary, read(*value, "summary", &Value::text_or_null));
+  KOBOX_TRY(change.here, read_declaration(*value, "here"));
+  KOBOX_TRY(change.there, read_declaration(*value, "there"));
+  KOBOX_TRY(change.advice, read(*value, "advice", &Value::text_or_null));
+  return change;
+}
+
 Result<std::optional<Failure>> read_failure(const Value& owner) {
   KOBOX_TRY(const auto value, owner.key("failure"));
   if (value.is_null()) return std::nullopt;
@@ -124,6 +151,7 @@ Result<std::optional<Failure>> read_failure(const Value& owner) {
   KOBOX_TRY(failure.log, read(value, "log", &Value::texts));
   KOBOX_TRY(failure.reproduce, read(value, "reproduce", &Value::text_or_null));
   KOBOX_TRY(failure.console, read(value, "console", &Value::text_or_null));
+  KOBOX_TRY(failure.api_change, read_api_change(value));
   return failure;
 }
 

@@ -32,7 +32,8 @@ class ReadReportTest : public ::testing::Test {
 };
 
 TEST(ReadReport, WhatWasWrittenIsReadAsItWas) {
-  for (const char* name : {"report.json", "report-passing.json", "report-empty.json"}) {
+  for (const char* name :
+       {"report.json", "report-passing.json", "report-empty.json", "api-change.json"}) {
     const auto report = read_report(golden(name));
     ASSERT_TRUE(report) << name << ": " << report.error().message();
     EXPECT_EQ(render_json(*report), golden(name));
