@@ -85,7 +85,7 @@ class Maker {
     progress_.stage(name_, "downloading");
     KOBOX_CHECK(apt_.download(packages, staging.path() / "debs",
                               [&](std::uint64_t done) { progress_.amount(name_, done, bytes); }));
-    KOBOX_CHECK(unpack_all(staging.path() / "debs", directory / "root", bytes));
+    KOBOX_CHECK(unpack_all(staging.path() / "debs", directory / "root"));
     KOBOX_CHECK(finish(directory, packages, needs));
     const auto place = roots_ / name_;
     std::error_code ignored;
@@ -126,11 +126,15 @@ class Maker {
     return {};
   }
 
-  Result<> unpack_all(const fs::path& debs, const fs::path& root, std::uint64_t total) {
+  Result<> unpack_all(const fs::path& debs, const fs::path& root) {
     progress_.stage(name_, "unpacking");
     std::vector<fs::path> files;
+    std::uint64_t total = 0;
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(debs, error)) files.push_back(entry.path());
+    for (const auto& entry : fs::directory_iterator(debs, error)) {
+      files.push_back(entry.path());
+      total += entry.file_size(error);
+    }
     std::ranges::sort(files);
     std::uint64_t before = 0;
     for (const auto& file : files) {

@@ -62,9 +62,7 @@ Result<BuildOutcome> build(const LabOptions& options, const Project& project,
                            const std::string& progress_key, Progress& progress) {
   if (project.build == BuildWhere::guest && prepared.disk)
     return build_in_guest(options, project, prepared, accel, progress_key, progress);
-  auto request = build_request(options, project, progress);
-  request.deadline = Deadline::after(k_build_limit);
-  return build_module(request, prepared.kernel);
+  return build_module(build_request(options, project, progress), prepared.kernel);
 }
 
 }  // namespace
@@ -104,6 +102,7 @@ BuildRequest build_request(const LabOptions& options, const Project& project, Pr
   return {.source = project.source,
           .module_name = project.module_name,
           .cache = options.cache,
+          .deadline = Deadline::after(k_build_limit),
           .where = options.build_in,
           .network = options.network,
           .progress = &progress};

@@ -55,8 +55,8 @@ Result<std::vector<std::string>> expand_selectors(const LabOptions& options,
                                                   const std::vector<std::string>& selections,
                                                   Progress& progress);
 
-// The project's module as build_module takes it, without a time limit. progress must outlive the
-// request.
+// The project's module as build_module takes it, with half an hour from now for it. progress must
+// outlive the request.
 BuildRequest build_request(const LabOptions& options, const Project& project, Progress& progress);
 
 // Is there something to build in the project's source directory?

@@ -90,6 +90,20 @@ TEST_F(BadHostTest, NoNetwork) {
   EXPECT_THAT(failed(one), HasSubstr("127.0.0.1"));
 }
 
+TEST_F(BadHostTest, AMirrorThatNobodySigned) {
+  cache_ = directory_ / "cache";
+  const auto dists = directory_ / "mirror/dists/bookworm";
+  spit(dists / "main/binary-amd64/Packages", "");
+  spit(dists / "Release",
+       "Suite: oldstable\nCodename: bookworm\nDate: Thu, 01 Jan 2026 00:00:00 UTC\n"
+       "Architectures: amd64\nComponents: main\nSHA256:\n"
+       " e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 0 "
+       "main/binary-amd64/Packages\n");
+  auto one = invocation(test_arguments(quiet_module()));
+  one.environment.emplace_back("KOBOX_DEBIAN_MIRROR", "file://" + (directory_ / "mirror").string());
+  EXPECT_THAT(failed(one), HasSubstr("is not signed"));
+}
+
 TEST_F(BadHostTest, UnknownKernel) {
   const auto done = run({"test", quiet_module().string(), "--kernel", "9.9"});
   EXPECT_EQ(done.code(), 2) << done;
