@@ -161,14 +161,15 @@ class Explainer {
           std::abs(line.ordinal() - own.ordinal()) < std::abs(nearest->ordinal() - own.ordinal()))
         nearest = line;
     }
-    if (!nearest)
-      return fmt::format("with another kernel as well (--kernel), kobox says what {} is there",
-                         name);
-    auto named = std::string(flavour(kernel.release));
-    if (const auto arch = "-" + std::string(kernel.arch->debian); named.ends_with(arch))
-      named.erase(named.size() - arch.size());
-    return fmt::format("with --kernel {}.{}{} as well, kobox says what {} is there", nearest->major,
-                       nearest->minor, named, name);
+    auto line = std::string();
+    if (nearest) {
+      auto named = flavour(kernel.release);
+      if (const auto arch = "-" + std::string(kernel.arch->debian); named.ends_with(arch))
+        named.remove_suffix(arch.size());
+      line = fmt::format(" {}.{}{}", nearest->major, nearest->minor, named);
+    }
+    return fmt::format("add --kernel{} to see what the headers of another kernel say of {}", line,
+                       name);
   }
 
   struct Explained {

@@ -363,6 +363,8 @@ std::optional<ApiChange> find_declaration(const FailedBuild& build, const Header
   const auto found = here.look_up(std::vector{first.name});
   const auto all = fitting(found.contains(first.name) ? found.at(first.name) : std::vector<Found>(),
                            first.about);
+  // A variable or type that is nowhere is more often a slip of the author's.
+  if (all.empty() && first.about == About::name && first.is_missing) return std::nullopt;
   if (!all.empty()) change.here = declaration(here, all.front().file, all.front().declaration);
   return change;
 }

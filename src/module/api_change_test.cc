@@ -292,12 +292,17 @@ TEST_F(ApiChangeTest, WithoutAnotherKernelItSaysWhatThisOneHas) {
   ASSERT_TRUE(found->here);
   EXPECT_EQ(found->here->text, "int f(int a);");
   EXPECT_FALSE(find_declaration(said("expected ';'", "\tf(1)"), tree));
+  EXPECT_FALSE(find_declaration(said("'nothing' undeclared"), tree)) << "a slip";
+  const auto gone = find_declaration(said("implicit declaration of function 'strlcpy'"), tree);
+  ASSERT_TRUE(gone);
+  EXPECT_FALSE(gone->here);
 }
 
 TEST(ApiWordsTest, LinesOfReleases) {
   EXPECT_EQ(KernelLine::of("6.12.117+deb13-cloud-amd64").minor, 12);
   EXPECT_EQ(KernelLine::of("7.0").ordinal() - KernelLine::of("6.19.3").ordinal(), 1);
   EXPECT_EQ(KernelLine::of("").ordinal(), 0);
+  EXPECT_GT(KernelLine::of("2000000000.1").ordinal(), 0);
   const auto sides = ApiSides::of("5.10.0-1-amd64", "6.1.0-1-amd64");
   EXPECT_EQ(sides.here, "until 5.10");
   EXPECT_EQ(sides.there, "from 6.1 on");

@@ -82,11 +82,12 @@ std::string have(const std::string& subject, const std::string& is, const std::s
 }  // namespace
 
 KernelLine KernelLine::of(std::string_view release) {
-  KernelLine line;
+  constexpr int k_most = 10'000;  // a release may be a user's own
+  int major = 0, minor = 0;
+  const auto [dot, error] = std::from_chars(release.data(), release.data() + release.size(), major);
   const auto* end = release.data() + release.size();
-  const auto [dot, error] = std::from_chars(release.data(), end, line.major);
-  if (error == std::errc() && dot != end && *dot == '.') std::from_chars(dot + 1, end, line.minor);
-  return line;
+  if (error == std::errc() && dot != end && *dot == '.') std::from_chars(dot + 1, end, minor);
+  return {std::clamp(major, 0, k_most), std::clamp(minor, 0, k_most)};
 }
 
 ApiSides ApiSides::of(std::string_view here, std::string_view there) {

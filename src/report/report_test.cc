@@ -143,10 +143,10 @@ Report two_that_do_not_build() {
   for (const char* kernel : {"6.12.117+deb12-cloud-amd64", "7.3.4+deb13-cloud-amd64"})
     report.runs.push_back({.kernel = kernel, .arch = "x86_64", .failure = failure});
   Failure other{.kind = FailureKind::build, .message = "linux/genhd.h: No such file or directory"};
-  other.api_change =
-      ApiChange{.name = "linux/genhd.h",
-                .there = Declaration{.kernel = "5.10", .file = "include/linux/genhd.h"},
-                .advice = "with --kernel 6.1 as well, kobox says what linux/genhd.h is there"};
+  other.api_change = ApiChange{
+      .name = "linux/genhd.h",
+      .there = Declaration{.kernel = "5.10", .file = "include/linux/genhd.h"},
+      .advice = "add --kernel 6.1 to see what the headers of another kernel say of linux/genhd.h"};
   report.runs.push_back({.kernel = "5.10.0", .arch = "x86_64", .failure = other});
   for (auto& run : report.runs) settle(run);
   settle(report);

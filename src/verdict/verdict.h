@@ -62,7 +62,7 @@ struct ApiChange {
   std::string summary;  // one clause: "class_create() takes one argument on 6.12, two on 6.1"
   std::optional<Declaration> here = {};   // on the kernel that the build failed for
   std::optional<Declaration> there = {};  // on the other; either may not have it
-  std::string advice = {};  // what would tell more: "add --kernel 6.1-cloud to …"; "" if nothing
+  std::string advice = {};  // what would tell more: "add --kernel 6.1-cloud to see …"; "" if not
 };
 
 struct Failure {
