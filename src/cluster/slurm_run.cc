@@ -21,7 +21,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* k_key = "slurm";  // of the status line
-constexpr Duration k_poll = 1s;
+// How often squeue is asked: seldom in a long run, since a controller has many users.
+constexpr Duration k_least_pause = 1s;
+constexpr Duration k_most_pause = 10s;
 // A shared directory may show a file that another machine has made only some seconds later.
 constexpr Duration k_file_delay = 5s;
 // So long may the controller be away, as when it is started anew.
@@ -67,17 +69,19 @@ class Gathering {
   // Until all shards have ended or kobox is interrupted.
   void wait() {
     auto away = Deadline::after(k_controller_away);
+    auto pause = k_least_pause;
     while (!interrupted()) {
       const auto tasks = job_->tasks();
       if (tasks) {
         away = Deadline::after(k_controller_away);
         look_at(*tasks);
-        if (open_.empty()) return job_->ended();
+        if (open_.empty()) return all_known();
       } else if (away.passed()) {
         give_up(tasks.error().to_string());
         return;
       }
-      pause_for(k_poll);
+      pause_for(pause);
+      pause = std::min(pause + pause / 10, k_most_pause);
     }
     cancel();
   }
@@ -126,6 +130,11 @@ class Gathering {
     progress_.stage(k_key, stage);
   }
 
+  // Of a shard without a report Slurm may be wrong: the job is cancelled then, to be sure.
+  void all_known() {
+    if (lost_.empty()) job_->ended();
+  }
+
   // A shard that has ended: its report, or why there is none.
   void take(int shard, const SlurmTask& task) {
     const auto report = read_shard(shard);
@@ -137,9 +146,11 @@ class Gathering {
       progress_.note(fmt::format("shard {}/{} has ended{}: {}", shard, count_, where,
                                  to_string(report->verdict)));
     } else {
-      lose(shard,
-           fmt::format("Slurm ended it{}{}, and it left no report{}", where,
-                       task.state.empty() ? "" : " (" + task.state + ")", end_of_log(shard)));
+      const auto what = fs::exists(report_file(shard))
+                            ? "its report cannot be used: " + report.error().to_string()
+                            : "it left no report" + end_of_log(shard);
+      lose(shard, fmt::format("Slurm ended it{}{}, and {}", where,
+                              task.state.empty() ? "" : " (" + task.state + ")", what));
     }
   }
 
@@ -182,8 +193,8 @@ class Gathering {
     for (const auto limit = Deadline::after(k_after_cancel); !limit.passed();) {
       const auto tasks = job_->tasks();
       if (tasks) look_at(*tasks);
-      if (open_.empty()) return job_->ended();
-      pause_regardless(k_poll / 4);
+      if (open_.empty()) return all_known();
+      pause_regardless(k_least_pause / 4);
     }
     give_up("kobox was interrupted");
   }
