@@ -2,7 +2,6 @@
 // kobox test
 #include <algorithm>
 #include <memory>
-#include <set>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -35,21 +34,6 @@ struct TestArguments {
   SlurmArguments slurm;
 };
 
-// "6.1 6.12-cloud"
-std::vector<std::string> selectors_in(std::string_view text) {
-  std::vector<std::string> selectors;
-  for (const auto& word : split(text, ' '))
-    if (!word.empty()) selectors.push_back(word);
-  return selectors;
-}
-
-// The same kernel twice would be the same results twice, which no report can be merged of.
-std::vector<std::string> without_repeats(std::vector<std::string> selectors) {
-  std::set<std::string> seen;
-  std::erase_if(selectors, [&](const std::string& one) { return !seen.insert(one).second; });
-  return selectors;
-}
-
 Result<TestOptions> test_options(const TestArguments& arguments) {
   TestOptions options;
   KOBOX_TRY(options.lab, lab_options(arguments.common));
@@ -61,11 +45,10 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
     if (!arguments.common.kernels.empty())
       return fail(ErrorKind::usage, "--matrix and --kernel exclude each other");
     if (!arguments.matrix_kernels.empty())
-      options.selectors = selectors_in(arguments.matrix_kernels);
+      options.selectors = {arguments.matrix_kernels};
     else if (!options.project.kernels_matrix.empty())
       options.selectors = options.project.kernels_matrix;
   }
-  options.selectors = without_repeats(std::move(options.selectors));
   if (!arguments.shard.empty()) {
     KOBOX_TRY_WHILE("--shard", options.shard, parse_shard(arguments.shard));
   }
