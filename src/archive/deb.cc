@@ -5,6 +5,7 @@
 #include <archive_entry.h>
 
 #include <array>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -115,20 +116,25 @@ class Unpacking {
     archive_read_support_filter_gzip(tar.get());
     archive_read_support_filter_zstd(tar.get());
     archive_read_support_format_tar(tar.get());
+    if (archive_read_open(tar.get(), &nested, nullptr, read_nested, nullptr) != ARCHIVE_OK)
+      return fail(ErrorKind::environment, "it is damaged ({})", why(tar.get()));
+    return take(tar.get(), outer);
+  }
+
+  // `counted`: the archive that reads the file itself.
+  Result<> take(archive* reader, archive* counted) {
     const Writer disk(archive_write_disk_new(), archive_write_free);
     archive_write_disk_set_options(disk.get(), ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_PERM |
                                                    ARCHIVE_EXTRACT_SECURE_SYMLINKS |
                                                    ARCHIVE_EXTRACT_SECURE_NODOTDOT);
-    if (archive_read_open(tar.get(), &nested, nullptr, read_nested, nullptr) != ARCHIVE_OK)
-      return fail(ErrorKind::environment, "it is damaged ({})", why(tar.get()));
     while (true) {
       archive_entry* entry = nullptr;
-      const int status = archive_read_next_header(tar.get(), &entry);
+      const int status = archive_read_next_header(reader, &entry);
       if (status == ARCHIVE_EOF) break;
       if (status < ARCHIVE_WARN)
-        return fail(ErrorKind::environment, "it is damaged or cut short ({})", why(tar.get()));
-      KOBOX_CHECK(one(tar.get(), disk.get(), entry));
-      on_bytes_(static_cast<std::uint64_t>(archive_filter_bytes(outer, -1)));
+        return fail(ErrorKind::environment, "it is damaged or cut short ({})", why(reader));
+      KOBOX_CHECK(one(reader, disk.get(), entry));
+      on_bytes_(static_cast<std::uint64_t>(archive_filter_bytes(counted, -1)));
     }
     // Directories get their times only now; a failure of that harms nothing.
     archive_write_close(disk.get());
@@ -176,15 +182,20 @@ class Unpacking {
   const std::function<void(std::uint64_t)>& on_bytes_;
 };
 
-Result<> unpack(const fs::path& deb, const fs::path& target, As as, const Placement& place,
-                const std::function<void(std::uint64_t)>& on_bytes) {
-  // libarchive refuses to write through any symbolic link, also one above the target that the
-  // user has chosen (~/.cache on another disk): resolve those first.
+// libarchive refuses to write through any symbolic link, also one above the target that the user
+// has chosen (~/.cache on another disk): those are resolved first.
+Result<fs::path> resolved(const fs::path& target) {
   std::error_code error;
-  const auto real = fs::canonical(target, error);
+  auto real = fs::canonical(target, error);
   if (error)
     return fail(ErrorKind::environment, "cannot use the directory {}: {}", target.string(),
                 error.message());
+  return real;
+}
+
+Result<> unpack(const fs::path& deb, const fs::path& target, As as, const Placement& place,
+                const std::function<void(std::uint64_t)>& on_bytes) {
+  KOBOX_TRY(const auto real, resolved(target));
   const Reader outer(archive_read_new(), archive_read_free);
   archive_read_support_format_ar(outer.get());
   const auto action = "unpacking " + deb.filename().string();
@@ -200,7 +211,43 @@ Result<> unpack(const fs::path& deb, const fs::path& target, As as, const Placem
   return fail(ErrorKind::environment, "{}: it is no Debian package, or it is damaged", action);
 }
 
+// A lead, headers, and behind them a compressed cpio archive
+// (https://rpm-software-management.github.io/rpm/manual/format_v4.html).
+Result<> unpack_rpm(const fs::path& rpm, const fs::path& target, const Placement& place,
+                    const std::function<void(std::uint64_t)>& on_bytes) {
+  KOBOX_TRY(const auto real, resolved(target));
+  const Reader reader(archive_read_new(), archive_read_free);
+  archive_read_support_filter_rpm(reader.get());
+  archive_read_support_filter_xz(reader.get());
+  archive_read_support_filter_gzip(reader.get());
+  archive_read_support_filter_zstd(reader.get());
+  archive_read_support_format_cpio(reader.get());
+  const auto action = "unpacking " + rpm.filename().string();
+  if (archive_read_open_filename(reader.get(), rpm.c_str(), 65536) != ARCHIVE_OK)
+    return fail(ErrorKind::environment, "{}: it is damaged ({})", action, why(reader.get()));
+  KOBOX_CHECK_WHILE(action,
+                    Unpacking(real, As::tree, place, on_bytes).take(reader.get(), reader.get()));
+  return {};
+}
+
 }  // namespace
+
+Result<> unpack_package(const std::filesystem::path& file, const std::filesystem::path& target,
+                        const Placement& place,
+                        const std::function<void(std::uint64_t)>& on_bytes) {
+  constexpr std::string_view k_ar = "!<arch>\n";
+  constexpr std::string_view k_rpm = "\xed\xab\xee\xdb";
+  std::ifstream stream(file, std::ios::binary);
+  std::array<char, 8> magic = {};
+  if (!stream)
+    return fail(ErrorKind::usage, "there is no package file {}, or it cannot be read",
+                file.string());
+  stream.read(magic.data(), magic.size());
+  const std::string_view begins(magic.data(), magic.size());
+  if (begins == k_ar) return unpack_deb(file, target, place, on_bytes);
+  if (begins.starts_with(k_rpm)) return unpack_rpm(file, target, place, on_bytes);
+  return fail(ErrorKind::usage, "{} is neither a Debian package nor an RPM", file.string());
+}
 
 Result<> unpack_deb(const std::filesystem::path& deb, const std::filesystem::path& target,
                     const Placement& place, const std::function<void(std::uint64_t)>& on_bytes) {

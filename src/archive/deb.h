@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Unpacking a .deb without dpkg: only what is wanted, only below one directory.
+// Unpacking a .deb without dpkg, and an .rpm without rpm: only what is wanted, only below one
+// directory.
 #pragma once
 
 #include <filesystem>
@@ -29,5 +30,9 @@ Result<> unpack_deb(const std::filesystem::path& deb, const std::filesystem::pat
 Result<> unpack_deb_as_root(const std::filesystem::path& deb, const std::filesystem::path& target,
                             const Placement& place,
                             const std::function<void(std::uint64_t)>& on_bytes);
+// The same for a package file of either kind, as its first bytes tell. Its signature, if it has
+// one, is not looked at.
+Result<> unpack_package(const std::filesystem::path& file, const std::filesystem::path& target,
+                        const Placement& place, const std::function<void(std::uint64_t)>& on_bytes);
 
 }  // namespace kobox

@@ -131,5 +131,53 @@ TEST_F(DebTest, DamagedPackagesAreNamed) {
   EXPECT_FALSE(unpack("garbage"));
 }
 
+class PackageTest : public DirectoryTest {
+ protected:
+  Result<> unpack(std::string_view package) {
+    write("x", package);
+    EXPECT_TRUE(make_directories(path() / "to"));
+    const Placement all = [](std::string_view entry) { return fs::path(entry); };
+    return unpack_package(path() / "x", path() / "to", all, [](std::uint64_t) {});
+  }
+};
+
+TEST_F(PackageTest, EitherKindIsUnpackedAlike) {
+  const std::vector<TarEntry> entries = {
+      {"./usr", "", AE_IFDIR}, {"./usr/a", "alpha"}, {"./usr/link", "a", AE_IFLNK}};
+  for (const auto& package : {make_deb(entries), make_rpm(entries)}) {
+    const auto done = unpack(package);
+    ASSERT_TRUE(done) << done.error().to_string();
+    EXPECT_EQ(read_file(path() / "to/usr/a").value(), "alpha");
+    EXPECT_EQ(fs::read_symlink(path() / "to/usr/link"), "a");
+    fs::remove_all(path() / "to");
+  }
+}
+
+TEST_F(PackageTest, NothingOfAnRpmLeavesTheDirectory) {
+  const auto refusal = [&](const std::vector<TarEntry>& entries) {
+    const auto done = unpack(make_rpm(entries));
+    return done ? "" : done.error().to_string();
+  };
+  EXPECT_THAT(refusal({{"./../evil", "x"}}), HasSubstr("would leave"));
+  EXPECT_THAT(refusal({{"/evil", "x"}}), HasSubstr("would leave"));
+  EXPECT_THAT(refusal({{"./l", "/etc", AE_IFLNK}}), HasSubstr("absolute"));
+  EXPECT_THAT(refusal({{"./l", "..", AE_IFLNK}, {"./l/evil", "x"}}), HasSubstr("cannot write"));
+  EXPECT_FALSE(fs::exists(path() / "evil"));
+}
+
+TEST_F(PackageTest, WhatIsNoPackageIsSaid) {
+  const auto message = [&](std::string_view bytes) {
+    const auto done = unpack(bytes);
+    return done ? "" : done.error().to_string();
+  };
+  EXPECT_THAT(message("hello"), HasSubstr("neither a Debian package nor an RPM"));
+  EXPECT_THAT(message(""), HasSubstr("neither a Debian package nor an RPM"));
+  const auto rpm = make_rpm({{"./a", std::string(100000, 'x')}});
+  for (const std::size_t size : {8, 96, 110, 140})
+    EXPECT_NE(message(std::string_view(rpm).substr(0, size)), "") << size;
+  EXPECT_THAT(unpack_package(path() / "none", path(), {}, {}).error().message(),
+              HasSubstr("there is no package file"));
+}
+
 }  // namespace
 }  // namespace kobox

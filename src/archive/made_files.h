@@ -181,6 +181,33 @@ inline std::string make_deb(const std::vector<TarEntry>& entries) {
                       true);
 }
 
+// An RPM of format 3 without tags: a lead, two empty headers, a cpio archive.
+inline std::string make_rpm(const std::vector<TarEntry>& entries) {
+  std::string cpio(4 << 20, '\0');
+  std::size_t used = 0;
+  archive* writer = archive_write_new();
+  archive_write_set_format_cpio_newc(writer);
+  EXPECT_EQ(archive_write_open_memory(writer, cpio.data(), cpio.size(), &used), ARCHIVE_OK);
+  for (const auto& one : entries) {
+    archive_entry* entry = archive_entry_new();
+    archive_entry_set_pathname(entry, one.name.c_str());
+    archive_entry_set_filetype(entry, one.type);
+    archive_entry_set_perm(entry, one.type == AE_IFDIR ? 0755 : 0644);
+    if (one.type == AE_IFLNK) archive_entry_set_symlink(entry, one.contents.c_str());
+    archive_entry_set_size(entry, static_cast<la_int64_t>(one.contents.size()));
+    EXPECT_EQ(archive_write_header(writer, entry), ARCHIVE_OK) << one.name;
+    if (one.type == AE_IFREG) archive_write_data(writer, one.contents.data(), one.contents.size());
+    archive_entry_free(entry);
+  }
+  archive_write_close(writer);
+  archive_write_free(writer);
+  cpio.resize(used);
+  std::string lead("\xed\xab\xee\xdb\3\0\0\0", 8);
+  lead.resize(96);
+  const std::string header("\x8e\xad\xe8\x01\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+  return lead + header + header + pack(cpio, "zstd");
+}
+
 // Keeps what it is told.
 class RecordingProgress : public NoProgress {
  public:

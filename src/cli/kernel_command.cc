@@ -186,6 +186,7 @@ void add_kernel_command(CLI::App& app, Action& action) {
   show.add_option("--headers", arguments->common.headers,
                   "Build tree for a kernel given as a file");
   show.add_option("--format", arguments->format, format_names(list_formats()));
+  add_kernel_add_command(kernel, action);
   add_kernel_config_command(kernel, action);
 }
 

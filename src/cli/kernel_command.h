@@ -6,6 +6,7 @@
 
 namespace kobox {
 
+void add_kernel_add_command(CLI::App& kernel, Action& action);
 void add_kernel_config_command(CLI::App& kernel, Action& action);
 
 }  // namespace kobox

@@ -253,8 +253,10 @@ std::vector<std::string> KernelStore::fetched_releases() const {
   for (const auto& entry : fs::directory_iterator(kernels(), error)) {
     auto name = entry.path().filename().string();
     std::error_code ignored;
-    if (parse_debian_release(name) && entry.is_directory(ignored))
-      releases.push_back(std::move(name));
+    // Those that were added from packages have releases of other forms.
+    const bool kernel =
+        parse_debian_release(name) || fs::exists(entry.path() / "kernel.json", ignored);
+    if (kernel && entry.is_directory(ignored)) releases.push_back(std::move(name));
   }
   std::ranges::sort(releases, is_newer_release);
   return releases;
