@@ -20,11 +20,10 @@ missing=
 for kernel in "$@"; do
 	"$kobox" kernel show "$kernel" --offline >/dev/null 2>&1 || missing="$missing $kernel"
 done
-[ -n "$missing" ] || { build "$@" && exit 0; }
 
 for pause in 5 20 0; do
 	# shellcheck disable=SC2086 # one word a kernel
-	"$kobox" kernel fetch $missing && build "$@" && exit 0
+	{ [ -z "$missing" ] || "$kobox" kernel fetch $missing; } && build "$@" && exit 0
 	sleep $pause
 done
 exit 1
