@@ -37,7 +37,7 @@ TEST_P(BadAgentTest, IsNotBelieved) {
   // Its initramfs is not for the shared cache.
   cache_ = directory_ / "cache";
   fs::create_directories(cache_ / "kobox");
-  for (const auto* name : {"kernels", "builds"})
+  for (const auto* name : {"kernels", "roots", "builds"})
     fs::create_directory_symlink(shared_cache() / "kobox" / name, cache_ / "kobox" / name);
   auto one = invocation(test_arguments(place, {"--kernel", "6.12-cloud", "--offline"}));
   one.environment.emplace_back("KOBOX_AGENT", compile(GetParam().mode).string());
