@@ -14,7 +14,7 @@ class AccelTest : public KoboxTest {
   void SetUp() override {
     cache_ = directory_ / "cache";
     fs::create_directories(cache_ / "kobox");
-    for (const auto* name : {"kernels", "builds", "guests"})
+    for (const auto* name : {"kernels", "roots", "builds", "guests"})
       fs::create_directory_symlink(shared_cache() / "kobox" / name, cache_ / "kobox" / name);
   }
   Finished timed(const char* what, const std::string& accel) {
