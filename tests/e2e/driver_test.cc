@@ -56,7 +56,22 @@ TEST_P(DriverOn, SparseHasNothingToComplainOf) {
   EXPECT_THAT(said, Not(HasSubstr("error")));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, DriverOn, ::testing::ValuesIn(k_kernels),
+// Those that this host has the compiler for.
+INSTANTIATE_TEST_SUITE_P(Kernels, DriverOn, ::testing::Values("6.1-cloud", "6.1"),
+                         [](const auto& one) { return name_of_parameter(one.param); });
+
+class DriverInRoot : public DriverTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(DriverInRoot, AWarningWouldBeAnError) {
+  const auto directory = copy();
+  spit(directory / "Kbuild", slurp(directory / "Kbuild") + "\nccflags-y += -Wall -Werror\n");
+  const auto done =
+      run({"build", directory.string(), "--kernel", GetParam(), "--build-in", "root"});
+  EXPECT_EQ(done.code(), 0) << done;
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, DriverInRoot,
+                         ::testing::Values("5.10-cloud", "6.12-cloud", "7.3-cloud"),
                          [](const auto& one) { return name_of_parameter(one.param); });
 
 // A step of the init function, and the macro that makes it fail.
