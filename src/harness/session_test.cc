@@ -35,7 +35,8 @@ class SessionTest : public testing::FakeProject {
     }
     if (auto* failure = std::get_if<Failure>(&*booted))
       return {.result = judged_test(test.name, std::move(*failure))};
-    if (before_run_) before_run_(loop);
+    std::shared_ptr<ReadableOnce> held;
+    if (before_run_) held = before_run_(loop);
     auto ended =
         std::get<std::unique_ptr<Session>>(*booted)->run(test, [this] { settled_ = true; });
     if (ended) return std::move(*ended);
@@ -49,7 +50,8 @@ class SessionTest : public testing::FakeProject {
   }
 
   bool settled_ = false;
-  std::function<void(EventLoop&)> before_run_;
+  // What it gives lives until the test is over.
+  std::function<std::shared_ptr<ReadableOnce>(EventLoop&)> before_run_;
 };
 
 TEST_F(SessionTest, ATestThatPasses) {
@@ -75,11 +77,10 @@ TEST_F(SessionTest, ACommandThatDoesNotEnd) {
 // and the time limit, then say nothing of the module.
 TEST_F(SessionTest, WhatTheClockSaysAfterTheHostWasStoppedIsNotTheModulesFault) {
   auto pipe = make_pipe().value();
-  std::optional<ReadableOnce> stop;
   before_run_ = [&](EventLoop& loop) {
-    stop.emplace(loop, pipe.first.get(),
-                 [] { std::this_thread::sleep_for(std::chrono::seconds(3)); });
-    ASSERT_EQ(::write(pipe.second.get(), "x", 1), 1);
+    EXPECT_EQ(::write(pipe.second.get(), "x", 1), 1);
+    return std::make_shared<ReadableOnce>(
+        loop, pipe.first.get(), [] { std::this_thread::sleep_for(std::chrono::seconds(3)); });
   };
   for (const auto* reaction :
        {"on run record 0 watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [cat:77]",
@@ -87,7 +88,6 @@ TEST_F(SessionTest, WhatTheClockSaysAfterTheHostWasStoppedIsNotTheModulesFault) 
     const auto said = failure(reaction);
     EXPECT_EQ(said.kind, FailureKind::environment) << reaction;
     EXPECT_THAT(said.message, HasSubstr("was stopped for 2.")) << reaction;
-    stop.reset();
   }
   before_run_ = {};
   EXPECT_EQ(

@@ -194,6 +194,10 @@ TEST_F(ApiChangeTest, OtherDifferences) {
 }
 
 TEST_F(ApiChangeTest, AnOlderKernelDoesNotHaveItYet) {
+  EXPECT_EQ(
+      summary(said("linux/kfence.h: No such file or directory"), {},
+              {{"include/linux/kfence.h", "int f(void);\n"}}, "5.10.0-46-amd64", "6.1.0-1-amd64"),
+      "linux/kfence.h is there only from 6.1 on");
   EXPECT_EQ(summary(said("implicit declaration of function 'f'"), {},
                     {{"include/linux/x.h", "int f(void);\n"}}, "6.1.0-1-amd64", "6.12.1-amd64"),
             "f() is not there until 6.1; from 6.12 on it is in linux/x.h");

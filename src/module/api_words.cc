@@ -132,6 +132,8 @@ std::optional<std::string> difference(const std::string& subject, const CDeclara
 
 std::string gone_from_here(const std::string& subject, const std::string& where,
                            const ApiSides& sides) {
+  if (!sides.here_is_newer && where.empty())
+    return fmt::format("{} is there only {}", subject, sides.there);
   const auto elsewhere = where.empty() ? "" : fmt::format("; {} {}", sides.there, where);
   return have(subject, sides.here_is_newer ? "is gone" : "is not there", sides.here, elsewhere);
 }

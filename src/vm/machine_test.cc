@@ -155,11 +155,11 @@ TEST_F(MachineTest, QemuThatRefusesToStartIsQuoted) {
 }
 
 TEST_F(MachineTest, QemuThatDiesInNegotiation) {
-  qemu_.tcg_does("monitor {\"QMP\": {}};kill 11");
+  qemu_.tcg_does("monitor {\"QMP\": {}};kill 15");
   const auto machine = start();
   ASSERT_FALSE(machine);
   EXPECT_EQ(machine.error().kind(), ErrorKind::environment);
-  EXPECT_THAT(machine.error().to_string(), HasSubstr("was killed by signal 11"));
+  EXPECT_THAT(machine.error().to_string(), HasSubstr("was killed by signal 15"));
 }
 
 TEST_F(MachineTest, QemuThatRefusesNegotiation) {
