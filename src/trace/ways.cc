@@ -26,18 +26,24 @@ std::string to_string(const TraceAnalysis::Target& target) {
   return "";
 }
 
+namespace {
+
+std::string target_or_reason(const TraceAnalysis::Path& path) {
+  return path.target.space != Exit::Space::none ? to_string(path.target) : path.reason;
+}
+
+}  // namespace
+
 std::string origin(const Way& way) {
+  if (way.by.empty()) return "";
   return fmt::format("by {}{}", way.by,
                      way.through.empty() ? ", by itself" : " through " + way.through);
 }
 
 std::vector<Way> ways_of(const TraceAnalysis& analysis, const TraceSymbols& symbols) {
   std::map<std::tuple<std::uint64_t, std::uint64_t, std::string>, std::uint64_t> counts;
-  for (const auto& [path, count] : analysis.paths()) {
-    if (path.function == 0) continue;
-    const bool targeted = path.target.space != Exit::Space::none;
-    counts[{path.function, path.via, targeted ? to_string(path.target) : path.reason}] += count;
-  }
+  for (const auto& [path, count] : analysis.paths())
+    if (path.function != 0) counts[{path.function, path.via, target_or_reason(path)}] += count;
   std::vector<Way> ways;
   for (const auto& [way, count] : counts) {
     const auto& [function, via, what] = way;
@@ -48,6 +54,17 @@ std::vector<Way> ways_of(const TraceAnalysis& analysis, const TraceSymbols& symb
   }
   std::ranges::stable_sort(ways, std::ranges::greater(), &Way::count);
   return ways;
+}
+
+std::vector<Way> others_of(const TraceAnalysis& analysis) {
+  std::map<std::string, std::uint64_t> counts;
+  for (const auto& [path, count] : analysis.paths())
+    if (path.function == 0) counts[target_or_reason(path)] += count;
+  std::vector<Way> others;
+  for (const auto& [what, count] : counts)
+    others.push_back({.what = what, .by = {}, .through = {}, .count = count});
+  std::ranges::stable_sort(others, std::ranges::greater(), &Way::count);
+  return others;
 }
 
 }  // namespace kobox

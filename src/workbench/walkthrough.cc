@@ -23,11 +23,13 @@ std::optional<std::string> judge_trace(const TraceStep& step, const TraceReport&
   for (const auto& function : step.returns)
     if (!has_returned(report, function)) return fmt::format("no call of {} was seen", function);
 
-  const auto ways = ways_of(report.analysis, report.symbols);
+  auto ways = ways_of(report.analysis, report.symbols);
+  for (auto& other : others_of(report.analysis)) ways.push_back(std::move(other));
   const auto find = [&](const std::string& pattern) {
     const auto regex = Regex::compile(pattern);  // checked when the file was read
-    return std::ranges::find_if(
-        ways, [&](const Way& way) { return regex && regex->search(way.what + " " + origin(way)); });
+    return std::ranges::find_if(ways, [&](const Way& way) {
+      return regex && regex->search(way.by.empty() ? way.what : way.what + " " + origin(way));
+    });
   };
   for (const auto& pattern : step.accesses)
     if (find(pattern) == ways.end()) return fmt::format("no access matches /{}/", pattern);

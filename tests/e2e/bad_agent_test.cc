@@ -33,7 +33,7 @@ class BadAgentTest : public KoboxTest, public ::testing::WithParamInterface<BadA
 
 TEST_P(BadAgentTest, IsNotBelieved) {
   const auto place =
-      project("[limits]\nboot = \"30s\"\n", "[[test]]\nname = \"a\"\nrun = \"true\"\n");
+      project("[limits]\nboot = \"15s\"\n", "[[test]]\nname = \"a\"\nrun = \"true\"\n");
   // Its initramfs is not for the shared cache.
   cache_ = directory_ / "cache";
   fs::create_directories(cache_ / "kobox");
