@@ -206,6 +206,20 @@ Result<std::optional<BuildRoot>> use(const fs::path& place, const std::vector<st
   return BuildRoot{.root = place / "root", .identity = made->identity, .lock = std::move(lock)};
 }
 
+// What the build trees of all kernels of this release need, so that one root serves them all; of
+// the compilers only the root's own.
+std::vector<std::string> needs_of_all(const PackageIndex& index) {
+  std::vector<std::string> needs;
+  for (const auto& release : index.releases()) {
+    if (!index.has_headers(release)) continue;
+    const auto packages = index.packages_for(release);
+    if (!packages) continue;
+    for (const auto& one : packages->build_needs)
+      if (!one.starts_with("gcc-")) needs.push_back(one);
+  }
+  return needs;
+}
+
 // Makes it, unless another kobox has done so meanwhile. What an older one had stays in it.
 Result<> make(const fs::path& place, const BuildRootSpec& spec, std::vector<std::string> needs,
               Apt& apt, Progress& progress) {
@@ -214,10 +228,12 @@ Result<> make(const fs::path& place, const BuildRootSpec& spec, std::vector<std:
   const auto made = read_made(place);
   if (made && has_all(made->needs, needs)) return {};
   if (made) needs.insert(needs.end(), made->needs.begin(), made->needs.end());
-  std::ranges::sort(needs);
-  needs.erase(std::ranges::unique(needs).begin(), needs.end());
   const bool updated = apt.age() > k_old_lists;
   if (updated) KOBOX_CHECK(apt.update());
+  KOBOX_TRY(const auto index, apt.index());
+  for (auto& one : needs_of_all(index)) needs.push_back(std::move(one));
+  std::ranges::sort(needs);
+  needs.erase(std::ranges::unique(needs).begin(), needs.end());
   Maker maker(spec, place.parent_path(), apt, progress);
   auto done = maker.make(needs);
   // The archive may have replaced packages since the lists were read.

@@ -32,7 +32,8 @@ echo "$1" >> "$FAKE_APT/calls"
 command=$1
 shift
 case $command in
-update | indextargets) ;;
+update) ;;
+indextargets) [ ! -e "$FAKE_APT/list" ] || echo "$FAKE_APT/list trixie" ;;
 install)
   for word; do
     case $word in
@@ -127,6 +128,18 @@ TEST_F(BuildRootTest, IsMadeOnceAndThenUsed) {
   ASSERT_TRUE(again) << again.error().to_string();
   EXPECT_EQ(again->identity, identity);
   EXPECT_EQ(calls(), "");
+}
+
+TEST_F(BuildRootTest, OneServesAllKernelsOfItsRelease) {
+  write("list",
+        "Package: linux-image-7.3.4+deb13-amd64\nVersion: 1\nSize: 1\n\n"
+        "Package: linux-headers-7.3.4+deb13-amd64\nVersion: 1\nSize: 1\n"
+        "Depends: linux-kbuild-7.3.4+deb13, gcc-15\n\n"
+        "Package: linux-kbuild-7.3.4+deb13\nVersion: 1\nSize: 1\nDepends: libc6 (>= 2.38), "
+        "pahole\n\n");
+  ASSERT_TRUE(ensure({"libelf1"}));
+  EXPECT_TRUE(ensure({"libelf1", "libc6", "pahole"}, Network::forbidden));
+  EXPECT_FALSE(ensure({"gcc-15"}, Network::forbidden)) << "another compiler is another root";
 }
 
 TEST_F(BuildRootTest, WhatItLacksIsAddedToWhatItHas) {
