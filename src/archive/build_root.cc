@@ -208,14 +208,15 @@ Result<std::optional<BuildRoot>> use(const fs::path& place, const std::vector<st
 
 // What the build trees of all kernels of this release need, so that one root serves them all; of
 // the compilers only the root's own.
-std::vector<std::string> needs_of_all(const PackageIndex& index) {
+std::vector<std::string> needs_of_all(const PackageIndex& index, const std::string& compiler) {
   std::vector<std::string> needs;
   for (const auto& release : index.releases()) {
     if (!index.has_headers(release)) continue;
     const auto packages = index.packages_for(release);
     if (!packages) continue;
     for (const auto& one : packages->build_needs)
-      if (!one.starts_with("gcc-")) needs.push_back(one);
+      if (!one.starts_with("gcc-") || one == compiler || one.starts_with(compiler + "-"))
+        needs.push_back(one);
   }
   return needs;
 }
@@ -231,7 +232,7 @@ Result<> make(const fs::path& place, const BuildRootSpec& spec, std::vector<std:
   const bool updated = apt.age() > k_old_lists;
   if (updated) KOBOX_CHECK(apt.update());
   KOBOX_TRY(const auto index, apt.index());
-  for (auto& one : needs_of_all(index)) needs.push_back(std::move(one));
+  for (auto& one : needs_of_all(index, spec.compiler)) needs.push_back(std::move(one));
   std::ranges::sort(needs);
   needs.erase(std::ranges::unique(needs).begin(), needs.end());
   Maker maker(spec, place.parent_path(), apt, progress);
