@@ -47,7 +47,7 @@ std::vector<Step> own_tree(const fs::path& headers) {
 }
 
 // A sentence to put behind another, about how to have it otherwise.
-Error why_no_root(Error root, const Error& host) {
+Error why_no_root(const Error& root, const Error& host) {
   return Error(host.kind(), fmt::format("{}; and no build root can be used: {}", host.message(),
                                         root.to_string()));
 }
@@ -91,7 +91,7 @@ Result<BuildSite> BuildSite::choose(const BuildRequest& request, const Kernel& k
     return host;
   auto root = in_root(request, kernel);
   if (!root && root.error().kind() == ErrorKind::environment)
-    return std::unexpected(why_no_root(std::move(root).error(), host.error()));
+    return std::unexpected(why_no_root(root.error(), host.error()));
   return root;
 }
 
