@@ -59,7 +59,7 @@ TEST_P(BadAgentTest, IsNotBelieved) {
 
 constexpr const char* k_impossible = "the guest's agent sent a frame of an impossible length";
 constexpr const char* k_no_agent =
-    "did not reach kobox's agent within its boot limit of 30 s; CPU 0 is (halted )?in "
+    "did not reach kobox's agent within its boot limit of 15 s; CPU 0 is (halted )?in "
     "[.a-z_0-9]+\\+0x";
 
 const BadAgent k_agents[] = {

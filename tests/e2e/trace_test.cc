@@ -77,7 +77,8 @@ TEST_P(TraceOnKernelTest, AModulesOwnAccessesAreCountedExactly) {
   EXPECT_EQ(count_of(ports, {{"function", "touch_port"}, {"at", "touch_port"}}), 5U);
   EXPECT_EQ(count_of(ports, {{"region", "pci-testdev-portio"}, {"direction", "write"}}), 5U);
   EXPECT_EQ(function_in(ports, "touch_port")["own_accesses"], 5);
-  EXPECT_EQ(function_in(ports, "touch_write")["accesses"], 0);
+  // An interrupt may come while it is active, and writes to the interrupt controller's memory.
+  EXPECT_EQ(count_of(ports, {{"function", "touch_write"}, {"space", "port"}}), 0U);
 
   const auto memory = report(k_touch, "echo memory 700 > /dev/qemu_touch", GetParam());
   EXPECT_EQ(count_of(memory, {{"function", "touch_memory"},
