@@ -35,6 +35,7 @@ find_package(PkgConfig QUIET)
 if(NOT PkgConfig_FOUND)
   message(FATAL_ERROR "pkg-config is missing; install Debian's package pkg-config")
 endif()
+set(THREADS_PREFER_PTHREAD_FLAG ON)  # so that all rooms are compiled alike
 find_package(Threads REQUIRED)
 kobox_needs(fmt libfmt-dev)
 kobox_needs(nlohmann_json nlohmann-json3-dev)

@@ -3,13 +3,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include <cstdlib>
 #include <thread>
 
-#include "archive/made_files.h"
-#include "base/interrupt.h"
+#include "archive/fake_apt.h"
 #include "base/text.h"
 
 namespace kobox {
@@ -58,22 +56,16 @@ download)
 esac
 )";
 
-class BuildRootTest : public DirectoryTest {
+class BuildRootTest : public FakeAptTest {
  protected:
   void SetUp() override {
     DirectoryTest::SetUp();
-    write("bin/apt-get", k_apt_get);
-    ASSERT_EQ(::chmod((path() / "bin/apt-get").c_str(), 0755), 0);
-    old_path_ = std::getenv("PATH");
-    ::setenv("PATH", ((path() / "bin").string() + ":" + old_path_).c_str(), 1);
-    ::setenv("FAKE_APT", path().c_str(), 1);
-    write("keyring", "");
+    use_apt_get(k_apt_get);
     write("gcc-14.deb", make_deb({{"./usr/bin/gcc-14", "compiler"}, {"./bin/dash", "shell"}}));
     write("other.deb", make_deb({{"./usr/share/doc/x", "unwanted"}}));
   }
   void TearDown() override {
-    reset_interrupt_for_testing();
-    ::setenv("PATH", old_path_.c_str(), 1);
+    FakeAptTest::TearDown();
     ::unsetenv("FAKE_SIZE");
   }
   Result<BuildRoot> ensure(std::vector<std::string> needs = {},
@@ -104,7 +96,6 @@ class BuildRootTest : public DirectoryTest {
     return names;
   }
 
-  std::string old_path_;
   RecordingProgress progress_;
 };
 

@@ -49,8 +49,8 @@ inline std::string make_vmlinux(std::uint32_t note_type = 18, std::size_t paddin
   header.e_type = ET_EXEC;
   header.e_phoff = sizeof header;
   header.e_phnum = 1;
-  const std::string note =
-      bytes_of(Elf64_Nhdr{4, 8, note_type}) + std::string("Xen\0", 4) + std::string(8, '\1');
+  std::string note = bytes_of(Elf64_Nhdr{4, 8, note_type});
+  note.append("Xen\0", 4).append(8, '\1');
   Elf64_Phdr segment = {};
   segment.p_type = PT_NOTE;
   segment.p_offset = sizeof header + sizeof segment;
@@ -147,13 +147,12 @@ struct TarEntry {
   mode_t type = AE_IFREG;
 };
 
-inline std::string make_archive(const std::vector<TarEntry>& entries, bool ar) {
+// All entries in the format that `choose` gives the writer.
+inline std::string make_archive(const std::vector<TarEntry>& entries, void (*choose)(archive*)) {
   std::string bytes(4 << 20, '\0');
   std::size_t used = 0;
   archive* writer = archive_write_new();
-  if (ar) archive_write_set_format_ar_svr4(writer);
-  if (!ar) archive_write_set_format_gnutar(writer);
-  if (!ar) archive_write_add_filter_xz(writer);
+  choose(writer);
   EXPECT_EQ(archive_write_open_memory(writer, bytes.data(), bytes.size(), &used), ARCHIVE_OK);
   for (const auto& one : entries) {
     archive_entry* entry = archive_entry_new();
@@ -162,8 +161,8 @@ inline std::string make_archive(const std::vector<TarEntry>& entries, bool ar) {
     if (one.type == k_hard_link) archive_entry_set_hardlink(entry, one.contents.c_str());
     archive_entry_set_perm(entry, one.type == AE_IFDIR ? 0755 : 0644);
     if (one.type == AE_IFLNK) archive_entry_set_symlink(entry, one.contents.c_str());
-    if (one.type == AE_IFREG)
-      archive_entry_set_size(entry, static_cast<la_int64_t>(one.contents.size()));
+    archive_entry_set_size(entry,
+                           one.type == AE_IFREG ? static_cast<la_int64_t>(one.contents.size()) : 0);
     EXPECT_EQ(archive_write_header(writer, entry), ARCHIVE_OK) << one.name;
     if (one.type == AE_IFREG) archive_write_data(writer, one.contents.data(), one.contents.size());
     archive_entry_free(entry);
@@ -174,34 +173,24 @@ inline std::string make_archive(const std::vector<TarEntry>& entries, bool ar) {
   return bytes;
 }
 
+inline std::string make_tar(const std::vector<TarEntry>& entries) {
+  return make_archive(entries, [](archive* writer) {
+    archive_write_set_format_gnutar(writer);
+    archive_write_add_filter_xz(writer);
+  });
+}
+
 inline std::string make_deb(const std::vector<TarEntry>& entries) {
   return make_archive({{"debian-binary", "2.0\n"},
-                       {"control.tar.xz", make_archive({{"./control", "Package: x\n"}}, false)},
-                       {"data.tar.xz", make_archive(entries, false)}},
-                      true);
+                       {"control.tar.xz", make_tar({{"./control", "Package: x\n"}})},
+                       {"data.tar.xz", make_tar(entries)}},
+                      [](archive* writer) { archive_write_set_format_ar_svr4(writer); });
 }
 
 // An RPM of format 3 without tags: a lead, two empty headers, a cpio archive.
 inline std::string make_rpm(const std::vector<TarEntry>& entries) {
-  std::string cpio(4 << 20, '\0');
-  std::size_t used = 0;
-  archive* writer = archive_write_new();
-  archive_write_set_format_cpio_newc(writer);
-  EXPECT_EQ(archive_write_open_memory(writer, cpio.data(), cpio.size(), &used), ARCHIVE_OK);
-  for (const auto& one : entries) {
-    archive_entry* entry = archive_entry_new();
-    archive_entry_set_pathname(entry, one.name.c_str());
-    archive_entry_set_filetype(entry, one.type);
-    archive_entry_set_perm(entry, one.type == AE_IFDIR ? 0755 : 0644);
-    if (one.type == AE_IFLNK) archive_entry_set_symlink(entry, one.contents.c_str());
-    archive_entry_set_size(entry, static_cast<la_int64_t>(one.contents.size()));
-    EXPECT_EQ(archive_write_header(writer, entry), ARCHIVE_OK) << one.name;
-    if (one.type == AE_IFREG) archive_write_data(writer, one.contents.data(), one.contents.size());
-    archive_entry_free(entry);
-  }
-  archive_write_close(writer);
-  archive_write_free(writer);
-  cpio.resize(used);
+  const auto cpio =
+      make_archive(entries, [](archive* writer) { archive_write_set_format_cpio_newc(writer); });
   std::string lead("\xed\xab\xee\xdb\3\0\0\0", 8);
   lead.resize(96);
   const std::string header("\x8e\xad\xe8\x01\0\0\0\0\0\0\0\0\0\0\0\0", 16);

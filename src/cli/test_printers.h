@@ -11,35 +11,37 @@
 
 namespace kobox {
 
-// For people, on one kernel: each test's line as it ends, each failure with all that is known.
-class LinePrinter : public TestObserver {
+// What those for people, on a terminal or in a log, have in common.
+class TerminalPrinter : public TestObserver {
  public:
-  LinePrinter(StatusLine& status, Color color, Loudness loudness)
+  TerminalPrinter(StatusLine& status, Color color, Loudness loudness)
       : status_(status), color_(color), loudness_(loudness) {}
-  void run_started(std::size_t run, const RunResult& so_far) override;
-  void test_done(std::size_t run, const TestResult& test) override;
-  void run_done(std::size_t run, const RunResult& result) override;
 
- private:
+ protected:
   StatusLine& status_;
-  Color color_;
-  Loudness loudness_;
+  const Color color_;
+  const Loudness loudness_;
 };
 
-// For people, on several kernels: a line a kernel as it ends, and one a failed test. The table at
-// the end has the rest.
-class KernelPrinter : public TestObserver {
+// On one kernel: each test's line as it ends, each failure with all that is known.
+class LinePrinter : public TerminalPrinter {
  public:
-  KernelPrinter(StatusLine& status, Color color, Loudness loudness)
-      : status_(status), color_(color), loudness_(loudness) {}
+  using TerminalPrinter::TerminalPrinter;
+  void run_started(std::size_t run, const RunResult& so_far) override;
+  void test_done(std::size_t run, const TestResult& test) override;
+  void run_done(std::size_t run, const RunResult& result) override;
+};
+
+// On several kernels: a line a kernel as it ends, and one a failed test. The table at the end has
+// the rest.
+class KernelPrinter : public TerminalPrinter {
+ public:
+  using TerminalPrinter::TerminalPrinter;
   void run_started(std::size_t run, const RunResult& so_far) override;
   void test_done(std::size_t run, const TestResult& test) override;
   void run_done(std::size_t run, const RunResult& result) override;
 
  private:
-  StatusLine& status_;
-  Color color_;
-  Loudness loudness_;
   std::map<std::size_t, std::string> kernels_;  // of the runs that have begun
 };
 

@@ -22,7 +22,7 @@ struct SlurmTask {
 // Will a task in this state do nothing more? False for states that are not known.
 bool has_ended(const SlurmTask& task);
 
-// What `squeue --format=%K|%T|%N|%r` prints. ErrorKind::tool for a line that is none of it.
+// What `squeue --format=%K|%T|%N|%r` prints. ErrorKind::tool for any other line.
 Result<std::vector<SlurmTask>> parse_squeue(std::string_view text);
 
 struct SlurmSubmission {

@@ -55,7 +55,7 @@ struct Selection {
 Result<Selection> parse_selection(std::string_view text);
 
 // The line of a release as a selector: "6.12-cloud" for "6.12.117+deb12-cloud-amd64"; the release
-// itself where it is none of Debian's.
+// itself where it is not one of Debian's.
 std::string line_of_release(std::string_view release);
 
 // Does a kernel release satisfy a condition from kobox.toml such as ">=6.1" or "<6.12" or

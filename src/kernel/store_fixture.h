@@ -3,12 +3,9 @@
 // own signature checks are apt's matter.
 #pragma once
 
-#include <sys/stat.h>
+#include <map>
 
-#include <cstdlib>
-
-#include "archive/made_files.h"
-#include "base/interrupt.h"
+#include "archive/fake_apt.h"
 #include "base/text.h"
 #include "kernel/store.h"
 
@@ -52,17 +49,12 @@ download)
 esac
 )";
 
-class StoreTest : public DirectoryTest {
+class StoreTest : public FakeAptTest {
  protected:
   void SetUp() override {
     DirectoryTest::SetUp();
-    write("bin/apt-get", k_apt_get);
-    ASSERT_EQ(::chmod((path() / "bin/apt-get").c_str(), 0755), 0);
-    old_path_ = std::getenv("PATH");
-    ::setenv("PATH", ((path() / "bin").string() + ":" + old_path_).c_str(), 1);
-    ::setenv("FAKE_APT", path().c_str(), 1);
+    use_apt_get(k_apt_get);
     write("etc/sources.list", "deb http://mirror.invalid/debian bookworm main\n");
-    write("keyring", "");
     host_ = {.apt = path() / "etc",
              .keyring = path() / "keyring",
              .boot = path() / "boot",
@@ -70,11 +62,6 @@ class StoreTest : public DirectoryTest {
              .release = "6.1.5"};
     offer("6.1.0-47-cloud-amd64");
   }
-  void TearDown() override {
-    reset_interrupt_for_testing();
-    ::setenv("PATH", old_path_.c_str(), 1);
-  }
-
   // Puts a kernel into the archive.
   void offer(const std::string& release, const std::string& distribution = "bookworm",
              bool with_headers = true) {
@@ -132,7 +119,6 @@ class StoreTest : public DirectoryTest {
   }
 
   std::map<std::string, std::string> archives_;
-  std::string old_path_;
   HostFiles host_;
   RecordingProgress progress_;
 };

@@ -7,16 +7,16 @@
 
 #include "base/text.h"
 #include "module/api_words.h"
-#include "module/complaint.h"
+#include "module/diagnostic.h"
 
 namespace kobox {
 namespace {
 
-using About = Complaint::About;
+using About = Diagnostic::About;
 using Kind = CDeclaration::Kind;
 using Found = HeaderTree::Found;
 
-constexpr std::size_t k_max_complaints = 8;
+constexpr std::size_t k_max_diagnostics = 8;
 constexpr std::size_t k_max_names_of_header = 24;
 
 Declaration declaration(const HeaderTree& tree, const std::string& file, const CDeclaration& one) {
@@ -60,14 +60,14 @@ class Comparison {
         there_(there),
         other_(other),
         sides_(ApiSides::of(here.release(), there.release())),
-        complaints_(complaints_of(build.failure)) {
-    if (complaints_.size() > k_max_complaints) complaints_.resize(k_max_complaints);
+        diagnostics_(diagnostics_of(build.failure)) {
+    if (diagnostics_.size() > k_max_diagnostics) diagnostics_.resize(k_max_diagnostics);
   }
 
   std::optional<ApiChange> find() {
     look_up_names();
-    for (const auto& complaint : complaints_)
-      if (auto change = compare(complaint)) return certain(std::move(change));
+    for (const auto& diagnostic : diagnostics_)
+      if (auto change = compare(diagnostic)) return certain(std::move(change));
     return certain(compare_variables());
   }
 
@@ -80,35 +80,35 @@ class Comparison {
 
   void look_up_names() {
     std::vector<std::string> names;
-    for (const auto& one : complaints_)
+    for (const auto& one : diagnostics_)
       if (one.about == About::call || one.about == About::name) names.push_back(one.name);
     if (names.empty()) return;
     mine_ = here_.look_up(names);
     theirs_ = there_.look_up(names);
   }
 
-  std::optional<ApiChange> compare(const Complaint& complaint) {
-    switch (complaint.about) {
+  std::optional<ApiChange> compare(const Diagnostic& diagnostic) {
+    switch (diagnostic.about) {
       case About::member:
-        return compare_members(complaint);
+        return compare_members(diagnostic);
       case About::header:
-        return compare_headers(complaint.name);
+        return compare_headers(diagnostic.name);
       case About::exported:
-        return compare_exports(complaint.name);
+        return compare_exports(diagnostic.name);
       case About::call:
       case About::name:
-        return compare_names(complaint);
+        return compare_names(diagnostic);
     }
     return std::nullopt;
   }
 
-  std::optional<ApiChange> compare_names(const Complaint& complaint) {
-    const auto& name = complaint.name;
-    const auto mine = fitting(mine_[name], complaint.about);
-    const auto theirs = fitting(theirs_[name], complaint.about);
+  std::optional<ApiChange> compare_names(const Diagnostic& diagnostic) {
+    const auto& name = diagnostic.name;
+    const auto mine = fitting(mine_[name], diagnostic.about);
+    const auto theirs = fitting(theirs_[name], diagnostic.about);
     if (mine.empty() || theirs.empty()) {
       // Of what the line merely uses as well, a lack says nothing: it may be the module's own.
-      if (complaint.is_used_only) return std::nullopt;
+      if (diagnostic.is_used_only) return std::nullopt;
       if (!theirs.empty()) return gone(name, best(theirs));
       if (!mine.empty()) return added(name, best(mine));
       return std::nullopt;
@@ -117,13 +117,13 @@ class Comparison {
     for (const auto& my : mine)
       for (const auto& their : theirs)
         if (my.declaration.same_as(their.declaration))
-          return not_seen(complaint, best(mine), best(theirs));
+          return not_seen(diagnostic, best(mine), best(theirs));
     const auto& my = best(mine);
     const auto& their = best(theirs);
     // How it is declared does not matter to a compiler that has not seen it.
-    if (complaint.is_missing && complaint.about == About::call && my.file == their.file)
-      return not_seen(complaint, my, their);
-    if (complaint.is_used_only && my.declaration.kind != their.declaration.kind)
+    if (diagnostic.is_missing && diagnostic.about == About::call && my.file == their.file)
+      return not_seen(diagnostic, my, their);
+    if (diagnostic.is_used_only && my.declaration.kind != their.declaration.kind)
       return std::nullopt;
     const auto words =
         difference(subject_of(name, my.declaration), my.declaration, their.declaration, sides_);
@@ -136,14 +136,14 @@ class Comparison {
 
   // Declared on both, and yet the compiler has not seen it: the headers that the module
   // includes do not include that one any more, or it has moved.
-  std::optional<ApiChange> not_seen(const Complaint& complaint, const Found& mine,
+  std::optional<ApiChange> not_seen(const Diagnostic& diagnostic, const Found& mine,
                                     const Found& theirs) const {
     const auto header = as_included(mine.file);
     // Where it is included all the same, the configuration has switched it off.
     const bool is_included = build_.source.find("<" + header + ">") != std::string::npos;
-    if (!complaint.is_missing || is_included || other_ != OtherKernel::builds) return std::nullopt;
-    return ApiChange{.name = complaint.name,
-                     .summary = not_included(subject_of(complaint.name, mine.declaration), header,
+    if (!diagnostic.is_missing || is_included || other_ != OtherKernel::builds) return std::nullopt;
+    return ApiChange{.name = diagnostic.name,
+                     .summary = not_included(subject_of(diagnostic.name, mine.declaration), header,
                                              as_included(theirs.file), sides_),
                      .here = declaration(here_, mine.file, mine.declaration),
                      .there = declaration(there_, theirs.file, theirs.declaration)};
@@ -184,12 +184,12 @@ class Comparison {
   }
 
   // The tag of the struct that has the member.
-  std::string owner_of(const Complaint& complaint) const {
-    if (!complaint.owner.empty()) return complaint.owner;
+  std::string owner_of(const Diagnostic& diagnostic) const {
+    if (!diagnostic.owner.empty()) return diagnostic.owner;
     const auto line = build_.failure.line;
     auto tag = struct_initialized_at(build_.source, line);
-    if (tag.empty()) tag = struct_of_variable(build_.source, complaint.variable, line);
-    for (const auto& member : complaint.path) {
+    if (tag.empty()) tag = struct_of_variable(build_.source, diagnostic.variable, line);
+    for (const auto& member : diagnostic.path) {
       if (tag.empty()) return "";
       auto found = here_.find_struct(tag);
       if (!found) found = there_.find_struct(tag);
@@ -200,22 +200,22 @@ class Comparison {
     return tag;
   }
 
-  std::optional<ApiChange> compare_members(const Complaint& complaint) const {
-    const auto tag = owner_of(complaint);
+  std::optional<ApiChange> compare_members(const Diagnostic& diagnostic) const {
+    const auto tag = owner_of(diagnostic);
     if (tag.empty()) return std::nullopt;
     const auto mine = here_.find_struct(tag);
     const auto theirs = there_.find_struct(tag);
     if (!theirs) return std::nullopt;  // the module's own
     if (!mine) return gone_struct(tag, *theirs);
-    const auto my = members_of(mine->text, tag, complaint.name);
-    const auto their = members_of(theirs->text, tag, complaint.name);
-    const auto subject = fmt::format("{} of {} {}", complaint.name, mine->definition.type, tag);
-    ApiChange change{.name = fmt::format("{} {}.{}", mine->definition.type, tag, complaint.name)};
+    const auto my = members_of(mine->text, tag, diagnostic.name);
+    const auto their = members_of(theirs->text, tag, diagnostic.name);
+    const auto subject = fmt::format("{} of {} {}", diagnostic.name, mine->definition.type, tag);
+    ApiChange change{.name = fmt::format("{} {}.{}", mine->definition.type, tag, diagnostic.name)};
     if (!my.empty()) change.here = declaration(here_, mine->file, my.front());
     if (!their.empty()) change.there = declaration(there_, theirs->file, their.front());
     if (my.empty() && their.empty()) return std::nullopt;
     if (my.empty()) {
-      const auto like = similar_member(*mine, tag, complaint.name, *theirs);
+      const auto like = similar_member(*mine, tag, diagnostic.name, *theirs);
       change.summary = gone_from_here(subject, "", sides_);
       if (like) change.summary += ", where there is " + like->first;
       change.here = declaration(here_, mine->file, like ? like->second : mine->definition);
@@ -341,7 +341,7 @@ class Comparison {
   const HeaderTree& there_;
   OtherKernel other_;
   ApiSides sides_;
-  std::vector<Complaint> complaints_;
+  std::vector<Diagnostic> diagnostics_;
   std::map<std::string, std::vector<Found>> mine_;
   std::map<std::string, std::vector<Found>> theirs_;
 };
@@ -355,9 +355,9 @@ std::optional<ApiChange> find_api_change(const FailedBuild& build, const HeaderT
 }
 
 std::optional<ApiChange> find_declaration(const FailedBuild& build, const HeaderTree& here) {
-  const auto complaints = complaints_of(build.failure);
-  if (complaints.empty() || complaints.front().is_used_only) return std::nullopt;
-  const auto& first = complaints.front();
+  const auto diagnostics = diagnostics_of(build.failure);
+  if (diagnostics.empty() || diagnostics.front().is_used_only) return std::nullopt;
+  const auto& first = diagnostics.front();
   ApiChange change{.name = first.name};
   if (first.about != About::call && first.about != About::name) return change;
   const auto found = here.look_up(std::vector{first.name});

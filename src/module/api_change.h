@@ -23,7 +23,7 @@ struct FailedBuild {
 enum class OtherKernel { builds, unknown };
 
 // What has changed between `here`, whose build failed, and `there`. Nothing if what the message
-// names is none of the kernel's, or is the same on both, or a search ran out of time. Reads every
+// names is not the kernel's, or is the same on both, or a search ran out of time. Reads every
 // header of both once or twice: half a second when they are in memory.
 std::optional<ApiChange> find_api_change(const FailedBuild& build, const HeaderTree& here,
                                          const HeaderTree& there, OtherKernel other);

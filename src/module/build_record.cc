@@ -19,7 +19,7 @@ constexpr auto k_keep_old_modules = 24h;
 
 // modules.order has a line for each module: an absolute path or one below the directory, ending in
 // .ko up to Linux 6.1 and in .o from 6.2 on. The build wrote it, and may have written anything: a
-// file that is not in the copy is none of its modules. `built_at`: what the build called the copy.
+// file outside of the copy is not taken for a module. `built_at`: what the build called the copy.
 std::vector<fs::path> built_modules(const fs::path& copy, const fs::path& built_at) {
   std::vector<fs::path> modules;
   const auto order = read_file(copy / "modules.order", 1 << 20);

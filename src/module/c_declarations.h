@@ -41,7 +41,7 @@ struct CDeclaration {
 };
 
 // All of that name at the top level of the text, in its order. A struct that is only mentioned
-// ("struct x;", "struct x *f(void)") is none.
+// ("struct x;", "struct x *f(void)") does not count.
 std::vector<CDeclaration> declarations_of(std::string_view text, std::string_view name);
 
 // The members of that name in the definition of `struct tag` or `union tag`, those of structs

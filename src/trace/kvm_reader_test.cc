@@ -188,7 +188,7 @@ TEST_F(KvmReaderTest, AcknowledgingAnInterruptIsNotTheInterruptedFunctions) {
   host(17, k_entry);
   guest(18, k_leave, 42, k_printk);
   host(19, k_exit, 0x400, 2, 0x9000);
-  host(20, k_mmio, 1, 0xfee00380, 4, 0);  // before its tracepoint, as the call is none of printk's
+  host(20, k_mmio, 1, 0xfee00380, 4, 0);  // before its tracepoint, as printk does not make the call
   host(21, k_entry);
   EXPECT_THAT(rows(), ElementsAre("call 1 in 0 of c000 on 0 at 100",
                                   "msr on 0 at 120 for 20 in 0 via 0 write 80b=0/8",

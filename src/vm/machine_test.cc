@@ -255,7 +255,7 @@ TEST_F(MachineTest, TheLastWordsOfTheConsoleAreTaken) {
   EXPECT_EQ((*machine)->end()->cause, Cause::reset);
 }
 
-TEST_F(MachineTest, QemusComplaintsAreBounded) {
+TEST_F(MachineTest, WhatQemuSaysIsBounded) {
   std::string steps = "greet";
   for (int i = 0; i < 100; ++i) steps += ";stderr " + std::string(1000, 'x');
   const auto end = end_of(steps + ";exit 1");

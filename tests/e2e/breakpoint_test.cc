@@ -49,7 +49,7 @@ class BreakpointTest : public KoboxTest {
     const auto report = done.report();
     return report["runs"][0]["tests"][0];
   }
-  std::string complaint(const std::string& breakpoints) {
+  std::string error_of(const std::string& breakpoints) {
     const auto got = outcome("run = \"cat /proc/stepped\"", breakpoints);
     EXPECT_EQ(got["verdict"], "fail") << got;
     EXPECT_EQ(got["failure"]["kind"], "assertion") << got;
@@ -84,24 +84,24 @@ at = "stepped_exit"
   EXPECT_EQ(got["verdict"], "pass") << got;
 }
 
-TEST_F(BreakpointTest, EachComplaintHasItsOwnWords) {
-  EXPECT_THAT(complaint("[[test.breakpoint]]\nat = \"stepped_write\"\n"),
+TEST_F(BreakpointTest, EachErrorHasItsOwnWords) {
+  EXPECT_THAT(error_of("[[test.breakpoint]]\nat = \"stepped_write\"\n"),
               HasSubstr("the breakpoint at stepped_write was never hit, expected at least 1 hit"));
-  EXPECT_THAT(complaint("[[test.breakpoint]]\nat = \"stepped_raed\"\n"),
+  EXPECT_THAT(error_of("[[test.breakpoint]]\nat = \"stepped_raed\"\n"),
               HasSubstr("the breakpoint at stepped_raed has no place: neither the module nor the "
                         "kernel has such a function"));
-  EXPECT_THAT(complaint("[[test.breakpoint]]\nat = \"stepped.c:4000\"\n"),
+  EXPECT_THAT(error_of("[[test.breakpoint]]\nat = \"stepped.c:4000\"\n"),
               HasSubstr("the breakpoint at stepped.c:4000 has no place"));
-  EXPECT_THAT(complaint("[[test.breakpoint]]\nat = \"stepped_read\"\nexpect = { \"cuont\" = "
+  EXPECT_THAT(error_of("[[test.breakpoint]]\nat = \"stepped_read\"\nexpect = { \"cuont\" = "
                         "\"41\" }\n"),
               HasSubstr("GDB cannot evaluate 'cuont': No symbol \"cuont\" in current context."));
-  EXPECT_THAT(complaint("[[test.breakpoint]]\nat = \"stepped_read\"\nexpect = { \"count\" = "
+  EXPECT_THAT(error_of("[[test.breakpoint]]\nat = \"stepped_read\"\nexpect = { \"count\" = "
                         "\"42\" }\n"),
               HasSubstr("at the breakpoint at stepped_read: 'count' is 41, expected 42"));
-  EXPECT_THAT(complaint("[[test.breakpoint]]\nat = \"stepped_read\"\nbacktrace = "
+  EXPECT_THAT(error_of("[[test.breakpoint]]\nat = \"stepped_read\"\nbacktrace = "
                         "[\"vfs_write\"]\n"),
               HasSubstr("the backtrace at stepped_read has no vfs_write; it is stepped_read, "));
-  EXPECT_THAT(complaint("[[test.breakpoint]]\nat = \"stepped_read\"\nstep = [\"next_count\", "
+  EXPECT_THAT(error_of("[[test.breakpoint]]\nat = \"stepped_read\"\nstep = [\"next_count\", "
                         "\"stepped_write\"]\n"),
               ContainsRegex("stepping from stepped_read did not come to stepped_write after "
                             "next_count before it returned to [a-z_]+; it went through "

@@ -49,7 +49,7 @@ struct Finished {
   double seconds = 0;
 
   int code() const { return status.signal != 0 ? -status.signal : status.code; }
-  // The object that --format json prints; null, and a failure of the test, if it is none.
+  // The object that --format json prints; null, and a failure of the test, if it printed something else.
   nlohmann::json report() const;
 };
 std::ostream& operator<<(std::ostream& stream, const Finished& done);

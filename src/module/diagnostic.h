@@ -11,7 +11,7 @@
 
 namespace kobox {
 
-struct Complaint {
+struct Diagnostic {
   enum class About {
     call,      // a function or macro: it is not there, or is called in another way than it takes
     name,      // anything else that is declared: a type, a constant, a variable
@@ -27,13 +27,13 @@ struct Complaint {
   bool is_missing = false;             // the compiler has not seen a declaration
   bool is_used_only = false;           // the line calls it; the message does not name it
 
-  bool operator==(const Complaint&) const = default;
+  bool operator==(const Diagnostic&) const = default;
 };
 
 // In the order in which they are worth looking up; the first is what the message says. After those
 // that the message names come those of the errors behind it, and the calls in the source line.
 // Empty if there is nothing to look up.
-std::vector<Complaint> complaints_of(const Failure& failure);
+std::vector<Diagnostic> diagnostics_of(const Failure& failure);
 
 // The make variables for flags and the like that a Kbuild file or Makefile sets: "EXTRA_CFLAGS".
 std::vector<std::string> variables_set_in(std::string_view kbuild);

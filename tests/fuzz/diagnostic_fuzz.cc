@@ -3,7 +3,7 @@
 // input's first line is the message, the second the source line, the rest the log.
 #include "base/text.h"
 #include "fuzz_target.h"
-#include "module/complaint.h"
+#include "module/diagnostic.h"
 
 using namespace kobox;
 
@@ -12,10 +12,10 @@ FUZZ_TARGET(input) {
   for (const auto line : lines_of(input)) failure.log.emplace_back(line);
   if (!failure.log.empty()) failure.message = failure.log[0];
   if (failure.log.size() > 1) failure.source = failure.log[1];
-  for (const auto& one : complaints_of(failure)) {
+  for (const auto& one : diagnostics_of(failure)) {
     REQUIRE(!one.name.empty());
     REQUIRE(one.name.size() <= 128);
-    REQUIRE(one.name.find('/') == std::string::npos || one.about == Complaint::About::header);
+    REQUIRE(one.name.find('/') == std::string::npos || one.about == Diagnostic::About::header);
     REQUIRE(!one.name.starts_with('/'));
     REQUIRE(one.name.find("..") == std::string::npos);
   }

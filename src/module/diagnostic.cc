@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "module/complaint.h"
+#include "module/diagnostic.h"
 
 #include <algorithm>
 #include <array>
@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t k_max_name = 128;
 constexpr std::size_t k_max_from_line = 6;
 
-using About = Complaint::About;
+using About = Diagnostic::About;
 
 // The first character of ‘ and ’ in UTF-8 is the same as of “ and ”.
 constexpr std::string_view k_open = "\xe2\x80\x98";
@@ -92,7 +92,7 @@ class Reader {
       message_ = message_.substr(0, added);
   }
 
-  std::vector<Complaint> read() {
+  std::vector<Diagnostic> read() {
     add(from_header());
     add(from_namespace());
     add(from_form(message_));
@@ -104,45 +104,45 @@ class Reader {
   }
 
  private:
-  void add(std::optional<Complaint> one) {
+  void add(std::optional<Diagnostic> one) {
     if (!one || one->name.empty()) return;
     if (std::ranges::find(all_, *one) == all_.end()) all_.push_back(std::move(*one));
   }
 
   // "linux/genhd.h: No such file or directory"
-  std::optional<Complaint> from_header() const {
+  std::optional<Diagnostic> from_header() const {
     constexpr std::string_view k_mark = ": No such file or directory";
     if (!message_.ends_with(k_mark)) return std::nullopt;
     return header(message_.substr(0, message_.size() - k_mark.size()));
   }
 
-  static std::optional<Complaint> header(std::string_view name) {
+  static std::optional<Diagnostic> header(std::string_view name) {
     if (!name.ends_with(".h") || name.size() > k_max_name || name.starts_with('/') ||
         name.find("..") != std::string_view::npos || name.find(' ') != std::string_view::npos)
       return std::nullopt;
-    return Complaint{.about = About::header, .name = std::string(name)};
+    return Diagnostic{.about = About::header, .name = std::string(name)};
   }
 
   // "module m uses symbol dma_buf_get from namespace DMA_BUF, but does not import it."
-  std::optional<Complaint> from_namespace() {
+  std::optional<Diagnostic> from_namespace() {
     constexpr std::string_view k_mark = " uses symbol ";
     const auto at = message_.find(k_mark);
     if (at == std::string_view::npos || message_.find(" namespace ") == std::string_view::npos)
       return std::nullopt;
     const auto rest = message_.substr(at + k_mark.size());
     const auto symbol = rest.substr(0, rest.find(' '));
-    if (is_name(symbol)) add(Complaint{.about = About::exported, .name = std::string(symbol)});
+    if (is_name(symbol)) add(Diagnostic{.about = About::exported, .name = std::string(symbol)});
     // The macro by which modules import (Documentation/core-api/symbol-namespaces.rst).
-    return Complaint{.about = About::call, .name = "MODULE_IMPORT_NS"};
+    return Diagnostic{.about = About::call, .name = "MODULE_IMPORT_NS"};
   }
 
-  std::optional<Complaint> from_form(std::string_view message) const {
+  std::optional<Diagnostic> from_form(std::string_view message) const {
     const auto parts = quoted(message);
     for (const auto& form : k_forms) {
       if (message.find(form.mark) == std::string_view::npos || form.name >= parts.size()) continue;
       if (form.about == About::header) return header(parts[form.name]);
       if (!is_name(parts[form.name])) continue;
-      Complaint found{.about = form.about, .name = parts[form.name]};
+      Diagnostic found{.about = form.about, .name = parts[form.name]};
       found.is_missing = is_about_missing(message);
       if (found.about == About::member) return with_owner(std::move(found), parts);
       return found;
@@ -150,7 +150,7 @@ class Reader {
     return std::nullopt;
   }
 
-  Complaint with_owner(Complaint member, const std::vector<std::string>& parts) const {
+  Diagnostic with_owner(Diagnostic member, const std::vector<std::string>& parts) const {
     for (const auto& part : parts)
       if (member.owner.empty()) member.owner = tag_in(part);
     if (member.owner.empty())
@@ -160,7 +160,7 @@ class Reader {
   }
 
   // "invalid use of undefined type 'struct x'", "field 'a' has incomplete type"
-  std::optional<Complaint> from_incomplete_type() const {
+  std::optional<Diagnostic> from_incomplete_type() const {
     const bool incomplete = message_.find("incomplete type") != std::string_view::npos ||
                             message_.find("undefined type") != std::string_view::npos ||
                             message_.find("storage size of ") != std::string_view::npos;
@@ -169,7 +169,7 @@ class Reader {
     for (const auto& part : quoted(message_))
       if (tag.empty()) tag = tag_in(part);
     if (tag.empty()) tag = tag_in(failure_.source);
-    return Complaint{.about = About::name, .name = std::move(tag), .is_missing = true};
+    return Diagnostic{.about = About::name, .name = std::move(tag), .is_missing = true};
   }
 
   static bool is_about_missing(std::string_view message) {
@@ -181,7 +181,7 @@ class Reader {
   }
 
   // Of an assignment or initialization: what it was to.
-  std::optional<Complaint> from_access() const {
+  std::optional<Diagnostic> from_access() const {
     const bool initializes = message_.find("initializ") != std::string_view::npos;
     const bool assigns = message_.find("assign") != std::string_view::npos;
     if (!initializes && !assigns) return std::nullopt;
@@ -207,16 +207,16 @@ class Reader {
   }
 
   // ".remove = m_remove,"
-  std::optional<Complaint> designated() const {
+  std::optional<Diagnostic> designated() const {
     const auto tokens = tokens_of(failure_.source);
     for (std::size_t i = 0; i + 2 < tokens.size(); ++i)
       if (tokens[i].is(".") && is_name(tokens[i + 1].text) && tokens[i + 2].is("="))
-        return Complaint{.about = About::member, .name = std::string(tokens[i + 1].text)};
+        return Diagnostic{.about = About::member, .name = std::string(tokens[i + 1].text)};
     return std::nullopt;
   }
 
   // "c->devnode", "m_driver.driver.remove", "ops[0].open": the last such access in the text.
-  static std::optional<Complaint> access_in(std::string_view text) {
+  static std::optional<Diagnostic> access_in(std::string_view text) {
     constexpr std::string_view k_unnamed = ".<anonymous>";
     std::string named(text);
     for (auto at = named.find(k_unnamed); at != named.npos; at = named.find(k_unnamed, at))
@@ -238,7 +238,7 @@ class Reader {
       }
     }
     if (words.size() < 2) return std::nullopt;
-    Complaint found{.about = About::member, .name = words.back(), .variable = words.front()};
+    Diagnostic found{.about = About::member, .name = words.back(), .variable = words.front()};
     found.path.assign(words.begin() + 1, words.end() - 1);
     return found;
   }
@@ -265,8 +265,8 @@ class Reader {
       if (!tokens[i + 1].is("(") || !is_name(tokens[i].text)) continue;
       if (std::ranges::find(k_keywords, tokens[i].text) != k_keywords.end()) continue;
       const auto name = tokens[i].text;
-      if (std::ranges::find(all_, name, &Complaint::name) != all_.end()) continue;
-      add(Complaint{
+      if (std::ranges::find(all_, name, &Diagnostic::name) != all_.end()) continue;
+      add(Diagnostic{
           .about = About::call, .name = std::string(name), .is_used_only = !is_about_calls});
       ++count;
     }
@@ -274,12 +274,12 @@ class Reader {
 
   const Failure& failure_;
   std::string_view message_;
-  std::vector<Complaint> all_;
+  std::vector<Diagnostic> all_;
 };
 
 }  // namespace
 
-std::vector<Complaint> complaints_of(const Failure& failure) { return Reader(failure).read(); }
+std::vector<Diagnostic> diagnostics_of(const Failure& failure) { return Reader(failure).read(); }
 
 std::vector<std::string> variables_set_in(std::string_view kbuild) {
   std::vector<std::string> names;

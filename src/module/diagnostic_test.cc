@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Messages of real compilers: gcc 12 and 14, clang 19, modpost.
-#include "module/complaint.h"
+#include "module/diagnostic.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,12 +10,12 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using About = Complaint::About;
+using About = Diagnostic::About;
 
 struct Case {
   const char* message;
   const char* source;  // the line
-  Complaint first;
+  Diagnostic first;
 };
 
 const Case k_cases[] = {
@@ -87,11 +87,11 @@ const Case k_cases[] = {
      {About::exported, "class_create"}},
 };
 
-TEST(ComplaintTest, WhatTheMessageIsAbout) {
+TEST(DiagnosticTest, WhatTheMessageIsAbout) {
   for (const auto& one : k_cases) {
     SCOPED_TRACE(one.message);
     const auto all =
-        complaints_of({.kind = FailureKind::build, .message = one.message, .source = one.source});
+        diagnostics_of({.kind = FailureKind::build, .message = one.message, .source = one.source});
     ASSERT_FALSE(all.empty());
     EXPECT_EQ(all.front().about, one.first.about);
     EXPECT_EQ(all.front().name, one.first.name);
@@ -102,8 +102,8 @@ TEST(ComplaintTest, WhatTheMessageIsAbout) {
   }
 }
 
-TEST(ComplaintTest, WhatIsInitializedIsInANote) {
-  const auto all = complaints_of(
+TEST(DiagnosticTest, WhatIsInitializedIsInANote) {
+  const auto all = diagnostics_of(
       {.kind = FailureKind::build,
        .message = "initialization of 'void (*)(int)' from incompatible pointer type 'int (*)(int)'",
        .source = "\t.remove = m_remove,",
@@ -112,37 +112,37 @@ TEST(ComplaintTest, WhatIsInitializedIsInANote) {
   ASSERT_FALSE(all.empty());
   EXPECT_EQ(
       all.front(),
-      (Complaint{
+      (Diagnostic{
           .about = About::member, .name = "remove", .variable = "m_driver", .path = {"driver"}}));
 }
 
-TEST(ComplaintTest, LaterErrorsAndTheLinesCallsComeBehind) {
+TEST(DiagnosticTest, LaterErrorsAndTheLinesCallsComeBehind) {
   const auto all =
-      complaints_of({.kind = FailureKind::build,
+      diagnostics_of({.kind = FailureKind::build,
                      .message = "'DMA_BUF' undeclared here (not in a function)",
                      .source = "\tif (MODULE_IMPORT_NS(DMA_BUF)) f(g(1));",
                      .log = {"m.c:2:18: error: 'DMA_BUF' undeclared here (not in a function)",
                              "m.c:9:1: error: too few arguments to function 'later'"}});
   ASSERT_EQ(all.size(), 5U);
   EXPECT_EQ(all[0].name, "DMA_BUF");
-  EXPECT_EQ(all[1], (Complaint{.about = About::call, .name = "later"}));
+  EXPECT_EQ(all[1], (Diagnostic{.about = About::call, .name = "later"}));
   for (std::size_t i = 2; i < 5; ++i) EXPECT_TRUE(all[i].is_used_only);
   EXPECT_EQ(all[2].name, "MODULE_IMPORT_NS");
   EXPECT_EQ(all[4].name, "g");
 }
 
-TEST(ComplaintTest, WhatNamesNothingIsNone) {
+TEST(DiagnosticTest, WhatNamesNothingGivesNothing) {
   for (const char* message :
        {"", "expected ';' before 'return'", "make failed and did not say why",
         "../x/genhd.h: No such file or directory", "/etc/x.h: No such file or directory",
         "data file: No such file or directory", "'9x' undeclared", "'' undeclared",
         "'a b' undeclared", "too many arguments to function 'unclosed",
         "ld: cannot find -lc: No such file or directory"})
-    EXPECT_THAT(complaints_of({.kind = FailureKind::build, .message = message}), IsEmpty())
+    EXPECT_THAT(diagnostics_of({.kind = FailureKind::build, .message = message}), IsEmpty())
         << message;
 }
 
-TEST(ComplaintTest, VariablesThatAKbuildFileSets) {
+TEST(DiagnosticTest, VariablesThatAKbuildFileSets) {
   EXPECT_THAT(variables_set_in("# A = 1\nobj-m := m.o\nEXTRA_CFLAGS += -DX=1\nm-y = a.o\n"
                                "KDIR ?= /x\nall:\n\tmake A=1\nEXTRA_CFLAGS += -DY\n"),
               ElementsAre("EXTRA_CFLAGS", "KDIR"));
