@@ -20,6 +20,10 @@ TEST(MissingSuites, AreNamedByApt) {
   EXPECT_THAT(missing_suites(k_missing), Optional(ElementsAre("bullseye-backports")));
   EXPECT_THAT(missing_suites(std::string("W: something\n") + k_missing + "\n"),
               Optional(ElementsAre("bullseye-backports")));
+  // What apt says of one that it has fetched before.
+  EXPECT_THAT(missing_suites("E: The repository 'http://mirror.example/debian buster-backports "
+                             "Release' no longer has a Release file."),
+              Optional(ElementsAre("buster-backports")));
   EXPECT_EQ(missing_suites(std::string(k_missing) + "\nE: Failed to fetch http://mirror.example"),
             std::nullopt);
   EXPECT_EQ(missing_suites("E: The repository 'http://m.example/debian trixie InRelease' is not "

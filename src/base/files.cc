@@ -42,11 +42,7 @@ Result<fs::path> xdg_directory(const char* variable, const char* below_home) {
   return fs::path(home) / below_home / "kobox";
 }
 
-}  // namespace
-
-Result<std::string> read_file(const fs::path& path, std::uint64_t max) {
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return fail_errno("cannot read {}", path.string());
+Result<std::string> read_all(const Fd& fd, const fs::path& path, std::uint64_t max) {
   std::string bytes;
   struct stat info = {};
   if (::fstat(fd.get(), &info) == 0 && info.st_size > 0)
@@ -61,6 +57,24 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t max) {
     if (bytes.size() > max)
       return fail(ErrorKind::environment, "{} is larger than {} bytes", path.string(), max);
   }
+}
+
+}  // namespace
+
+Result<std::string> read_file(const fs::path& path, std::uint64_t max) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return fail_errno("cannot read {}", path.string());
+  return read_all(fd, path, max);
+}
+
+Result<std::string> read_regular_file(const fs::path& path, std::uint64_t max) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd) return fail_errno("cannot read {}", path.string());
+  struct stat info = {};
+  if (::fstat(fd.get(), &info) != 0) return fail_errno("cannot read {}", path.string());
+  if (!S_ISREG(info.st_mode))
+    return fail(ErrorKind::environment, "{} is not a regular file", path.string());
+  return read_all(fd, path, max);
 }
 
 Result<> write_file(const fs::path& path, std::string_view bytes) {

@@ -23,6 +23,10 @@ fs::path absolute_directory(const fs::path& path);
 
 // The file's bytes; ErrorKind::environment if it cannot be read or is larger than max.
 Result<std::string> read_file(const fs::path& path, std::uint64_t max = std::uint64_t{1} << 30);
+// The same of a file that somebody made who is not trusted: ErrorKind::environment for a link, a
+// FIFO (which read_file would wait for), or anything else that is no regular file.
+Result<std::string> read_regular_file(const fs::path& path,
+                                      std::uint64_t max = std::uint64_t{1} << 30);
 // Makes the missing directories, writes a sibling, renames it into place. "No space left" is an
 // ErrorKind::environment that names the path; nothing is left behind then.
 Result<> write_file(const fs::path& path, std::string_view bytes);

@@ -39,6 +39,18 @@ TEST_F(FilesTest, ErrorsNameThePath) {
   EXPECT_FALSE(write_file("/proc/kobox/x", ""));
 }
 
+TEST_F(FilesTest, OnlyARegularFileIsReadOfOneThatIsNotTrusted) {
+  ASSERT_TRUE(write_file(path() / "file", "text"));
+  EXPECT_EQ(read_regular_file(path() / "file").value(), "text");
+  EXPECT_FALSE(read_regular_file(path() / "file", 3));
+  ASSERT_EQ(::mkfifo((path() / "fifo").c_str(), 0600), 0);
+  fs::create_symlink("file", path() / "link");
+  EXPECT_THAT(read_regular_file(path() / "fifo").error().to_string(),
+              HasSubstr("fifo is not a regular file"));
+  EXPECT_FALSE(read_regular_file(path() / "link"));
+  EXPECT_FALSE(read_regular_file(path()));
+}
+
 TEST_F(FilesTest, TempDirIsPrivateAndGoesAway) {
   fs::path kept;
   {

@@ -115,13 +115,28 @@ Result<bool> Catalogue::refresh() {
 Result<std::vector<Offer>> Catalogue::offers_of(
     std::span<const Distribution* const> distributions) {
   std::vector<Offer> offers;
+  std::optional<Error> failed;
+  std::size_t opened = 0;
+  unanswered_.clear();
   for (const auto* distribution : distributions) {
-    KOBOX_TRY(const auto* shelf, open(*distribution));
-    for (auto& release : shelf->index.releases()) {
-      const bool has_headers = shelf->index.has_headers(release);
+    const auto shelf = open(*distribution);
+    if (!shelf && shelf.error().kind() == ErrorKind::interrupted)
+      return std::unexpected(shelf.error());
+    if (!shelf) {
+      if (distributions.size() > 1)
+        progress_.note(fmt::format("the kernels of Debian's {} are left out: {}",
+                                   distribution->name, shelf.error().to_string()));
+      failed = shelf.error();
+      unanswered_.push_back(distribution);
+      continue;
+    }
+    ++opened;
+    for (auto& release : (*shelf)->index.releases()) {
+      const bool has_headers = (*shelf)->index.has_headers(release);
       offers.push_back({std::move(release), distribution, has_headers});
     }
   }
+  if (opened == 0 && failed) return std::unexpected(*failed);
   std::ranges::stable_sort(offers, is_newer_release, &Offer::release);
   return offers;
 }
@@ -140,8 +155,11 @@ Result<KernelPackages> Catalogue::packages_for(const Offer& offer) {
 Result<Catalogue::Found> Catalogue::find(const Selector& selector) {
   auto found = look_up(selector);
   if (found || found.error().kind() != ErrorKind::usage) return found;
-  KOBOX_TRY(const bool again, refresh());
-  return again ? look_up(selector) : found;
+  // If that fails, the first error tells more.
+  const auto again = refresh();
+  if (!again && again.error().kind() == ErrorKind::interrupted)
+    return std::unexpected(again.error());
+  return again && *again ? look_up(selector) : found;
 }
 
 Result<Catalogue::Found> Catalogue::look_up(const Selector& selector) {

@@ -34,8 +34,10 @@ class Catalogue {
 
   // All kernels of the releases that need not be named, newest first. Lists that are missing or
   // older than a day are refreshed first. If that fails and there are old ones, a note says so and
-  // those are used.
+  // those are used. A release of Debian that cannot be asked at all is left out with a note and
+  // is in unanswered(); it is an error where none can.
   Result<std::vector<Offer>> offers();
+  const std::vector<const Distribution*>& unanswered() const { return unanswered_; }
   // The same of one release of Debian.
   Result<std::vector<Offer>> offers_of(const Distribution& distribution);
 
@@ -69,6 +71,7 @@ class Catalogue {
   Refresh refresh_;
   HostFiles host_;
   std::list<Shelf> shelves_;
+  std::vector<const Distribution*> unanswered_;
 };
 
 }  // namespace kobox

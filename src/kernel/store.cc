@@ -50,6 +50,16 @@ std::vector<Selector> lines_of_offers(const std::vector<Offer>& offers,
   return lines;
 }
 
+Selector line_of_distribution(const Distribution& distribution,
+                              const std::optional<std::string>& only_flavour) {
+  const std::string line(distribution.line);
+  const auto flavour = only_flavour.value_or("");
+  return {.kind = Selector::Kind::line,
+          .text = flavour.empty() ? line : line + "-" + flavour,
+          .version = line,
+          .flavour = flavour};
+}
+
 // The line of Debian's present stable release: the last that has been released.
 std::string_view stable_line() {
   std::string_view line;
@@ -72,10 +82,14 @@ Result<Kernel> KernelStore::ensure(const Selector& selector,
   return with_headers(std::move(kernel), *headers, progress_);
 }
 
-Result<std::vector<Offer>> KernelStore::offers(const Distribution* from) {
+Result<std::vector<Offer>> KernelStore::offers(const Distribution* from,
+                                               std::vector<const Distribution*>& unasked) {
   if (network_ == Network::allowed) {
     Catalogue catalogue(cache_ / "apt", progress_, Catalogue::Refresh::when_old, host_);
-    return from != nullptr ? catalogue.offers_of(*from) : catalogue.offers();
+    if (from != nullptr) return catalogue.offers_of(*from);
+    auto all = catalogue.offers();
+    unasked = catalogue.unanswered();
+    return all;
   }
   std::vector<Offer> here;
   for (const auto& release : fetched_releases())
@@ -86,25 +100,32 @@ Result<std::vector<Offer>> KernelStore::offers(const Distribution* from) {
 }
 
 Result<std::vector<Selector>> KernelStore::members_of(const Selector& group) {
-  KOBOX_TRY(const auto known, offers(group.from));
+  std::vector<const Distribution*> unasked;
+  KOBOX_TRY(const auto known, offers(group.from, unasked));
   auto lines = lines_of_offers(known, group.only_flavour);
+  for (const auto* one : unasked) lines.push_back(line_of_distribution(*one, group.only_flavour));
+  std::ranges::stable_sort(lines, {}, [](const Selector& line) {
+    return version_numbers(line.version).value_or(std::vector<int>());
+  });
   using Kind = Selector::Kind;
   if (group.kind == Kind::oldest && !lines.empty()) return std::vector{lines.front()};
   if (group.kind == Kind::newest && !lines.empty()) {
+    if (group.from == nullptr) return std::vector{lines.back()};
     // A line would be looked for in other releases of Debian.
-    const auto newest = std::ranges::find_if(
-        known, [&](const Offer& offer) { return lines.back().names(offer.release); });
-    if (group.from != nullptr)
-      return std::vector{Selector{.kind = Kind::release, .text = newest->release}};
-    return std::vector{lines.back()};
+    const auto newest = std::ranges::find_if(known, [&](const Offer& offer) {
+      return offer.has_headers && lines.back().names(offer.release);
+    });
+    return std::vector{Selector{.kind = Kind::release, .text = newest->release}};
   }
   if (group.kind == Kind::stable)
     std::erase_if(lines, [](const Selector& line) { return line.version != stable_line(); });
   if (!lines.empty()) return lines;
   return fail(ErrorKind::usage, "'{}' is no kernel: {}", group.text,
               network_ == Network::forbidden
-                  ? "none of these is fetched, and --offline forbids to look for them"
-                  : "Debian's archive has none of these with headers");
+                  ? "none of these is fetched, and --offline forbids to look for them; run: kobox "
+                    "kernel fetch " + shell_quote(group.text)
+                  : "Debian's archive has none of these with headers; `kobox kernel list --all` "
+                    "shows what it has");
 }
 
 Result<std::vector<Selector>> KernelStore::expand(const Selection& selection) {
@@ -131,44 +152,69 @@ Result<std::vector<Selector>> KernelStore::expand(const Selection& selection) {
   return all;
 }
 
+Result<KernelStore::Fetched> KernelStore::among_fetched(const Selector& selector) const {
+  Fetched found;
+  for (const auto& release : fetched_releases()) {
+    if (!selector.names(release)) continue;
+    auto stored = load_kernel(kernels() / release);
+    if (!stored) {
+      if (stored.error().kind() == ErrorKind::interrupted)
+        return std::unexpected(std::move(stored).error());
+      if (found.damaged.empty()) {
+        found.damaged = release;
+        found.damage = fmt::format("the fetched kernel {} is damaged: {}", release,
+                                   stored.error().to_string());
+      }
+      continue;
+    }
+    const bool complete =
+        !stored->kernel.headers.empty() || selector.kind == Selector::Kind::release;
+    if (!found.kernel || complete) found.kernel = std::move(stored->kernel);
+    if (complete) return found;
+  }
+  return found;
+}
+
 Result<Kernel> KernelStore::find(const Selector& selector) {
   if (selector.is_group()) {
     KOBOX_TRY(const auto members, members_of(selector));
-    if (members.size() > 1)
-      return fail(ErrorKind::usage, "'{}' is {} kernels, and one is wanted here", selector.text,
-                  members.size());
-    return find(members.front());
+    if (members.size() == 1) return find(members.front());
+    std::vector<std::string> names;
+    for (const auto& one : members) names.push_back(one.text);
+    return fail(ErrorKind::usage, "'{}' is {} kernels, and one is wanted here: name one of {}",
+                selector.text, members.size(), join(names, ", "));
   }
   if (selector.kind == Selector::Kind::host) return host_kernel(kernels(), progress_, host_);
   if (selector.kind == Selector::Kind::path)
     return local_kernel(selector.image, kernels(), progress_, host_);
-  const auto releases = fetched_releases();
-  const auto here =
-      std::ranges::find_if(releases, [&](const auto& release) { return selector.names(release); });
-  std::string damage;
-  if (here != releases.end()) {
-    auto stored = load_kernel(kernels() / *here);
-    if (stored) return std::move(stored->kernel);
-    if (stored.error().kind() == ErrorKind::interrupted)
-      return std::unexpected(std::move(stored).error());
-    damage = fmt::format("the fetched kernel {} is damaged: {}", *here, stored.error().to_string());
+  KOBOX_TRY(auto here, among_fetched(selector));
+  if (here.kernel && (!here.kernel->headers.empty() || network_ == Network::forbidden ||
+                      selector.kind == Selector::Kind::release))
+    return std::move(*here.kernel);
+  if (here.kernel) {
+    // Another of its line may have headers.
+    auto better = from_archive(selector);
+    if (better || better.error().kind() == ErrorKind::interrupted) return better;
+    return std::move(*here.kernel);
   }
   if (network_ == Network::forbidden)
-    return fail(
-        ErrorKind::environment,
-        "{}, and --offline forbids to fetch it; run: kobox kernel "
-        "fetch {}",
-        damage.empty() ? fmt::format("the kernel {} is not in the cache", selector.text) : damage,
-        shell_quote(selector.text));
-  if (damage.empty()) return from_archive(selector);
-  progress_.note(damage + "; it is fetched again");
+    return fail(ErrorKind::environment,
+                "{}, and --offline forbids to fetch it; run: kobox kernel fetch {}",
+                here.damage.empty() ? fmt::format("the kernel {} is not in the cache", selector.text)
+                                    : here.damage,
+                shell_quote(selector.text));
+  if (here.damage.empty()) return from_archive(selector);
+  progress_.note(here.damage + "; it is fetched again");
   // This very one again, not a newer one of its line.
-  return from_archive({.kind = Selector::Kind::release, .text = *here});
+  return from_archive({.kind = Selector::Kind::release, .text = here.damaged});
 }
 
 Result<Kernel> KernelStore::fetch(const Selector& selector) {
   if (selector.is_group())
-    return fail(ErrorKind::usage, "'{}' is a group of kernels", selector.text);
+    return fail(ErrorKind::usage,
+                "'{}' stands for what is to be looked up; `kobox kernel list` shows the kernels to "
+                "name",
+                selector.text);
   if (selector.kind == Selector::Kind::path || selector.kind == Selector::Kind::host)
     return fail(
         ErrorKind::usage,
@@ -252,6 +298,7 @@ std::vector<std::string> KernelStore::fetched_releases() const {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(kernels(), error)) {
     auto name = entry.path().filename().string();
+    if (name.starts_with('.')) continue;  // being made or removed
     std::error_code ignored;
     // Those that were added from packages have releases of other forms.
     const bool kernel =

@@ -52,7 +52,9 @@ class KernelStore {
                         const std::optional<std::filesystem::path>& headers);
 
   // The kernels that a selection means, oldest first for words such as "all": lines, releases and
-  // paths, each of which ensure() takes. Not fetched yet. Offline, "all" is what is fetched.
+  // paths, each of which ensure() takes. Not fetched yet. Offline, "all" is what is fetched. The
+  // line of a release of Debian that cannot be asked is among them: it must not be left out
+  // unnoticed.
   // ErrorKind::usage if there are none.
   Result<std::vector<Selector>> expand(const Selection& selection);
 
@@ -72,10 +74,20 @@ class KernelStore {
   std::filesystem::path kernels() const { return cache_ / "kernels"; }
   std::vector<std::string> fetched_releases() const;
   Result<Kernel> find(const Selector& selector);
+  // What of the fetched kernels a line or release names: the newest with headers, or else the newest
+  // of a line.
+  struct Fetched {
+    std::optional<Kernel> kernel = {};
+    std::string damaged = {};  // the newest that cannot be used, and what is wrong with it
+    std::string damage = {};
+  };
+  Result<Fetched> among_fetched(const Selector& selector) const;
   Result<Kernel> from_archive(const Selector& selector);
   // Newest first, of one release of Debian or of all that need not be named; what is fetched alone
   // where the network is forbidden.
-  Result<std::vector<Offer>> offers(const Distribution* from);
+  // `unasked`: those releases of Debian of which nothing could be found out.
+  Result<std::vector<Offer>> offers(const Distribution* from,
+                                    std::vector<const Distribution*>& unasked);
   Result<std::vector<Selector>> members_of(const Selector& group);
 
   std::filesystem::path cache_;

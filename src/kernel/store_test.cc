@@ -112,6 +112,29 @@ TEST_F(StoreTest, OfALineTheNewestThatCanBeBuiltForIsTaken) {
   EXPECT_THAT(progress_.notes.back(), HasSubstr("no module can be built for it"));
 }
 
+TEST_F(StoreTest, AFetchedKernelWithoutHeadersIsNotWhatALineMeans) {
+  offer("7.2.9+deb13-amd64", "trixie");
+  offer("7.2.11+deb13-amd64", "trixie", /*with_headers=*/false);
+  ASSERT_TRUE(ensure("7.2.11+deb13-amd64"));
+  EXPECT_EQ(ensure("7.2", Network::forbidden)->release, "7.2.11+deb13-amd64");
+  EXPECT_EQ(ensure("7.2")->release, "7.2.9+deb13-amd64");
+  EXPECT_EQ(ensure("7.2", Network::forbidden)->release, "7.2.9+deb13-amd64");
+}
+
+TEST_F(StoreTest, AReleaseThatCannotBeAskedLeavesTheOthers) {
+  offer("7.3.4+deb13-cloud-amd64", "trixie");
+  write("missing-bullseye", "E: Release file for http://mirror.invalid/debian is expired\n");
+  EXPECT_THAT(*expand("all"), ElementsAre("5.10", "6.1-cloud", "7.3-cloud"));
+  EXPECT_THAT(*expand("oldest-rt"), ElementsAre("5.10-rt"));
+  EXPECT_EQ(ensure("5.10").error().kind(), ErrorKind::environment);
+  EXPECT_THAT(progress_.notes, Contains(HasSubstr("kernels of Debian's bullseye are left out")));
+  for (const auto* one : {"bookworm", "trixie"}) {
+    write(std::string("missing-") + one, "E: broken\n");
+    fs::remove_all(path() / "cache/apt");
+  }
+  EXPECT_THAT(expand("all").error().to_string(), HasSubstr(": broken"));
+}
+
 TEST_F(StoreTest, WordsStandForKernels) {
   offer("5.10.0-46-amd64", "bullseye");
   offer("6.1.0-56-rt-amd64");

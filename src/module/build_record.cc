@@ -22,7 +22,7 @@ constexpr auto k_keep_old_modules = 24h;
 // file outside of the copy is not taken for a module. `built_at`: what the build called the copy.
 std::vector<fs::path> built_modules(const fs::path& copy, const fs::path& built_at) {
   std::vector<fs::path> modules;
-  const auto order = read_file(copy / "modules.order", 1 << 20);
+  const auto order = read_regular_file(copy / "modules.order", 1 << 20);
   if (!order) return modules;
   std::error_code error;
   const auto inside = fs::canonical(copy, error).native() + "/";
@@ -36,7 +36,7 @@ std::vector<fs::path> built_modules(const fs::path& copy, const fs::path& built_
 }
 
 Result<RecordedModule> keep_module(const BuildPlace& place, const fs::path& ko) {
-  KOBOX_TRY(auto bytes, read_file(ko));
+  KOBOX_TRY(auto bytes, read_regular_file(ko));
   RecordedModule module{
       .name = module_name_of(ko), .ko = {}, .identity = Digest().add(bytes).hex()};
   module.ko = place.out() / module.identity / ko.filename();

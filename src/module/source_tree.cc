@@ -162,6 +162,15 @@ Result<> sync_file(const SourceEntry& entry, const fs::path& target, Digest& dig
   return {};
 }
 
+// A build may have put a link in the place of a directory, to have the next copy written elsewhere.
+bool leads_through_link(const fs::path& copy, const fs::path& relative) {
+  std::error_code ignored;
+  auto place = copy;
+  for (const auto& part : relative.parent_path())
+    if (fs::is_symlink(fs::symlink_status(place /= part, ignored))) return true;
+  return false;
+}
+
 }  // namespace
 
 bool is_build_product(const fs::path& relative) {
@@ -200,7 +209,11 @@ Result<std::string> sync_sources(const std::vector<SourceEntry>& entries, const 
   // The manifest is away while the set of files changes, so that a sync cut short starts from the
   // start.
   if (lines != old) KOBOX_CHECK(remove_tree(manifest));
-  if (old.empty() || !std::ranges::includes(lines, old)) KOBOX_CHECK(remove_tree(copy));
+  if (old.empty() || !std::ranges::includes(lines, old) ||
+      std::ranges::any_of(entries, [&](const SourceEntry& entry) {
+        return leads_through_link(copy, entry.relative);
+      }))
+    KOBOX_CHECK(remove_tree(copy));
   KOBOX_CHECK(make_directories(copy));
 
   Digest digest;

@@ -42,7 +42,8 @@ Result<std::vector<SourceEntry>> list_sources(const std::filesystem::path& direc
 // their times and kbuild's products stay, so that make rebuilds only what changed. When a source
 // is gone the copy starts empty, products included: kbuild would go on linking the old
 // object. `manifest` (a file beside the copy) remembers what was copied; without it the copy starts
-// empty too. The caller holds the lock of the copy.
+// empty too, and so it does where a build has put a link in the place of a directory. The caller holds the
+// lock of the copy.
 Result<std::string> sync_sources(const std::vector<SourceEntry>& entries,
                                  const std::filesystem::path& copy,
                                  const std::filesystem::path& manifest);

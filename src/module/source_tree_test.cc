@@ -197,6 +197,21 @@ TEST_F(SourceTreeTest, AFileMayBecomeALinkAndBack) {
   EXPECT_EQ(read_file(copy() / "x.c").value(), "x");
 }
 
+// What runs in the copy is not trusted.
+TEST_F(SourceTreeTest, ALinkThatABuildLeftInTheWayIsNotFollowed) {
+  put("sub/x.c", "x");
+  put("y.c", "y");
+  sync();
+  const auto victim = directory_.path() / "victim";
+  ASSERT_TRUE(write_file(victim / "x.c", "the user's"));
+  fs::remove_all(copy() / "sub");
+  fs::create_directory_symlink(victim, copy() / "sub");
+  sync();
+  EXPECT_EQ(read_file(victim / "x.c").value(), "the user's");
+  EXPECT_FALSE(fs::is_symlink(copy() / "sub"));
+  EXPECT_EQ(read_file(copy() / "sub/x.c").value(), "x");
+}
+
 TEST_F(SourceTreeTest, LinksToDirectoriesOutsideAreRefused) {
   put("x.c");
   fs::create_directories(directory_.path() / "common");
