@@ -25,7 +25,7 @@ struct BuildArguments {
 
 struct Built {
   Kernel kernel;
-  std::variant<BuiltModule, Failure> outcome;
+  std::variant<BuiltModules, Failure> outcome;
 };
 
 Result<Built> build_for(const LabOptions& lab, const Project& project,
@@ -35,9 +35,9 @@ Result<Built> build_for(const LabOptions& lab, const Project& project,
   KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
   KOBOX_TRY(const auto in_use, use_cache(lab.cache));
   status.stage(selector, "building");
-  KOBOX_TRY(auto outcome, build_module(build_request(lab, project, status), kernel));
+  KOBOX_TRY(auto outcome, build_modules(build_request(lab, project, status), kernel));
   status.done(selector);
-  if (auto* built = std::get_if<BuiltModule>(&outcome)) return Built{kernel, std::move(*built)};
+  if (auto* built = std::get_if<BuiltModules>(&outcome)) return Built{kernel, std::move(*built)};
   auto failure = build_failure(std::get<BuildFailure>(outcome), project.source);
   failure.reproduce = fmt::format("kobox build {} --kernel {}",
                                   shell_quote(arguments.common.directory), kernel.release);
@@ -60,16 +60,18 @@ Result<> tell(const Built& built, const BuildArguments& arguments, Color color,
     status.print(render_failure(release, *failure, color));
     return {};
   }
-  const auto& module = std::get<BuiltModule>(built.outcome);
-  auto path = module.ko;
-  if (!arguments.output_directory.empty()) {
-    path = std::filesystem::path(arguments.output_directory) / release / module.ko.filename();
-    KOBOX_TRY(const auto bytes, read_file(module.ko));
-    KOBOX_CHECK(write_file(std::filesystem::absolute(path), bytes));
+  const auto& modules = std::get<BuiltModules>(built.outcome);
+  for (const auto& module : modules.modules) {
+    auto path = module.ko;
+    if (!arguments.output_directory.empty()) {
+      path = std::filesystem::path(arguments.output_directory) / release / module.ko.filename();
+      KOBOX_TRY(const auto bytes, read_file(module.ko));
+      KOBOX_CHECK(write_file(std::filesystem::absolute(path), bytes));
+    }
+    if (arguments.common.quiet) continue;
+    status.print(
+        fmt::format("{}  {}  {}\n", release, modules.fresh ? "built" : "unchanged", path.string()));
   }
-  if (arguments.common.quiet) return {};
-  status.print(
-      fmt::format("{}  {}  {}\n", release, module.fresh ? "built" : "unchanged", path.string()));
   return {};
 }
 

@@ -194,9 +194,8 @@ Result<int> run_debug_command(const DebugChoices& choices, Console& console) {
     const auto& shell = machine->machine();
     status.note(fmt::format("{} under {}; the machine is stopped; 'continue' loads the module",
                             shell.prepared().kernel.release, to_string(shell.decision().accel)));
-    if (shell.prepared().module)
-      if (const auto hint = missing_debug_info(*shell.prepared().module); !hint.empty())
-        status.note(hint);
+    if (const auto hint = missing_debug_info(shell.prepared().modules); !hint.empty())
+      status.note(hint);
     if (const auto hint = missing_unwind_tables(shell.prepared().kernel); !hint.empty())
       status.note(hint);
     if (options.port) status.note(fmt::format("GDB's server is on {}", machine->target().server()));

@@ -93,7 +93,7 @@ Result<int> run_decode_command(DecodeArguments arguments, Console& console) {
   StatusLine status(console.output, loudness_of(arguments.common));
   KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
   status.stage(selector, "building");
-  KOBOX_TRY(const auto outcome, build_module(build_request(lab, project, status), kernel));
+  KOBOX_TRY(const auto outcome, build_modules(build_request(lab, project, status), kernel));
   status.done(selector);
   if (const auto* failed = std::get_if<BuildFailure>(&outcome)) {
     auto failure = build_failure(*failed, project.source);
@@ -102,8 +102,8 @@ Result<int> run_decode_command(DecodeArguments arguments, Console& console) {
     status.print(render_failure(kernel.release, failure, color));
     return k_exit_build;
   }
-  const auto& module = std::get<BuiltModule>(outcome);
-  KOBOX_TRY(auto decoder, Decoder::open(module));
+  const auto& modules = std::get<BuiltModules>(outcome).modules;
+  KOBOX_TRY(auto decoder, Decoder::open(modules));
   for (std::string_view rest = log; !rest.empty();) {
     const auto end = std::min(rest.find('\n'), rest.size());
     const auto next = std::min(end + 1, rest.size());
@@ -111,7 +111,7 @@ Result<int> run_decode_command(DecodeArguments arguments, Console& console) {
     console.output.write(rest.substr(end, next - end));
     rest.remove_prefix(next);
   }
-  if (!arguments.common.quiet) tell_of(decoder, module.name, kernel.release);
+  if (!arguments.common.quiet) tell_of(decoder, module_names(modules), kernel.release);
   return k_exit_passed;
 }
 

@@ -41,8 +41,9 @@ std::string greeting(const ShellMachine& shell) {
   const auto& prepared = shell.prepared();
   auto text = fmt::format("{} under {}: {}", prepared.kernel.release,
                           to_string(shell.decision().accel), shell.decision().reason);
-  if (prepared.module)
-    text += fmt::format("; {} is in {}", prepared.module->name, layout::k_module_directory);
+  if (!prepared.modules.empty())
+    text += fmt::format("; {} {} in {}", module_names(prepared.modules),
+                        prepared.modules.size() == 1 ? "is" : "are", layout::k_module_directory);
   if (shell.prepared().disk)
     text += fmt::format("; {}; sources are in {}", shell.prepared().disk->info.name,
                         shell.work_directory());

@@ -74,9 +74,7 @@ Result<Report> test_on_slurm(const SlurmArguments& arguments, const TestOptions&
   for (const auto& selector : options.selectors) KOBOX_CHECK(parse_selector(selector));
   KOBOX_CHECK(fetch_kernels(options, progress));
 
-  SlurmRun run{.whole = {.module = options.project.module_name.empty()
-                                       ? options.project.source.filename().string()
-                                       : options.project.module_name,
+  SlurmRun run{.whole = {.module = name_of(options.project),
                          .project = options.project.digest,
                          .selectors = options.selectors},
                .command = {},

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Sourced by GDB: connects it to the machine, keeps a module's symbols where the kernel has placed
-# it, and gives every frame of the kernel its name.
+# Sourced by GDB: connects it to the machine, keeps modules' symbols where the kernel has placed
+# them, and gives every frame of the kernel its name.
 #
 # The kernel places a module's sections and relocates its symbols before it runs the module's init
 # (load_module in kernel/module/main.c), so a breakpoint on do_init_module is the moment to tell GDB
@@ -13,12 +13,13 @@
 #   offset       of the running kernel from them, in bytes
 #   server       for `target remote`
 #   breakpoints  locations
-# and, for a module,
-#   sources      [as the compiler knew the directory, as the user does]
-#   ko           the module's file, with its DWARF
-#   name         as the kernel calls it
-#   symbols      section name -> [index in the symbol table, st_value] of a symbol that lies in it
-#   layout       offsets in bytes: module_name, module_kallsyms, kallsyms_symtab
+#   layout       offsets in bytes: module_name, module_kallsyms, kallsyms_symtab; without modules
+#                there is none
+#   modules      of each
+#     sources    [as the compiler knew the directory, as the user does]
+#     ko         the module's file, with its DWARF
+#     name       as the kernel calls it
+#     symbols    section name -> [index in the symbol table, st_value] of a symbol that lies in it
 import gdb
 import gdb.FrameDecorator
 import struct
@@ -30,6 +31,7 @@ NAME_BYTES = 56  # MODULE_NAME_LEN
 # processor can have, for at 0 they would lend their names to null pointers.
 PARKED = 0x900000000000
 PARKED_BYTES = 1 << 32  # for each
+PARKED_SECTIONS = 64  # of a module, at most
 
 
 def quietly(command):
@@ -54,23 +56,21 @@ def visible_breakpoints():
 
 
 class Tracker:
-    """The module's symbols, from the moment the kernel has placed it until it goes away."""
+    """A module's symbols, from the moment the kernel has placed it until it goes away."""
 
-    def __init__(self, facts):
+    def __init__(self, facts, layout, number):
         self.facts = facts
+        self.layout = layout
+        self.parked = PARKED + number * PARKED_SECTIONS * PARKED_BYTES
+        self.was_placed = False
         self.sections = {}
         self.shown = None  # an address in the symbols that GDB has
         self.asleep = set()  # numbers of breakpoints in parked sections
 
-    def is_ours(self, module):
-        name = read_memory(module + self.facts["layout"]["module_name"], NAME_BYTES)
-        return name.split(b"\0")[0].decode("utf-8", "replace") == self.facts["name"]
-
     def sections_of(self, module):
         """Where the kernel has placed the sections, from the symbols that it has relocated."""
-        layout = self.facts["layout"]
         table = read_pointer(
-            read_pointer(module + layout["module_kallsyms"]) + layout["kallsyms_symtab"]
+            read_pointer(module + self.layout["module_kallsyms"]) + self.layout["kallsyms_symtab"]
         )
         return {
             section: read_pointer(table + SYMBOL_BYTES * index + VALUE_AT) - value
@@ -96,26 +96,22 @@ class Tracker:
         self.shown = None
 
     def placed(self, module):
+        self.was_placed = True
         self.show(self.sections_of(module))
         for breakpoint in visible_breakpoints():
             if breakpoint.number in self.asleep:
                 for location in breakpoint.locations:
                     location.enabled = True
-            if breakpoint.pending:
-                gdb.write(
-                    "kobox: breakpoint %d: neither %s nor the kernel has a place '%s'\n"
-                    % (breakpoint.number, self.facts["name"], breakpoint.location)
-                )
 
     def initialised(self, _module):
         sections = dict(self.sections)
         for i, name in enumerate(name for name in sections if name.startswith(".init")):
-            sections[name] = PARKED + i * PARKED_BYTES
+            sections[name] = self.parked + i * PARKED_BYTES
         self.show(sections)
         self.asleep = set()
         for breakpoint in visible_breakpoints():
             for location in breakpoint.locations:
-                if PARKED <= location.address < PARKED + len(sections) * PARKED_BYTES:
+                if 0 <= location.address - self.parked < PARKED_SECTIONS * PARKED_BYTES:
                     location.enabled = False  # where nothing is nothing can be inserted
                     self.asleep.add(breakpoint.number)
 
@@ -123,19 +119,50 @@ class Tracker:
         self.hide()
 
 
-class AtEntry(gdb.Breakpoint):
-    """Calls back when the kernel enters a function with our module as its first argument."""
+class Trackers:
+    """All modules that GDB is told of."""
 
-    def __init__(self, function, tracker, callback):
+    def __init__(self, facts):
+        self.first_argument = facts["first_argument"]
+        self.name_at = facts["layout"]["module_name"]
+        self.by_name = {
+            one["name"]: Tracker(one, facts["layout"], number)
+            for number, one in enumerate(facts["modules"])
+        }
+
+    def entered(self):
+        """The tracker of the module that a function has as its first argument, and its address."""
+        module = int(gdb.parse_and_eval("$" + self.first_argument))
+        name = read_memory(module + self.name_at, NAME_BYTES).split(b"\0")[0]
+        return self.by_name.get(name.decode("utf-8", "replace")), module
+
+    def tell_of_pending(self):
+        """A breakpoint may still mean a module that is not there yet."""
+        if not all(one.was_placed for one in self.by_name.values()):
+            return
+        for breakpoint in visible_breakpoints():
+            if breakpoint.pending:
+                gdb.write(
+                    "kobox: breakpoint %d: neither %s nor the kernel has a place '%s'\n"
+                    % (breakpoint.number, ", ".join(self.by_name), breakpoint.location)
+                )
+
+
+class AtEntry(gdb.Breakpoint):
+    """Calls back when the kernel enters a function with one of our modules as its argument."""
+
+    def __init__(self, function, trackers, callback):
         super().__init__("*" + function, internal=True)
         self.silent = True
-        self.tracker = tracker
+        self.trackers = trackers
         self.callback = callback
 
     def stop(self):
-        module = int(gdb.parse_and_eval("$" + self.tracker.facts["first_argument"]))
-        if self.tracker.is_ours(module):
-            self.callback(module)
+        tracker, module = self.trackers.entered()
+        if tracker:
+            self.callback(tracker, module)
+            if self.callback is Tracker.placed:
+                self.trackers.tell_of_pending()
         return False
 
 
@@ -175,14 +202,14 @@ def set_up(facts):
     gdb.frame_filters[KernelFrames.name] = KernelFrames()
     offset = " -o %#x" % facts["offset"] if facts["offset"] else ""
     quietly("symbol-file " + quoted(facts["kernel"]) + offset)
-    if "ko" in facts:
-        quietly("set substitute-path %s %s" % tuple(map(quoted, facts["sources"])))
+    for sources in {tuple(one["sources"]) for one in facts["modules"]}:
+        quietly("set substitute-path %s %s" % tuple(map(quoted, sources)))
     quietly("target remote " + facts["server"])
-    if "ko" in facts:
-        tracker = Tracker(facts)
-        AtEntry("do_init_module", tracker, tracker.placed)
-        AtEntry("trim_init_extable", tracker, tracker.initialised)
-        AtEntry("free_module", tracker, tracker.unloaded)
+    if facts["modules"]:
+        trackers = Trackers(facts)
+        AtEntry("do_init_module", trackers, Tracker.placed)
+        AtEntry("trim_init_extable", trackers, Tracker.initialised)
+        AtEntry("free_module", trackers, Tracker.unloaded)
     for location in facts["breakpoints"]:
         quietly("break " + location)
 

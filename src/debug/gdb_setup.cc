@@ -12,6 +12,7 @@
 
 #include "base/child.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "debug/gdb_session.h"
 #include "debug/module_layout.h"
 #include "kernel/elf_image.h"
@@ -58,20 +59,24 @@ Result<> copy_without_addresses(const fs::path& ko, const fs::path& to) {
   return write_file(to, bytes);
 }
 
-// What gdb_session.py wants to know of a module. `ko`: the module's file for GDB.
-Result<json> module_facts(const Kernel& kernel, const BuiltModule& module,
-                          const fs::path& loaded_ko, const fs::path& ko) {
-  KOBOX_TRY(const auto vmlinux, ElfImage::open(kernel.vmlinux));
-  KOBOX_TRY(const auto layout, read_module_layout(vmlinux));
-  KOBOX_TRY(const auto loaded, ElfImage::open(loaded_ko));
+// What gdb_session.py wants to know of a module; its file for GDB goes into `directory`.
+Result<json> module_facts(const BuiltModule& module, const fs::path& directory) {
+  const auto ko = directory / module.ko.filename();
+  KOBOX_CHECK(copy_without_addresses(module.ko, ko));
+  KOBOX_TRY(const auto loaded, ElfImage::open(module.bare));
   return json{{"sources", {module.copy.string(), module.source.string()}},
               {"ko", ko.string()},
               {"name", module.name},
-              {"symbols", section_symbols(loaded)},
-              {"layout",
-               {{"module_name", layout.name},
-                {"module_kallsyms", layout.kallsyms},
-                {"kallsyms_symtab", layout.symtab}}}};
+              {"symbols", section_symbols(loaded)}};
+}
+
+// Where in the kernel's struct module things are.
+Result<json> layout_facts(const Kernel& kernel) {
+  KOBOX_TRY(const auto vmlinux, ElfImage::open(kernel.vmlinux));
+  KOBOX_TRY(const auto layout, read_module_layout(vmlinux));
+  return json{{"module_name", layout.name},
+              {"module_kallsyms", layout.kallsyms},
+              {"kallsyms_symtab", layout.symtab}};
 }
 
 // JSON without true, false and null is Python too. Neither has names that are not UTF-8.
@@ -93,41 +98,49 @@ Result<fs::path> find_gdb() {
               "gdb is not installed or not in PATH; on Debian: apt-get install gdb");
 }
 
-std::string missing_debug_info(const BuiltModule& module) {
-  const auto lines = KoLines::open(module.ko, module.copy);
-  if (!lines || lines->has_lines()) return "";
+std::string missing_debug_info(const std::vector<BuiltModule>& modules) {
+  std::vector<std::string> names;
+  for (const auto& module : modules)
+    if (const auto lines = KoLines::open(module.ko, module.copy); lines && !lines->has_lines())
+      names.push_back(module.name);
+  if (names.empty()) return "";
   return fmt::format(
       "{} was built without debugging information (DWARF), so GDB knows its functions, but no "
       "lines, arguments or types; take -g0 out of its Kbuild, or add: ccflags-y += -g",
-      module.name);
+      join(names, ", "));
 }
 
-std::string qualified_location(const std::string& location, const BuiltModule& module) {
+std::string qualified_location(const std::string& location,
+                               const std::vector<BuiltModule>& modules) {
   const bool is_name = !location.empty() && std::ranges::all_of(location, [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
   });
   if (!is_name || std::isdigit(static_cast<unsigned char>(location[0])) != 0) return location;
-  const auto lines = KoLines::open(module.ko, module.copy);
-  if (!lines) return location;
-  const auto places = lines->locate(location, 0, 0, KoLines::Address::exact);
-  if (places.empty() || places.back().file.empty()) return location;
-  return fmt::format("{}:{}", places.back().file, location);
+  for (const auto& module : modules) {
+    const auto lines = KoLines::open(module.ko, module.copy);
+    if (!lines) continue;
+    const auto places = lines->locate(location, 0, 0, KoLines::Address::exact);
+    if (!places.empty() && !places.back().file.empty())
+      return fmt::format("{}:{}", places.back().file, location);
+  }
+  return location;
 }
 
 Result<fs::path> write_gdb_setup(const fs::path& directory, const GdbSetup& setup,
-                                 const Kernel& kernel, const BuiltModule* module,
-                                 const fs::path& loaded_ko) {
+                                 const Kernel& kernel, const std::vector<BuiltModule>& modules) {
   json facts = {{"kernel", setup.kernel_symbols.string()},
                 {"offset", setup.kernel_offset},
                 {"server", setup.server},
                 {"architecture", kernel.arch->gdb},
                 {"first_argument", kernel.arch->argument_register},
-                {"breakpoints", setup.breakpoints}};
-  if (module != nullptr) {
-    const auto ko = directory / module->ko.filename();
-    KOBOX_CHECK(copy_without_addresses(module->ko, ko));
-    KOBOX_TRY(const auto more, module_facts(kernel, *module, loaded_ko, ko));
-    facts.update(more);
+                {"breakpoints", setup.breakpoints},
+                {"modules", json::array()}};
+  for (const auto& module : modules) {
+    KOBOX_TRY(auto one, module_facts(module, directory));
+    facts["modules"].push_back(std::move(one));
+  }
+  if (!modules.empty()) {
+    KOBOX_TRY(facts["layout"], layout_facts(kernel));
   }
   const auto session = directory / "gdb_session.py";
   KOBOX_CHECK(write_file(session, k_gdb_session));

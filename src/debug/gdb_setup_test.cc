@@ -45,6 +45,7 @@ class GdbSetupTest : public ::testing::Test {
         (path() / "copy/sub/dev.c").string() + " && ld -r -o exercise.ko dev.o");
     return {.name = "exercise",
             .ko = path() / "exercise.ko",
+            .bare = path() / "exercise.ko",
             .source = path() / "source",
             .copy = path() / "copy"};
   }
@@ -98,29 +99,28 @@ TEST_F(GdbSetupTest, WithoutAModuleItIsTheKernelAlone) {
                           .kernel_offset = 0xffffffffff000000,
                           .server = ":1234",
                           .breakpoints = {"dev_open", "f.c:3 if n == 2"}};
-  EXPECT_EQ(facts(write_gdb_setup(path() / "gdb", setup, {}, nullptr, {})),
+  EXPECT_EQ(facts(write_gdb_setup(path() / "gdb", setup, {}, {})),
             Json({{"kernel", "/cache/kernel.elf"},
                   {"offset", 0xffffffffff000000},
                   {"architecture", "i386:x86-64"},
                   {"first_argument", "rdi"},
                   {"server", ":1234"},
-                  {"breakpoints", {"dev_open", "f.c:3 if n == 2"}}}));
+                  {"breakpoints", {"dev_open", "f.c:3 if n == 2"}},
+                  {"modules", Json::array()}}));
   EXPECT_THAT(read_file(path() / "gdb/gdb_session.py").value(), HasSubstr("\nset_up(kobox)\n"));
 }
 
 TEST_F(GdbSetupTest, OddNamesStayOneLineAndWhatTheyAre) {
   const std::string odd = std::string(k_odd_name) + "\n\t\x01\x7f";
   const auto read = facts(write_gdb_setup(
-      path() / k_odd_name, {.kernel_symbols = odd, .server = odd, .breakpoints = {odd}}, {},
-      nullptr, {}));
+      path() / k_odd_name, {.kernel_symbols = odd, .server = odd, .breakpoints = {odd}}, {}, {}));
   EXPECT_EQ(read["kernel"], odd);
   EXPECT_EQ(read["server"], odd);
   EXPECT_EQ(read["breakpoints"], Json({odd}));
 }
 
 TEST_F(GdbSetupTest, ANameThatIsNotUtf8IsAnErrorThatShowsIt) {
-  const auto script =
-      write_gdb_setup(path(), {.kernel_symbols = "/a\xff/kernel.elf"}, {}, nullptr, {});
+  const auto script = write_gdb_setup(path(), {.kernel_symbols = "/a\xff/kernel.elf"}, {}, {});
   ASSERT_FALSE(script);
   EXPECT_EQ(script.error().kind(), ErrorKind::environment);
   EXPECT_THAT(script.error().message(), HasSubstr("UTF-8"));
@@ -130,24 +130,25 @@ TEST_F(GdbSetupTest, AModuleIsFoundByASymbolOfEachSection) {
   const auto built = module();
   const auto vmlinux =
       kernel({{"module", "name", 24}, {"module", "kallsyms", 888}, {"mod_kallsyms", "symtab", 16}});
-  const auto read = facts(write_gdb_setup(path() / "gdb", {}, vmlinux, &built, built.ko));
-  EXPECT_EQ(read["name"], "exercise");
-  EXPECT_EQ(read["sources"], Json({path().string() + "/copy", path().string() + "/source"}));
-  EXPECT_EQ(read["ko"], path().string() + "/gdb/exercise.ko");
+  const auto read = facts(write_gdb_setup(path() / "gdb", {}, vmlinux, {built}));
+  EXPECT_EQ(read["modules"][0]["name"], "exercise");
+  EXPECT_EQ(read["modules"][0]["sources"],
+            Json({path().string() + "/copy", path().string() + "/source"}));
+  EXPECT_EQ(read["modules"][0]["ko"], path().string() + "/gdb/exercise.ko");
   EXPECT_EQ(read["layout"],
             Json({{"module_name", 24}, {"module_kallsyms", 888}, {"kallsyms_symtab", 16}}));
   const auto ko = ElfImage::open(built.ko).value();
   const auto table = ko.find(".symtab")->bytes;
   for (const char* name : {".text.dev_open", ".init.text", ".bss"}) {
-    ASSERT_TRUE(read["symbols"].contains(name)) << read["symbols"];
+    ASSERT_TRUE(read["modules"][0]["symbols"].contains(name)) << read["modules"][0]["symbols"];
     Elf64_Sym symbol;
-    const auto number = read["symbols"][name][0].get<std::size_t>();
+    const auto number = read["modules"][0]["symbols"][name][0].get<std::size_t>();
     ASSERT_LE((number + 1) * sizeof symbol, table.size());
     std::memcpy(&symbol, table.data() + number * sizeof symbol, sizeof symbol);
     EXPECT_EQ(ko.sections()[symbol.st_shndx - 1U].name, name);
-    EXPECT_EQ(read["symbols"][name][1], symbol.st_value);
+    EXPECT_EQ(read["modules"][0]["symbols"][name][1], symbol.st_value);
   }
-  for (const auto& [name, place] : read["symbols"].items())
+  for (const auto& [name, place] : read["modules"][0]["symbols"].items())
     EXPECT_NE(ko.find(name)->flags & SHF_ALLOC, 0U) << name;
 }
 
@@ -159,8 +160,8 @@ TEST_F(GdbSetupTest, GdbGetsTheModuleWithoutAddresses) {
   const auto vmlinux =
       kernel({{"module", "name", 24}, {"module", "kallsyms", 888}, {"mod_kallsyms", "symtab", 16}});
   ASSERT_EQ(ElfImage::open(built.ko)->find(".init.text")->address, 0x1234U);
-  const auto read = facts(write_gdb_setup(path() / "gdb", {}, vmlinux, &built, built.ko));
-  const auto copy = ElfImage::open(read.value("ko", "")).value();
+  const auto read = facts(write_gdb_setup(path() / "gdb", {}, vmlinux, {built}));
+  const auto copy = ElfImage::open(read["modules"][0].value("ko", "")).value();
   EXPECT_THAT(copy.sections(), Each(Field(&ElfSection::address, 0U)));
   const auto before = ElfImage::open(built.ko).value();
   ASSERT_EQ(copy.sections().size(), before.sections().size());
@@ -171,7 +172,7 @@ TEST_F(GdbSetupTest, GdbGetsTheModuleWithoutAddresses) {
 TEST_F(GdbSetupTest, AKernelWhoseTypesDoNotTellIsRefused) {
   const auto built = module();
   const auto why = [&](const Kernel& vmlinux) {
-    const auto script = write_gdb_setup(path() / "gdb", {}, vmlinux, &built, built.ko);
+    const auto script = write_gdb_setup(path() / "gdb", {}, vmlinux, {built});
     if (script) return std::string("no error");
     EXPECT_EQ(script.error().kind(), ErrorKind::environment);
     return script.error().message();
@@ -187,21 +188,21 @@ TEST_F(GdbSetupTest, AKernelWhoseTypesDoNotTellIsRefused) {
 
 TEST_F(GdbSetupTest, AFunctionOfTheModuleIsMeantInItsFile) {
   const auto built = module();
-  EXPECT_EQ(qualified_location("dev_open", built), "sub/dev.c:dev_open");
-  EXPECT_EQ(qualified_location("my_init", built), "sub/dev.c:my_init");
+  EXPECT_EQ(qualified_location("dev_open", {built}), "sub/dev.c:dev_open");
+  EXPECT_EQ(qualified_location("my_init", {built}), "sub/dev.c:my_init");
   for (const char* other : {"vfs_open", "state", "", "*dev_open", "dev.c:2", "dev.c:dev_open", "2",
                             "2dev_open", "dev_open if x == 1", "dev_open+4", "ä"})
-    EXPECT_EQ(qualified_location(other, built), other);
+    EXPECT_EQ(qualified_location(other, {built}), other);
 }
 
 TEST_F(GdbSetupTest, WithoutDwarfALocationStaysAndTheUserIsTold) {
   const auto bare = module(k_module, "-g0");
-  EXPECT_EQ(qualified_location("dev_open", bare), "dev_open");
-  EXPECT_THAT(missing_debug_info(bare), HasSubstr("exercise was built without debugging"));
-  EXPECT_EQ(missing_debug_info(module()), "");
+  EXPECT_EQ(qualified_location("dev_open", {bare}), "dev_open");
+  EXPECT_THAT(missing_debug_info({bare}), HasSubstr("exercise was built without debugging"));
+  EXPECT_EQ(missing_debug_info({module()}), "");
   BuiltModule absent;
   absent.ko = path() / "absent.ko";
-  EXPECT_EQ(qualified_location("dev_open", absent), "dev_open");
+  EXPECT_EQ(qualified_location("dev_open", {absent}), "dev_open");
 }
 
 TEST_F(GdbSetupTest, GdbHasTheKernelsSymbolsWhereItWasMovedTo) {
@@ -217,7 +218,7 @@ TEST_F(GdbSetupTest, GdbHasTheKernelsSymbolsWhereItWasMovedTo) {
     const GdbSetup setup = {.kernel_symbols = directory / "kernel.elf",
                             .kernel_offset = offset,
                             .server = path() / "no-such-socket"};
-    const auto script = write_gdb_setup(directory, setup, {}, nullptr, {}).value();
+    const auto script = write_gdb_setup(directory, setup, {}, {}).value();
     const auto done = run_command({.argv = {*gdb, "-nx", "-batch", "-x", script, "-ex",
                                             R"(printf "is at %#lx\n", (long) dev_open)"},
                                    .cwd = path(),

@@ -62,10 +62,10 @@ Result<std::unique_ptr<BreakpointWatch>> BreakpointWatch::start(Guest& guest,
   KOBOX_TRY(auto wake, make_event());
   std::unique_ptr<BreakpointWatch> watch(
       new BreakpointWatch(guest, test, std::move(target), std::move(end_request), std::move(wake)));
-  watch->hint_ = missing_debug_info(*prepared.module);
+  watch->hint_ = missing_debug_info(prepared.modules);
   std::vector<std::string> locations;
   for (const auto& breakpoint : test.breakpoints)
-    locations.push_back(qualified_location(breakpoint.at, *prepared.module));
+    locations.push_back(qualified_location(breakpoint.at, prepared.modules));
   auto goes_on = watch->started_->machine_goes_on.get_future();
   if (!watch->thread_.add([&self = *watch, locations, limit] { self.work(locations, limit); }))
     return fail(ErrorKind::environment, "this host gives no more threads");

@@ -43,11 +43,10 @@ Result<GdbTarget> GdbTarget::open(Guest& guest, const Prepared& prepared, const 
   guest.let_debugger_stop(true);
   setup.server = target.server_ =
       choice.port ? fmt::format("localhost:{}", *choice.port) : socket.string();
-  const auto* module = prepared.module ? &*prepared.module : nullptr;
   for (const auto& location : choice.breakpoints)
-    setup.breakpoints.push_back(module ? qualified_location(location, *module) : location);
-  KOBOX_TRY(target.setup_, write_gdb_setup(target.directory_.path(), setup, prepared.kernel, module,
-                                           prepared.guest_module));
+    setup.breakpoints.push_back(qualified_location(location, prepared.modules));
+  KOBOX_TRY(target.setup_,
+            write_gdb_setup(target.directory_.path(), setup, prepared.kernel, prepared.modules));
   return target;
 }
 

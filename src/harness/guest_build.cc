@@ -10,6 +10,7 @@
 #include "harness/machines.h"
 #include "harness/run_directory.h"
 #include "module/build_record.h"
+#include "module/choose_modules.h"
 #include "module/compiler_output.h"
 #include "module/source_tree.h"
 
@@ -163,14 +164,9 @@ Result<BuildOutcome> build_in_guest(const LabOptions& options, const Project& pr
     }
     KOBOX_TRY(modules, write_build_record(place, key, project.source, kernel, place.copy()));
   }
-  KOBOX_TRY(const auto module, choose_module(*modules, project.source, project.module_name));
-  return BuiltModule{.name = module.name,
-                     .ko = module.ko,
-                     .source = project.source,
-                     .copy = guest_directory(project),
-                     .identity = module.identity,
-                     .fresh = fresh,
-                     .log = place.log()};
+  KOBOX_TRY(const auto built, built_modules(*modules, project.source, guest_directory(project)));
+  KOBOX_TRY(auto chosen, choose_modules(built, project.source, project.modules));
+  return BuiltModules{.modules = std::move(chosen), .fresh = fresh, .log = place.log()};
 }
 
 }  // namespace kobox

@@ -66,7 +66,7 @@ class KernelRun {
       progress_.note(fmt::format("kept {}", directory_->path().string()));
     directory_.reset();
     progress_.done(selector_);
-    done.module = prepared_ ? prepared_->module->name : options_.project.module_name;
+    done.module = name();
     done.kernel = kernel_;
     done.built = prepared_.has_value();
     done.interrupted = interrupted_;
@@ -124,8 +124,25 @@ class KernelRun {
       return {};
     }
     prepared_.emplace(std::get<Prepared>(std::move(outcome)));
-    took(watch, prepared_->module->fresh ? "built the module" : "found the module built");
+    took(watch, prepared_->built_now ? "built the module" : "found the module built");
+    record_.know_modules(prepared_->modules);
+    if (!options_.project.has_file && prepared_->modules.size() > 1) test_each_module();
     return {};
+  }
+
+  // Where nothing says what to test, each module gets a test of its own.
+  void test_each_module() {
+    tests_.clear();
+    for (const auto& module : prepared_->modules)
+      tests_.push_back({.name = module.name, .run = "", .modules = {module.name}});
+    record_.expect(tests_);
+  }
+
+  // What the run's module is called; "" where nothing was built and nobody has said.
+  std::string name() const {
+    const auto& project = options_.project;
+    if (!prepared_) return join(project.modules, ", ");
+    return prepared_->modules.size() == 1 ? prepared_->modules.front().name : name_of(project);
   }
 
   Result<> get_machines() {
@@ -161,7 +178,8 @@ class KernelRun {
   // A module that has found its device cannot be saved with it (Session::rescan_devices).
   bool worth_loading_once() const {
     return shared_.budget.load_once && wanted_ >= k_worth_loading_once &&
-           options_.project.devices.empty();
+           options_.project.devices.empty() &&
+           std::ranges::all_of(tests_, &std::vector<std::string>::empty, &TestSpec::modules);
   }
 
   void run_tests() {
@@ -261,7 +279,7 @@ class KernelRun {
 
   SharedRun& shared_;
   const TestOptions& options_;
-  const std::vector<TestSpec>& tests_;
+  std::vector<TestSpec> tests_;
   const std::string selector_;
   Progress& progress_;
   RunRecord record_;

@@ -2,6 +2,8 @@
 #include "harness/prepare.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <set>
 
 #include "base/text.h"
@@ -11,7 +13,7 @@
 #include "image/disk_initramfs.h"
 #include "image/initramfs.h"
 #include "kernel/cache.h"
-#include "module/ko_file.h"
+#include "module/blame.h"
 
 namespace kobox {
 namespace {
@@ -21,18 +23,19 @@ using namespace std::chrono_literals;
 // A module of a driver's size builds in seconds; this only ends what would never end.
 constexpr Duration k_build_limit = 30min;
 
-std::string source_line(const std::filesystem::path& file, int line) {
-  const auto text = read_file(file, 16 << 20);
-  if (!text || line <= 0) return "";
-  const auto lines = lines_of(*text);
-  const auto index = static_cast<std::size_t>(line) - 1;
-  return index < lines.size() ? std::string(trim(lines[index])) : "";
-}
-
-Result<std::vector<DriverModule>> drivers_of(const BuiltModule& module, const Kernel& kernel) {
-  KOBOX_TRY(const auto info, read_modinfo(module.ko));
-  if (info.depends.empty() || kernel.modules.empty()) return std::vector<DriverModule>();
-  return modules_for(kernel, info.depends, Missing::is_builtin);
+// The kernel may have modules of the same names; ours take their place.
+Result<std::vector<DriverModule>> drivers_of(const std::vector<BuiltModule>& modules,
+                                             const Kernel& kernel) {
+  const auto is_ours = [&](const std::string& name) {
+    return std::ranges::find(modules, name, &BuiltModule::name) != modules.end();
+  };
+  std::vector<std::string> wanted;
+  for (const auto& module : modules)
+    std::ranges::copy_if(module.depends, std::back_inserter(wanted), std::not_fn(is_ours));
+  if (wanted.empty() || kernel.modules.empty()) return std::vector<DriverModule>();
+  KOBOX_TRY(auto drivers, modules_for(kernel, wanted, Missing::is_builtin));
+  std::erase_if(drivers, [&](const DriverModule& one) { return is_ours(one.name); });
+  return drivers;
 }
 
 // The first that does not build, or nothing.
@@ -62,7 +65,7 @@ Result<BuildOutcome> build(const LabOptions& options, const Project& project,
                            const std::string& progress_key, Progress& progress) {
   if (project.build == BuildWhere::guest && prepared.disk)
     return build_in_guest(options, project, prepared, accel, progress_key, progress);
-  return build_module(build_request(options, project, progress), prepared.kernel);
+  return build_modules(build_request(options, project, progress), prepared.kernel);
 }
 
 }  // namespace
@@ -72,9 +75,15 @@ Failure build_failure(const BuildFailure& failure, const std::filesystem::path& 
           .message = failure.message,
           .file = failure.file,
           .line = failure.line,
-          .source = failure.file.empty() ? "" : source_line(source / failure.file, failure.line),
+          .source = source_line(source / failure.file, failure.line),
           .log = failure.log,
           .console = failure.full_log.string()};
+}
+
+std::string module_names(const std::vector<BuiltModule>& modules) {
+  std::vector<std::string> names;
+  for (const auto& module : modules) names.push_back(module.name);
+  return join(names, ", ");
 }
 
 Result<Kernel> resolve_kernel(const LabOptions& options, const std::string& selector,
@@ -100,7 +109,7 @@ Result<std::vector<std::string>> expand_selectors(const LabOptions& options,
 
 BuildRequest build_request(const LabOptions& options, const Project& project, Progress& progress) {
   return {.source = project.source,
-          .module_name = project.module_name,
+          .modules = project.modules,
           .cache = options.cache,
           .deadline = Deadline::after(k_build_limit),
           .where = options.build_in,
@@ -138,9 +147,10 @@ Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project
   KOBOX_TRY(auto outcome, build(options, project, prepared, accel, progress_key, progress));
   if (const auto* failed = std::get_if<BuildFailure>(&outcome))
     return build_failure(*failed, project.source);
-  prepared.module = std::get<BuiltModule>(std::move(outcome));
-  prepared.guest_module = without_debug_sections(*prepared.module);
-  KOBOX_TRY(prepared.module_drivers, drivers_of(*prepared.module, kernel));
+  auto& built = std::get<BuiltModules>(outcome);
+  prepared.modules = std::move(built.modules);
+  prepared.built_now = built.fresh;
+  KOBOX_TRY(prepared.module_drivers, drivers_of(prepared.modules, kernel));
   KOBOX_TRY(auto failed, build_programs(project, tests, options, prepared.programs));
   if (failed) return std::move(*failed);
   return prepared;

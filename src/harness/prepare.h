@@ -35,14 +35,18 @@ struct Prepared {
   // While these live, the kernel stays in the cache, and so does all that is named below.
   FileLock kernel_lock;
   FileLock cache_lock;
-  std::filesystem::path initramfs;
-  std::optional<BuiltModule> module;         // none if the directory holds no module (kobox shell)
-  std::filesystem::path guest_module;        // its .ko without debug sections
-  std::vector<DriverModule> module_drivers;  // the kernel's own modules that ours depends on
-  std::vector<BuiltProgram> programs;
+  std::filesystem::path initramfs = {};
+  std::vector<BuiltModule> modules = {};  // in load order; none if the directory holds no module
+                                          // (kobox shell)
+  bool built_now = false;                 // not taken from the cache
+  std::vector<DriverModule> module_drivers = {};  // the kernel's own modules that ours depend on
+  std::vector<BuiltProgram> programs = {};
   std::optional<HeldDisk> disk = {};      // of a disk guest
   std::filesystem::path kept_layer = {};  // GuestDisk::kept_layer
 };
+
+// "a, b".
+std::string module_names(const std::vector<BuiltModule>& modules);
 
 // Fetches the kernel if need be.
 Result<Kernel> resolve_kernel(const LabOptions& options, const std::string& selector,

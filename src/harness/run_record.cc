@@ -24,14 +24,14 @@ std::string regex_escape(std::string_view text) {
 
 }  // namespace
 
-RunRecord::RunRecord(SharedObserver& shared, std::size_t index, const std::vector<TestSpec>& tests,
+RunRecord::RunRecord(SharedObserver& shared, std::size_t index, std::vector<TestSpec> tests,
                      std::string selector, std::string command)
     : shared_(shared),
       index_(index),
-      tests_(tests),
       selector_(std::move(selector)),
       command_(std::move(command)),
-      finished_(tests.size()) {
+      tests_(std::move(tests)),
+      finished_(tests_.size()) {
   result_.kernel = selector_;
   result_.selector = selector_;
   result_.arch = default_arch().name;
@@ -40,6 +40,17 @@ RunRecord::RunRecord(SharedObserver& shared, std::size_t index, const std::vecto
 void RunRecord::know_kernel(const std::string& release) {
   const std::lock_guard lock(mutex_);
   result_.kernel = release;
+}
+
+void RunRecord::know_modules(const std::vector<BuiltModule>& modules) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& module : modules) result_.modules.push_back(module.name);
+}
+
+void RunRecord::expect(const std::vector<TestSpec>& tests) {
+  const std::lock_guard lock(mutex_);
+  tests_ = tests;
+  finished_.resize(tests_.size());
 }
 
 void RunRecord::know_accel(const AccelDecision& decision) {

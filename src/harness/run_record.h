@@ -23,12 +23,14 @@ struct SharedObserver {
 
 class RunRecord {
  public:
-  // `command`: how kobox was called, for Failure::reproduce. What is given by reference must
-  // outlive this.
-  RunRecord(SharedObserver& shared, std::size_t index, const std::vector<TestSpec>& tests,
+  // `command`: how kobox was called, for Failure::reproduce. `shared` must outlive this.
+  RunRecord(SharedObserver& shared, std::size_t index, std::vector<TestSpec> tests,
             std::string selector, std::string command);
 
   void know_kernel(const std::string& release);
+  void know_modules(const std::vector<BuiltModule>& modules);
+  // Other tests than were given at first; before any has a result.
+  void expect(const std::vector<TestSpec>& tests);
   void know_accel(const AccelDecision& decision);
   // What is said where no machine was started.
   void suppose_accel(AccelChoice choice);
@@ -54,10 +56,10 @@ class RunRecord {
 
   SharedObserver& shared_;
   const std::size_t index_;
-  const std::vector<TestSpec>& tests_;
   const std::string selector_;
   const std::string command_;
   mutable std::mutex mutex_;  // held for all below
+  std::vector<TestSpec> tests_;
   RunResult result_;
   bool announced_ = false;
   std::vector<std::optional<TestResult>> finished_;

@@ -49,8 +49,15 @@ class RunTestsTest : public testing::FakeProject, public KernelSource {
                                  const std::vector<TestSpec>&) override {
     if (selector == throws_at_) throw std::bad_alloc();
     if (selector == broken_) return Failure{.kind = FailureKind::build, .message = "no such type"};
-    return prepared(kernel.release);
+    auto ready = prepared(kernel.release);
+    for (const auto& name : more_modules_) {
+      ready.modules.push_back(ready.modules.front());
+      ready.modules.back().name = name;
+    }
+    return ready;
   }
+
+  std::vector<std::string> more_modules_;
 
   Result<Report> run(std::vector<std::string> selectors) {
     TestOptions options;
@@ -112,6 +119,22 @@ TEST_F(RunTestsTest, AShardWithNothingToDoIsNoPass) {
   EXPECT_EQ(got.verdict, Verdict::skip);
   EXPECT_EQ(got.runs.size(), 0U);
   EXPECT_EQ(got.shard, (Shard{1, 4}));
+}
+
+TEST_F(RunTestsTest, WithoutKoboxTomlEachModuleIsATest) {
+  project_.has_file = false;
+  add_test("loads and unloads", "");
+  more_modules_ = {"other", "third"};
+  const auto got = report({"6.1-cloud"});
+  EXPECT_EQ(got.verdict, Verdict::pass);
+  ASSERT_EQ(got.runs.size(), 1U);
+  EXPECT_THAT(got.runs[0].modules, ElementsAre("some", "other", "third"));
+  ASSERT_EQ(got.runs[0].tests.size(), 3U);
+  EXPECT_EQ(got.runs[0].tests[1].name, "other");
+  EXPECT_THAT(got.tests, ElementsAre("loads and unloads"));
+  // With one, all modules are loaded for each test.
+  project_.has_file = true;
+  EXPECT_EQ(report({"6.1-cloud"}).runs[0].tests.size(), 1U);
 }
 
 TEST_F(RunTestsTest, EveryTestOnEveryKernelInItsOrder) {

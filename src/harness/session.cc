@@ -12,7 +12,9 @@
 #include "base/text.h"
 #include "guest/disk_guest.h"
 #include "harness/disk.h"
+#include "harness/log_part.h"
 #include "image/layout.h"
+#include "module/parameters.h"
 
 namespace kobox {
 namespace {
@@ -159,12 +161,13 @@ Result<> Session::install_files() {
     KOBOX_CHECK(agent.put(path, bytes, 0644));
     KOBOX_TRY(const auto answer, agent.load(path, "", k_load_limit));
     if (!answer.done() && answer.error_number != EEXIST)
-      return fail(ErrorKind::tool, "cannot load {}, which the module depends on: {}", driver.name,
+      return fail(ErrorKind::tool, "cannot load {}, which a module depends on: {}", driver.name,
                   answer.error);
   }
-  if (!prepared_.module) return {};
-  KOBOX_TRY(const auto module, read_file(prepared_.guest_module));
-  KOBOX_CHECK(agent.put(guest_module_path(*prepared_.module), module, 0644));
+  for (const auto& module : prepared_.modules) {
+    KOBOX_TRY(const auto bytes, read_file(module.bare));
+    KOBOX_CHECK(agent.put(guest_module_path(module), bytes, 0644));
+  }
   return {};
 }
 
@@ -196,11 +199,24 @@ Result<> Session::store_programs() {
   return {};
 }
 
-Result<AgentClient::KernelAnswer> Session::load() {
-  KOBOX_TRY(auto answer, guest_->agent().load(guest_module_path(*prepared_.module),
-                                              project_.module_params, k_load_limit));
-  if (answer.done()) KOBOX_CHECK(settle_udev());
-  return answer;
+Result<std::optional<LoadFailure>> Session::load_module(const BuiltModule& module) {
+  auto& agent = guest_->agent();
+  const auto log_mark = agent.kernel_log().end();
+  const auto parameters = parameters_for(module, prepared_.modules, project_.module_params);
+  KOBOX_TRY(const auto answer, agent.load(guest_module_path(module), parameters, k_load_limit));
+  const auto said = log_part(agent.kernel_log(), log_mark).lines;
+  auto failure = load_failure(answer, module, prepared_.kernel, said);
+  if (failure) failure->failure.console = guest_->console_log().string();
+  return failure;
+}
+
+Result<std::optional<LoadFailure>> Session::load_modules(std::span<const BuiltModule> modules) {
+  for (const auto& module : modules) {
+    KOBOX_TRY(auto failure, load_module(module));
+    if (failure) return failure;
+  }
+  KOBOX_CHECK(settle_udev());
+  return std::optional<LoadFailure>();
 }
 
 // udev learns of a device after it is there, and then gives its node another mode, owner or names.

@@ -3,19 +3,22 @@
 //
 // A test is: note what the kernel has registered, load the module, run the command, let late
 // errors show, unload, compare what is registered; then read everything the kernel said.
-// Everything up to the load can be done once and saved, for forks that begin there.
+// Everything up to the load can be done once and saved, for forks that begin there. Several modules
+// are loaded in their order and unloaded in the opposite one.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "guest/guest.h"
 #include "guest/snapshot.h"
+#include "harness/load_failure.h"
 #include "harness/prepare.h"
 #include "module/blame.h"
 #include "project/project.h"
@@ -24,18 +27,18 @@
 
 namespace kobox {
 
-// What is known of a guest once the module's files are in it, its agent has marked the inventory
-// and the module is loaded.
-struct LoadedModule {
+// What is known of a guest once the modules' files are in it, its agent has marked the inventory
+// and the modules are loaded.
+struct LoadedModules {
   std::size_t log_mark = 0;           // where in the kernel's log the load begins
   std::size_t console_mark = 0;       // and in the console's text
   std::set<std::string> stored = {};  // programs in layout::k_program_store
 };
 
-// A saved machine with the module loaded.
+// A saved machine with the modules loaded.
 struct LoadedSnapshot {
   GuestSnapshot snapshot;
-  LoadedModule loaded;
+  LoadedModules loaded;
 };
 
 class Session {
@@ -98,16 +101,16 @@ class Session {
   Result<> resume(Duration limit);
 
   // The parts, for those who use the machine by hand.
-  // Copies the module into the guest, and has the kernel's modules that it needs loaded.
+  // Copies the modules into the guest, and has the kernel's modules that they need loaded.
   Result<> install_files();
   // Copies the programs of these sources (TestSpec::programs) into the guest.
   Result<> install_programs(const std::vector<std::string>& sources);
-  // Loads the module; if that fails, a sentence that says why.
-  Result<std::optional<Failure>> load_module();
+  // Loads modules in this order; if one cannot be, a sentence that says why.
+  Result<std::optional<LoadFailure>> load_modules(std::span<const BuiltModule> modules);
 
  private:
   struct Trial;  // one test's way through the machine
-  Result<AgentClient::KernelAnswer> load();
+  Result<std::optional<LoadFailure>> load_module(const BuiltModule& module);
   Result<> rescan_devices();
   Result<> settle_udev();
   Result<> bring_in(const TestSpec& test);
@@ -120,9 +123,10 @@ class Session {
   bool attach_debugger(Trial& trial);
   Result<> end_debugger(const Result<>& attempted, Trial& trial);
   Result<> load_for_test(Trial& trial);
+  std::vector<BuiltModule> modules_of(const Trial& trial) const;
   Result<> unload_and_compare(Trial& trial);
-  Result<bool> still_busy(AgentClient::KernelAnswer& answer);
-  std::string vermagic_mismatch() const;
+  Result<> unload(const std::string& module, Trial& trial);
+  Result<bool> still_busy(const std::string& module, AgentClient::KernelAnswer& answer);
   // Has the kernel reported something so long ago that waiting for the command is pointless?
   bool report_was_seen(Trial& trial);
   Result<> await_whole_report(Trial& trial);
@@ -143,7 +147,7 @@ class Session {
   AccelDecision decision_;
   bool is_fork_ = false;
   std::set<std::string> installed_;  // programs
-  std::optional<LoadedModule> loaded_;
+  std::optional<LoadedModules> loaded_;
 };
 
 // How long a test's command may take. `timeout`: --timeout.

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <functional>
 #include <optional>
 #include <thread>
@@ -16,6 +17,7 @@
 namespace kobox {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::serves;
 
@@ -127,7 +129,31 @@ TEST_F(SessionTest, AModuleThatIsRefusedIsTheRunsMatter) {
   EXPECT_EQ(ended.result.failure->kind, FailureKind::load);
   EXPECT_EQ(ended.stage, Session::Stage::loading);
   EXPECT_THAT(ended.result.failure->message, HasSubstr("No such device"));
-  EXPECT_THAT(ended.result.failure->message, HasSubstr("(some: no such device)"));
+  EXPECT_THAT(ended.result.failure->message, HasSubstr("some: no such device"));
+}
+
+const std::string k_no_device =
+    R"(on load reply {"ok": false, "errno": 19, "error": "No such device"})";
+
+TEST_F(SessionTest, ADriverWithoutItsDeviceIsSkippedWhereNobodyHasSaidWhatToExpect) {
+  project_.has_file = false;
+  const auto ended = outcome(k_no_device);
+  EXPECT_EQ(ended.result.verdict, Verdict::skip);
+  EXPECT_EQ(ended.stage, Session::Stage::testing);
+  EXPECT_THAT(ended.result.skip_reason,
+              AllOf(HasSubstr("loads, but finds no device"), HasSubstr("-ENODEV")));
+  EXPECT_EQ(
+      outcome(R"(on load reply {"ok": false, "errno": 22, "error": "Invalid"})").result.verdict,
+      Verdict::fail);
+}
+
+TEST_F(SessionTest, AnErrorOfInitsMayBeWhatIsExpected) {
+  project_.expect_load = ENODEV;
+  EXPECT_EQ(outcome(k_no_device).result.verdict, Verdict::pass);
+  EXPECT_THAT(failure("on run reply {\"status\": 0}").message,
+              HasSubstr("was loaded, but [module] expect_load is ENODEV"));
+  EXPECT_THAT(failure(R"(on load reply {"ok": false, "errno": 22, "error": "Invalid"})").message,
+              AllOf(HasSubstr("-EINVAL"), HasSubstr("expect_load is ENODEV")));
 }
 
 TEST_F(SessionTest, AModuleThatCannotBeRemoved) {

@@ -5,12 +5,14 @@
 #include <chrono>
 #include <iterator>
 
+#include "base/errno_name.h"
 #include "base/text.h"
 #include "guest/guest_files.h"
 #include "harness/breakpoint_watch.h"
 #include "harness/judge.h"
 #include "harness/log_part.h"
 #include "harness/session.h"
+#include "module/choose_modules.h"
 
 namespace kobox {
 namespace {
@@ -78,6 +80,7 @@ struct Session::Trial {
   bool report_is_whole = false;             // it was waited for in the kernel's log
   std::unique_ptr<BreakpointWatch> debugger;
   std::string note;
+  std::string skip_reason;                     // why there is no more to be seen here
   Duration stopped_before = Duration::zero();  // EventLoop::stopped_for when it began
 
   bool debugger_broke() const { return debugger && debugger->broken(); }
@@ -134,7 +137,10 @@ Session::Outcome Session::conclude(Trial& trial) {
     trial.findings.push_back(*failure);
   if (trial.error) trial.findings.push_back(machine_failure(*trial.error, trial.stage));
   Outcome outcome{.result = {}, .stage = trial.stage};
-  if (trial.findings.empty()) return outcome;
+  if (trial.findings.empty()) {
+    if (!trial.skip_reason.empty()) outcome.result = skipped_test("", trial.skip_reason);
+    return outcome;
+  }
   auto worst = std::ranges::max_element(
       trial.findings, [](const auto& a, const auto& b) { return more_telling(b.kind, a.kind); });
   if (worst->log.empty()) worst->log = log_part(guest_->agent().kernel_log(), trial.log_mark).lines;
@@ -147,22 +153,12 @@ Session::Outcome Session::conclude(Trial& trial) {
   return outcome;
 }
 
-// " (built for X, this kernel is Y)" where that is why; with CONFIG_MODVERSIONS the kernel itself
-// only speaks of symbol versions.
-std::string Session::vermagic_mismatch() const {
-  const auto info = read_modinfo(prepared_.module->ko);
-  if (!info) return "";
-  const auto built_for = info->vermagic.substr(0, info->vermagic.find(' '));
-  if (built_for == prepared_.kernel.release) return "";
-  return fmt::format("; the module was built for {}, this kernel is {}", built_for,
-                     prepared_.kernel.release);
-}
-
 Result<> Session::attempt(const TestSpec& test, Trial& trial,
                           const std::function<void()>& on_settling) {
   auto& agent = guest_->agent();
   KOBOX_CHECK(reach_loaded(trial));
   if (trial.stage != Stage::testing || !trial.findings.empty()) return {};
+  if (!trial.skip_reason.empty()) return {};
   if (!test.run.empty()) {
     KOBOX_CHECK(install_programs(test.programs));
     KOBOX_CHECK(bring_in(test));
@@ -207,7 +203,7 @@ Result<> Session::bring_out(const TestSpec& test, Trial& trial) {
   return {};
 }
 
-// Loads the module, where the machine was not saved with it: up to
+// Loads the modules, where the machine was not saved with them: up to
 // Stage::testing, unless there are findings or reports of the kernel's.
 Result<> Session::reach_loaded(Trial& trial) {
   auto& agent = guest_->agent();
@@ -215,7 +211,7 @@ Result<> Session::reach_loaded(Trial& trial) {
   trial.console_read = loaded_ ? loaded_->console_mark : guest_->console().size();
   if (!loaded_) {
     KOBOX_CHECK(install_files());
-    LoadedModule loaded;
+    LoadedModules loaded;
     KOBOX_CHECK(agent.mark_inventory());
     loaded.log_mark = trial.log_mark = agent.kernel_log().end();
     loaded.console_mark = guest_->console().size();
@@ -273,72 +269,85 @@ Result<> Session::end_debugger(const Result<>& attempted, Trial& trial) {
   return {};
 }
 
+// The modules that the test is run with.
+std::vector<BuiltModule> Session::modules_of(const Trial& trial) const {
+  if (trial.test == nullptr || trial.test->modules.empty()) return prepared_.modules;
+  std::vector<BuiltModule> modules;
+  for (const auto& name : trial.test->modules)
+    for (auto& one : with_dependencies(prepared_.modules, name))
+      if (std::ranges::find(modules, one.name, &BuiltModule::name) == modules.end())
+        modules.push_back(std::move(one));
+  return modules;
+}
+
 Result<> Session::load_for_test(Trial& trial) {
-  KOBOX_TRY(auto failure, load_module());
-  if (!failure) return {};
-  trial.findings.push_back(std::move(*failure));
+  KOBOX_TRY(auto failed, load_modules(modules_of(trial)));
+  if (project_.expect_load != 0) {
+    if (failed && failed->init_error == project_.expect_load) return {};
+    const auto expected =
+        fmt::format("[module] expect_load is {}", errno_name(project_.expect_load));
+    if (!failed)
+      trial.findings.push_back(
+          {.kind = FailureKind::load, .message = "the module was loaded, but " + expected});
+    else
+      failed->failure.message += "; " + expected;
+  }
+  if (!failed) return {};
+  // A driver without its hardware has not failed where nobody has said what to expect of it.
+  if (!project_.has_file && means_no_device(failed->init_error)) {
+    trial.skip_reason = "loads, but finds no device: " + failed->failure.message;
+    return {};
+  }
+  trial.findings.push_back(std::move(failed->failure));
   return guest_->watch_for(k_settle_unloaded);
 }
 
-Result<std::optional<Failure>> Session::load_module() {
-  const auto log_mark = guest_->agent().kernel_log().end();
-  KOBOX_TRY(const auto answer, load());
-  if (answer.done()) return std::optional<Failure>();
-  const auto said = log_part(guest_->agent().kernel_log(), log_mark).lines;
-  const auto reason = std::ranges::find_if(said, [&](const std::string& line) {
-    return line.starts_with(prepared_.module->name + ":");
-  });
-  auto message = answer.killed      ? std::string("the kernel faulted while it loaded the module")
-                 : answer.timed_out ? "its init did not return within 20 s"
-                                    : fmt::format(
-                                          "the kernel refused the module or its init "
-                                          "returned an error: {}",
-                                          answer.error);
-  message += vermagic_mismatch();
-  if (reason != said.end()) message += fmt::format(" ({})", printable(*reason));
-  return Failure{.kind = answer.timed_out ? FailureKind::hang : FailureKind::load,
-                 .message = std::move(message),
-                 .console = guest_->console_log().string()};
-}
-
 // Asks again while a reference to the module is held, for a moment.
-Result<bool> Session::still_busy(AgentClient::KernelAnswer& answer) {
+Result<bool> Session::still_busy(const std::string& module, AgentClient::KernelAnswer& answer) {
   const auto deadline = Deadline::after(k_release_limit);
   while (answer.error_number == EAGAIN && !deadline.passed()) {
     KOBOX_CHECK(guest_->watch_for(20ms));
-    KOBOX_TRY(answer, guest_->agent().unload(prepared_.module->name, k_unload_limit));
+    KOBOX_TRY(answer, guest_->agent().unload(module, k_unload_limit));
   }
   return answer.error_number == EAGAIN;
 }
 
-Result<> Session::unload_and_compare(Trial& trial) {
-  auto& agent = guest_->agent();
-  KOBOX_TRY(auto answer, agent.unload(prepared_.module->name, k_unload_limit));
-  KOBOX_TRY(const bool busy, still_busy(answer));
+Result<> Session::unload(const std::string& module, Trial& trial) {
+  KOBOX_TRY(auto answer, guest_->agent().unload(module, k_unload_limit));
+  KOBOX_TRY(const bool busy, still_busy(module, answer));
   if (busy) {
     trial.findings.push_back(
         {.kind = FailureKind::leak,
-         .message = "a reference to the module is still held after the test, which forbids its "
-                    "unloading"});
+         .message = fmt::format("a reference to {} is still held after the test, which forbids its "
+                                "unloading",
+                                module)});
     return {};
   }
   if (answer.killed || answer.timed_out) {
-    trial.findings.push_back({.kind = FailureKind::unload,
-                              .message = answer.killed
-                                             ? "the kernel faulted while it unloaded the module"
-                                             : "the module's exit did not return within 10 s"});
-    return guest_->watch_for(k_settle_unloaded);
-  }
-  if (answer.error_number != 0 && answer.error_number != ENOENT) {
     trial.findings.push_back(
         {.kind = FailureKind::unload,
-         .message = fmt::format("the kernel refuses to remove the module: {}{}", answer.error,
+         .message = answer.killed
+                        ? fmt::format("the kernel faulted while it unloaded {}", module)
+                        : fmt::format("the exit of {} did not return within 10 s", module)});
+    return guest_->watch_for(k_settle_unloaded);
+  }
+  if (answer.error_number != 0 && answer.error_number != ENOENT)
+    trial.findings.push_back(
+        {.kind = FailureKind::unload,
+         .message = fmt::format("the kernel refuses to remove {}: {}{}", module, answer.error,
                                 answer.error_number == EBUSY ? "; has it no exit function?" : "")});
-    return {};
+  return {};
+}
+
+Result<> Session::unload_and_compare(Trial& trial) {
+  const auto modules = modules_of(trial);
+  for (auto module = modules.rbegin(); module != modules.rend(); ++module) {
+    KOBOX_CHECK(unload(module->name, trial));
+    if (!trial.findings.empty()) return {};
   }
   KOBOX_CHECK(guest_->watch_for(k_settle_unloaded));
   KOBOX_CHECK(settle_udev());
-  KOBOX_TRY(const auto left, agent.new_in_inventory());
+  KOBOX_TRY(const auto left, guest_->agent().new_in_inventory());
   if (!left.empty()) trial.findings.push_back(leak(left));
   return {};
 }
@@ -404,7 +413,7 @@ std::optional<Failure> Session::kernel_failure(Trial& trial, bool machine_is_gon
   if (seen != nullptr && (report == nullptr || !more_telling(report->kind, seen->kind)))
     report = seen;
   if (report == nullptr) return std::nullopt;
-  return Blame(*prepared_.module).from_report(*report);
+  return Blame(prepared_.modules).from_report(*report);
 }
 
 Failure Session::machine_failure(const Error& error, Stage stage) {

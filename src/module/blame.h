@@ -2,36 +2,35 @@
 // From what a kernel printed to a Failure that names the module's own line.
 #pragma once
 
-#include <memory>
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "module/build.h"
-#include "module/ko_file.h"
+#include "module/decode.h"
 #include "verdict/kernel_report.h"
 #include "verdict/verdict.h"
 
 namespace kobox {
 
-// Finds function, file and line of the module's innermost frame by the module's own DWARF.
+// The text of a line, 1-based, without the blanks around it; "" if there is no such line.
+std::string source_line(const std::filesystem::path& file, int line);
+
+// Finds function, file and line of the innermost frame of these modules by their own DWARF.
 class Blame {
  public:
-  // A module without DWARF, or one that cannot be read, only leaves the places unknown.
-  explicit Blame(const BuiltModule& module);
+  // A module without DWARF, or one that cannot be read, only leaves its places unknown.
+  explicit Blame(std::vector<BuiltModule> modules);
 
-  // The report's lines in `log` have file and line behind each place in the module.
+  // The report's lines in `log` have file and line behind each place in a module.
   Failure from_report(const KernelReport& report) const;
-  // Sets failure.source to the text of failure.line in the user's directory.
-  void quote_source(Failure& failure) const;
 
  private:
   // The kernel prints __FILE__ with the path of the private copy; the user knows the file's name.
   std::string as_user_knows_it(std::string text) const;
 
-  std::string name_;
-  std::filesystem::path source_;
-  std::string copy_;
-  std::shared_ptr<const KoLines> lines_;  // none: the .ko cannot be read
+  std::vector<BuiltModule> modules_;
+  Decoder::Lines lines_;  // without those whose .ko cannot be read
 };
 
 }  // namespace kobox

@@ -11,23 +11,12 @@
 #include "base/text.h"
 #include "module/build_record.h"
 #include "module/build_site.h"
+#include "module/choose_modules.h"
 #include "module/compiler_output.h"
 #include "module/source_tree.h"
 
 namespace kobox {
 namespace {
-
-// An example for the user's own directory: its first C file, as the one that is there most likely
-// is.
-std::string example_object(const fs::path& directory) {
-  std::vector<std::string> names;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(directory, ignored))
-    if (entry.path().extension() == ".c" && !is_build_product(entry.path().filename()))
-      names.push_back(entry.path().stem().string());
-  if (names.empty()) return "hello";
-  return *std::ranges::min_element(names);
-}
 
 // make takes blanks and colons in these paths for separators, and quoting does not help.
 Result<> check_path(std::string_view what, const fs::path& path) {
@@ -142,14 +131,9 @@ Result<BuildOutcome> build_at(const BuildSite& site, const BuildRequest& request
     }
     KOBOX_TRY(modules, write_build_record(place, key, request.source, kernel, site.sources(place)));
   }
-  KOBOX_TRY(auto module, choose_module(*modules, request.source, request.module_name));
-  return BuiltModule{.name = module.name,
-                     .ko = module.ko,
-                     .source = request.source,
-                     .copy = site.sources(place),
-                     .identity = module.identity,
-                     .fresh = fresh,
-                     .log = place.log()};
+  KOBOX_TRY(auto built, built_modules(*modules, request.source, site.sources(place)));
+  KOBOX_TRY(auto chosen, choose_modules(built, request.source, request.modules));
+  return BuiltModules{.modules = std::move(chosen), .fresh = fresh, .log = place.log()};
 }
 
 Result<BuildSite> checked_site(const BuildRequest& request, const Kernel& kernel) {
@@ -176,30 +160,6 @@ Result<> check_module_source(const fs::path& directory) {
               directory.string(), object);
 }
 
-Result<RecordedModule> choose_module(const std::vector<RecordedModule>& modules,
-                                     const fs::path& source, const std::string& wanted_name) {
-  std::vector<std::string> names;
-  for (const auto& module : modules) names.push_back(module.name);
-  const auto built = join(names, ", ");
-  const auto directory = source.string();
-  if (modules.empty())
-    return fail(ErrorKind::usage,
-                "the Kbuild or Makefile of {} builds no module; it needs a line such as "
-                "'obj-m := {}.o'",
-                directory, example_object(source));
-  if (wanted_name.empty()) {
-    if (modules.size() == 1) return modules.front();
-    return fail(ErrorKind::usage,
-                "{} builds {} modules ({}); say which one with name in [module] of kobox.toml",
-                directory, modules.size(), built);
-  }
-  const auto wanted = module_name_of(wanted_name + ".ko");
-  const auto found = std::ranges::find(modules, wanted, &RecordedModule::name);
-  if (found != modules.end()) return *found;
-  return fail(ErrorKind::usage, "{} builds no module '{}', but {}{}", directory, wanted_name, built,
-              did_you_mean(wanted, names));
-}
-
 Result<BuildIn> parse_build_in(std::string_view text) {
   if (text == "auto") return BuildIn::automatic;
   if (text == "host") return BuildIn::host;
@@ -215,7 +175,7 @@ Result<CommandLine> make_command(const BuildRequest& request, const Kernel& kern
   return make_in(place, site);
 }
 
-Result<BuildOutcome> build_module(const BuildRequest& request, const Kernel& kernel) {
+Result<BuildOutcome> build_modules(const BuildRequest& request, const Kernel& kernel) {
   KOBOX_TRY(const auto site, checked_site(request, kernel));
   auto outcome = build_at(site, request, kernel);
   if (!outcome)

@@ -12,7 +12,9 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
+#include <vector>
 
 #include "archive/network.h"
 #include "base/child.h"
@@ -32,9 +34,9 @@ enum class BuildIn {
 Result<BuildIn> parse_build_in(std::string_view text);
 
 struct BuildRequest {
-  std::filesystem::path source;  // holds the Kbuild or Makefile
-  std::string module_name;       // "" if Kbuild builds just one
-  std::filesystem::path cache;   // kobox's cache directory
+  std::filesystem::path source;           // holds the Kbuild or Makefile
+  std::vector<std::string> modules = {};  // by name, in load order; empty: all that it builds
+  std::filesystem::path cache;            // kobox's cache directory
   Deadline deadline = Deadline::never();
   BuildIn where = BuildIn::automatic;
   Network network = Network::allowed;  // for a build root that is not there yet
@@ -42,14 +44,24 @@ struct BuildRequest {
 };
 
 struct BuiltModule {
-  std::string name;              // as the kernel calls it, with underscores
-  std::filesystem::path ko;      // with its DWARF; this file does not change, whoever builds again
-  std::filesystem::path source;  // the user's directory
-  std::filesystem::path copy;    // where it was built: what paths in the DWARF begin with. On the
-                                 // host that is the private copy, in a build root its name there.
-  std::string identity;          // digest of the .ko's bytes
-  bool fresh = false;            // built now, not taken from the cache
-  std::filesystem::path log;     // make's whole output when it was last run here
+  std::string name;          // as the kernel calls it, with underscores
+  std::filesystem::path ko;  // with its DWARF; this file does not change, whoever builds again
+  std::filesystem::path bare = {};  // the same without its debug sections: what goes into a guest,
+                                    // which has no use for them and pays for every byte
+  std::filesystem::path source;     // the user's directory
+  std::filesystem::path copy;  // where it was built: what paths in the DWARF begin with. On the
+                               // host that is the private copy, in a build root its name there.
+  std::string identity;        // digest of the .ko's bytes
+  std::vector<std::string> depends = {};  // modules that must be loaded before it, with underscores
+  std::vector<std::string> parameters = {};  // names of its parameters, with underscores
+};
+
+// What one directory builds.
+struct BuiltModules {
+  std::vector<BuiltModule> modules;  // those that were asked for, and before each what it depends
+                                     // on of the same directory; never empty
+  bool fresh = false;                // built now, not taken from the cache
+  std::filesystem::path log;         // make's whole output when it was last run here
 };
 
 // What the compiler (or modpost, the linker, make) said first.
@@ -61,25 +73,21 @@ struct BuildFailure {
   std::filesystem::path full_log;  // in the cache; stays until the next build of the same
 };
 
-using BuildOutcome = std::variant<BuiltModule, BuildFailure>;
+using BuildOutcome = std::variant<BuiltModules, BuildFailure>;
 
 // Blocks for as long as make takes, or until another kobox that builds the same is done. May be
 // called from several threads for several kernels.
-// Errors (not BuildFailure): usage (no Kbuild or Makefile; more than one module and no name; no
-// module of that name; kernel without build tree), environment (compiler or make missing, disk
+// Errors (not BuildFailure): usage (no Kbuild or Makefile; no module, or none of a wanted name;
+// kernel without build tree), environment (compiler or make missing, disk
 // full, no memory; a kernel that needs another compiler than this host has: names it), timeout,
 // interrupted.
-Result<BuildOutcome> build_module(const BuildRequest& request, const Kernel& kernel);
+Result<BuildOutcome> build_modules(const BuildRequest& request, const Kernel& kernel);
 
 // ErrorKind::usage if the directory holds nothing that kbuild could build.
 Result<> check_module_source(const std::filesystem::path& directory);
 
-// The module without its debug sections, beside the whole one: what goes into a guest, which has
-// no use for them and pays for every byte. Made once. Where there is no strip, the whole one.
-std::filesystem::path without_debug_sections(const BuiltModule& module);
-
-// The make command that build_module would run, for --dry-run. Makes nothing: where a build root is
-// needed that is not there, an ErrorKind::environment.
+// The make command that build_modules would run, for --dry-run. Makes nothing: where a build root
+// is needed that is not there, an ErrorKind::environment.
 Result<CommandLine> make_command(const BuildRequest& request, const Kernel& kernel);
 
 // A program for the guest: one C file, compiled static (with threads) by the host's gcc. The

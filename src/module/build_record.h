@@ -62,10 +62,4 @@ Result<std::vector<RecordedModule>> write_build_record(const BuildPlace& place,
                                                        const Kernel& kernel,
                                                        const std::filesystem::path& built_at);
 
-// The one module of these that is meant: the one of that name, or the only one. ErrorKind::usage
-// says what `source` builds.
-Result<RecordedModule> choose_module(const std::vector<RecordedModule>& modules,
-                                     const std::filesystem::path& source,
-                                     const std::string& wanted_name);
-
 }  // namespace kobox

@@ -64,13 +64,18 @@ class BuildTest : public ::testing::Test {
   }
   BuildRequest request(const std::string& name = "") const {
     return {.source = source(),
-            .module_name = name,
+            .modules = name.empty() ? std::vector<std::string>() : std::vector{name},
             .cache = root() / "cache",
             .deadline = Deadline::after(60s),
             .where = BuildIn::host};
   }
-  BuiltModule built(const std::string& name = "") {
-    auto outcome = build_module(request(name), kernel());
+  struct Built : BuiltModule {
+    bool fresh = false;
+    fs::path log;
+  };
+  // The last that is loaded.
+  Built built(const std::string& name = "") {
+    auto outcome = build_modules(request(name), kernel());
     if (!outcome) {
       ADD_FAILURE() << outcome.error().to_string();
       return {};
@@ -79,17 +84,18 @@ class BuildTest : public ::testing::Test {
       ADD_FAILURE() << failure->message;
       return {};
     }
-    return std::get<BuiltModule>(*outcome);
+    const auto& all = std::get<BuiltModules>(*outcome);
+    return {all.modules.back(), all.fresh, all.log};
   }
   BuildFailure failed() {
-    auto outcome = build_module(request(), kernel());
+    auto outcome = build_modules(request(), kernel());
     if (outcome && std::holds_alternative<BuildFailure>(*outcome))
       return std::get<BuildFailure>(*outcome);
     ADD_FAILURE() << (outcome ? "it was built" : outcome.error().to_string());
     return {};
   }
   Error refused(const BuildRequest& what, const Kernel& by) {
-    auto outcome = build_module(what, by);
+    auto outcome = build_modules(what, by);
     if (!outcome) return outcome.error();
     ADD_FAILURE() << "no error";
     return {ErrorKind::internal, ""};
@@ -194,7 +200,7 @@ TEST_F(BuildTest, AFailureDoesNotSpoilTheGoodBuild) {
 }
 
 TEST_F(BuildTest, WarningsDoNotFail) {
-  put("hello.c", "static int unused(void) { return 1; }\n");
+  put("hello.c", fmt::format("static int unused(void) {{ return 1; }}\n{}", k_module));
   EXPECT_THAT(read_file(built().log).value(), HasSubstr("defined but not used"));
 }
 
@@ -224,15 +230,14 @@ TEST_F(BuildTest, NoKbuildIsUsage) {
   EXPECT_EQ(built().name, "hello");
 }
 
-TEST_F(BuildTest, WhichModuleMustBeClear) {
+TEST_F(BuildTest, AllModulesOrThoseThatAreNamed) {
   put("Kbuild", "obj-m := hello.o an-other.o\n");
   put("an-other.c", k_module);
-  auto error = refused(request(), kernel());
-  EXPECT_EQ(error.kind(), ErrorKind::usage);
-  EXPECT_THAT(error.message(), HasSubstr("builds 2 modules (hello, an_other)"));
+  const auto all = std::get<BuiltModules>(build_modules(request(), kernel()).value());
+  EXPECT_EQ(all.modules.size(), 2U);
   EXPECT_EQ(built("an_other").name, "an_other");
   EXPECT_EQ(built("an-other").ko.filename(), "an-other.ko");
-  error = refused(request("helo"), kernel());
+  auto error = refused(request("helo"), kernel());
   EXPECT_EQ(error.kind(), ErrorKind::usage);
   EXPECT_THAT(error.message(),
               HasSubstr("builds no module 'helo', but hello, an_other (did you mean 'hello'?)"));

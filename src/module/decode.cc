@@ -42,16 +42,18 @@ bool is_decoded(std::string_view rest) {
 
 }  // namespace
 
-Result<Decoder> Decoder::open(const BuiltModule& module) {
-  KOBOX_TRY(auto lines, KoLines::open(module.ko, module.copy));
-  return Decoder(module.name, std::make_shared<const KoLines>(std::move(lines)));
+Result<Decoder> Decoder::open(const std::vector<BuiltModule>& modules) {
+  Lines all;
+  for (const auto& module : modules) {
+    KOBOX_TRY(auto lines, KoLines::open(module.ko, module.copy));
+    all.emplace(module.name, std::make_shared<const KoLines>(std::move(lines)));
+  }
+  return Decoder(std::move(all));
 }
 
-Decoder::Decoder(std::string_view module, std::shared_ptr<const KoLines> lines)
-    : name_(with_underscores(std::string(module))), lines_(std::move(lines)) {}
-
-std::string Decoder::place_of(const TraceFrame& frame, KoLines::Address address) {
-  const auto places = lines_->locate(frame.function, frame.offset, frame.size, address);
+std::string Decoder::place_of(const KoLines& lines, const TraceFrame& frame,
+                              KoLines::Address address) {
+  const auto places = lines.locate(frame.function, frame.offset, frame.size, address);
   if (places.empty() || places.front().file.empty()) {
     ++unknown_;
     return "";
@@ -69,7 +71,8 @@ std::string Decoder::line(std::string_view text) {
   std::size_t done = 0;
   const bool in_trace = parse_trace_line(read_log_prefix(text).text).has_value();
   for (const auto& [frame, end] : find_frames(text)) {
-    if (with_underscores(frame.module) != name_) continue;
+    const auto module = lines_.find(with_underscores(frame.module));
+    if (module == lines_.end()) continue;
     if (is_decoded(text.substr(end))) {
       ++decoded_;
       continue;
@@ -79,8 +82,9 @@ std::string Decoder::line(std::string_view text) {
                           fault_->offset == frame.offset && fault_->size == frame.size;
     if (!in_trace) fault_ = frame;
     shown.append(text.substr(done, end - done));
-    shown.append(place_of(
-        frame, in_trace && !at_fault ? KoLines::Address::after_call : KoLines::Address::exact));
+    shown.append(
+        place_of(*module->second, frame,
+                 in_trace && !at_fault ? KoLines::Address::after_call : KoLines::Address::exact));
     done = end;
   }
   shown.append(text.substr(done));

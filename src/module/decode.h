@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A kernel's log with the module's own file and line at every place in it.
+// A kernel's log with the modules' own file and line at every place in them.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "module/build.h"
 #include "module/ko_file.h"
@@ -17,24 +19,24 @@ namespace kobox {
 // register dump before it.
 class Decoder {
  public:
-  // Error (environment): the .ko cannot be read.
-  static Result<Decoder> open(const BuiltModule& module);
-  // For a module whose lines were read before.
-  Decoder(std::string_view module, std::shared_ptr<const KoLines> lines);
+  // Error (environment): a .ko cannot be read.
+  static Result<Decoder> open(const std::vector<BuiltModule>& modules);
+  // For modules whose lines were read before: by their names, with '_' for '-'.
+  using Lines = std::map<std::string, std::shared_ptr<const KoLines>>;
+  explicit Decoder(Lines lines) : lines_(std::move(lines)) {}
 
-  // The line, with " (file:line)" after each "function+0x12/0x34 [module]" of this module that is
+  // The line, with " (file:line)" after each "function+0x12/0x34 [module]" of these modules that is
   // found in its DWARF. For code that is inlined there: " (store at a.c:3, inlined into dev_write
   // at a.c:5)".
   std::string line(std::string_view text);
 
   int decoded() const { return decoded_; }
-  int unknown() const { return unknown_; }  // places of the module's that this build does not have
+  int unknown() const { return unknown_; }  // places of theirs that this build does not have
 
  private:
-  std::string place_of(const TraceFrame& frame, KoLines::Address address);
+  std::string place_of(const KoLines& lines, const TraceFrame& frame, KoLines::Address address);
 
-  std::string name_;  // as the kernel prints it, with '_' for '-'
-  std::shared_ptr<const KoLines> lines_;
+  Lines lines_;
   std::optional<TraceFrame> fault_;  // the last place that was no return address
   int decoded_ = 0;
   int unknown_ = 0;

@@ -14,7 +14,7 @@ class DecodeTest : public DriverTest {
   static std::string place(const std::string& function, std::uint64_t offset) {
     return fmt::format("{}+{:#x}/0x0 [my_driver]", function, offset);
   }
-  Decoder decoder_ = Decoder::open(module()).value();
+  Decoder decoder_ = Decoder::open({module()}).value();
 };
 
 TEST_F(DecodeTest, InlinedCallersAreNamedFromTheInnermostOutwards) {
@@ -66,7 +66,7 @@ TEST_F(DecodeTest, PlacesThatThisBuildDoesNotHaveAreCounted) {
 TEST_F(DecodeTest, AModuleThatCannotBeReadIsAnError) {
   auto gone = module();
   gone.ko = "/nonexistent.ko";
-  EXPECT_FALSE(Decoder::open(gone));
+  EXPECT_FALSE(Decoder::open({gone}));
 }
 
 TEST(ReleaseInLog, IsInTheRegisterDumpsHeadAndInTheFirstLine) {

@@ -47,6 +47,7 @@ class DriverTest : public ::testing::Test {
   static BuiltModule module() {
     return {.name = "my_driver",
             .ko = directory_->path() / "my-driver.ko",
+            .bare = directory_->path() / "my-driver.ko",
             .source = directory_->path() / "user",
             .copy = copy()};
   }

@@ -18,6 +18,7 @@ struct ModInfo {
   std::string name;
   std::string vermagic;
   std::vector<std::string> depends;
+  std::vector<std::string> parameters;
 };
 Result<ModInfo> read_modinfo(const std::filesystem::path& ko);
 

@@ -3,14 +3,14 @@
 #include <unistd.h>
 
 #include "base/files.h"
-#include "module/build.h"
+#include "module/choose_modules.h"
 
 namespace kobox {
 
 using namespace std::chrono_literals;
 
-fs::path without_debug_sections(const BuiltModule& module) {
-  auto stripped = module.ko;
+fs::path without_debug_sections(const fs::path& ko) {
+  auto stripped = ko;
   stripped += ".stripped";
   std::error_code error;
   if (fs::exists(stripped, error)) return stripped;
@@ -18,11 +18,11 @@ fs::path without_debug_sections(const BuiltModule& module) {
   auto made = stripped;
   made += fmt::format(".{}", ::getpid());
   const auto done =
-      run_command({.argv = {"strip", "--strip-debug", "-o", made.string(), module.ko.string()}},
+      run_command({.argv = {"strip", "--strip-debug", "-o", made.string(), ko.string()}},
                   {.deadline = Deadline::after(30s)});
   if (done && done->status.success() && rename_path(made, stripped)) return stripped;
   fs::remove(made, error);
-  return module.ko;
+  return ko;
 }
 
 }  // namespace kobox

@@ -45,6 +45,10 @@ Result<BuildWhere> parse_build(const std::string& text) {
               printable(text));
 }
 
+std::string name_of(const Project& project) {
+  return project.modules.empty() ? project.source.filename().string() : join(project.modules, ", ");
+}
+
 std::uint64_t machine_memory(const Project& project) {
   return project.guest == GuestKind::disk ? std::max(project.memory, k_disk_memory)
                                           : project.memory;

@@ -41,7 +41,8 @@ Result<BuildWhere> parse_build(const std::string& text);
 
 struct TestSpec {
   std::string name;
-  std::string run;  // by the guest's /bin/sh -c, as root; "" only in the default test
+  std::string run;  // by the guest's /bin/sh -c, as root; "" only in a test that just loads
+  std::vector<std::string> modules = {};  // loaded with those that they depend on; empty: all
   int status = 0;
   std::optional<TextMatcher> standard_output;
   std::optional<TextMatcher> standard_error;
@@ -57,11 +58,12 @@ struct TestSpec {
 };
 
 struct Project {
-  std::filesystem::path directory;  // absolute
-  std::filesystem::path source;     // absolute; holds the Kbuild or Makefile
-  std::string module_name;          // "" if Kbuild's only module
+  std::filesystem::path directory;        // absolute
+  std::filesystem::path source;           // absolute; holds the Kbuild or Makefile
+  std::vector<std::string> modules = {};  // by name, in load order; empty: all that are built
   std::string module_params;
   bool load = true;
+  int expect_load = 0;  // errno that init is expected to return; 0: none
   std::vector<std::string> kernels_use = {"6.1-cloud"};
   std::vector<std::string> kernels_matrix;  // empty: same as use
   Duration boot_limit = std::chrono::seconds(60);
@@ -77,6 +79,9 @@ struct Project {
   bool has_file = false;    // there was a kobox.toml
   std::string digest = {};  // of its bytes; "" if there was none
 };
+
+// What the module is called before it is built: by kobox.toml, else as its directory.
+std::string name_of(const Project& project);
 
 // The machine's memory and its limit for the boot: a disk guest needs more of both than the small
 // guest, for which the values of kobox.toml and their defaults are meant.

@@ -100,7 +100,7 @@ TEST_F(ProjectTest, ReadsEverything) {
   EXPECT_TRUE(project.has_file);
   EXPECT_EQ(project.directory, fs::canonical(directory_.path()));
   EXPECT_EQ(project.source, fs::canonical(directory_.path()) / "driver");
-  EXPECT_EQ(project.module_name, "qemu_exercise");
+  EXPECT_THAT(project.modules, ElementsAre("qemu_exercise"));
   EXPECT_EQ(project.module_params, "debug=1 name=\"a b\"");
   EXPECT_FALSE(project.load);
   EXPECT_THAT(project.kernels_use, ElementsAre("6.1-cloud", "host"));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/errno_name.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "kernel/selector.h"
@@ -43,6 +44,37 @@ Result<std::vector<std::string>> read_selectors(const TomlTable& table, std::str
   return selectors;
 }
 
+Result<> check_module_name(const TomlTable& table, const PlacedText& name) {
+  if (is_module_name(name.value)) return {};
+  return table.error(name.place,
+                     fmt::format("'{}' is no module name: 1 to {} letters, digits, '_' and '-'",
+                                 printable(name.value), k_longest_name));
+}
+
+// `name` or `names`.
+Result<std::vector<std::string>> read_module_names(const TomlTable& table) {
+  KOBOX_TRY(const auto name, table.string("name", "a string"));
+  KOBOX_TRY(const auto names, table.strings("names", "an array of module names"));
+  std::vector<std::string> found;
+  if (name) {
+    KOBOX_CHECK(check_module_name(table, *name));
+    found.push_back(name->value);
+  }
+  if (!names) return found;
+  if (name)
+    return table.error(names->place, "[module] has both 'name' and 'names'; one of them will do");
+  if (names->value.empty())
+    return table.error(names->place,
+                       "'names' is empty; leave it out to have all modules that are built");
+  for (const auto& one : names->value) {
+    KOBOX_CHECK(check_module_name(table, one));
+    if (std::ranges::find(found, one.value) != found.end())
+      return table.error(one.place, fmt::format("'{}' is in 'names' twice", one.value));
+    found.push_back(one.value);
+  }
+  return found;
+}
+
 }  // namespace
 
 Result<toml::table> parse_toml(const fs::path& file) {
@@ -73,13 +105,8 @@ Result<std::optional<Duration>> read_duration(const TomlTable& table, std::strin
 }
 
 Result<> read_module_table(const TomlTable& table, Project& project) {
-  KOBOX_CHECK(table.only({"name", "source", "params", "load", "build"}));
-  KOBOX_TRY(auto name, table.string("name", "a string"));
-  if (name && !is_module_name(name->value))
-    return table.error(name->place,
-                       fmt::format("'{}' is no module name: 1 to {} letters, digits, '_' and '-'",
-                                   printable(name->value), k_longest_name));
-  if (name) project.module_name = name->value;
+  KOBOX_CHECK(table.only({"name", "names", "source", "params", "load", "expect_load", "build"}));
+  KOBOX_TRY(project.modules, read_module_names(table));
 
   KOBOX_TRY(auto source, table.string("source", "a directory's path"));
   if (source) {
@@ -96,6 +123,19 @@ Result<> read_module_table(const TomlTable& table, Project& project) {
 
   KOBOX_TRY(auto load, table.boolean("load"));
   if (load) project.load = load->value;
+
+  KOBOX_TRY(auto expected, table.string("expect_load", "an error such as \"ENODEV\""));
+  if (expected) {
+    const auto error = errno_of(expected->value);
+    if (!error)
+      return table.error(expected->place,
+                         fmt::format("'{}' of expect_load is no error's name, such as ENODEV",
+                                     printable(expected->value)));
+    project.expect_load = *error;
+  }
+  if (project.expect_load != 0 && !project.load)
+    return table.error(expected->place,
+                       "expect_load says what the load returns, but load is false");
 
   KOBOX_TRY(auto build, table.string("build", "\"host\" or \"guest\""));
   if (!build) return {};

@@ -68,6 +68,7 @@ Json to_json(const RunResult& run) {
   json["kernel"] = run.kernel;
   json["selector"] = text_or_null(run.selector);
   json["arch"] = run.arch;
+  json["modules"] = run.modules;
   json["accel"] = text_or_null(run.accel);
   json["accel_reason"] = text_or_null(run.accel_reason);
   json["verdict"] = to_string(run.verdict);

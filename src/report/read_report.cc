@@ -178,6 +178,9 @@ Result<RunResult> read_run(const Value& value) {
   KOBOX_TRY(run.selector, read(value, "selector", &Value::text_or_null));
   KOBOX_TRY(run.arch, read(value, "arch", &Value::text));
   KOBOX_TRY(run.accel, read(value, "accel", &Value::text_or_null));
+  if (value.key("modules")) {
+    KOBOX_TRY(run.modules, read(value, "modules", &Value::texts));
+  }
   KOBOX_TRY(run.accel_reason, read(value, "accel_reason", &Value::text_or_null));
   KOBOX_TRY(run.failure, read_failure(value));
   KOBOX_TRY(const auto tests, value.key("tests"));

@@ -12,11 +12,10 @@ namespace kobox {
 
 namespace fs = std::filesystem;
 
-Result<TraceSymbols> TraceSymbols::open(const Kernel& kernel, const fs::path& ko,
-                                        const std::map<std::string, std::uint64_t>& sections) {
+Result<TraceSymbols> TraceSymbols::open(const Kernel& kernel, const std::vector<Loaded>& modules) {
   TraceSymbols symbols;
   KOBOX_CHECK(symbols.add_kernel(kernel));
-  if (!ko.empty()) KOBOX_CHECK(symbols.add_module(ko, sections));
+  for (const auto& module : modules) KOBOX_CHECK(symbols.add_module(module));
   return symbols;
 }
 
@@ -36,9 +35,9 @@ Result<> TraceSymbols::add_kernel(const Kernel& kernel) {
   return {};
 }
 
-Result<> TraceSymbols::add_module(const fs::path& ko,
-                                  const std::map<std::string, std::uint64_t>& sections) {
-  KOBOX_TRY(const auto image, ElfImage::open(ko));
+Result<> TraceSymbols::add_module(const Loaded& module) {
+  const auto& sections = module.sections;
+  KOBOX_TRY(const auto image, ElfImage::open(module.ko));
   const auto& all = image.sections();
   for (const auto& section : all)
     if (const auto at = sections.find(section.name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Names for the guest's addresses: the kernel's functions, and those of one module where it lies.
+// Names for the guest's addresses: the kernel's functions, and those of modules where they lie.
 #pragma once
 
 #include <cstdint>
@@ -20,14 +20,16 @@ struct AddressRange {
 
 class TraceSymbols {
  public:
-  // `ko`: the file that was loaded; `sections`: where its sections lie in the guest (AgentClient::
-  // sections). `ko` empty: the kernel alone. Error: environment (no kallsyms; no such file).
-  static Result<TraceSymbols> open(const Kernel& kernel, const std::filesystem::path& ko,
-                                   const std::map<std::string, std::uint64_t>& sections);
+  struct Loaded {
+    std::filesystem::path ko;                       // the file that was loaded
+    std::map<std::string, std::uint64_t> sections;  // where they lie (AgentClient::sections)
+  };
+  // Error: environment (no kallsyms; no such file).
+  static Result<TraceSymbols> open(const Kernel& kernel, const std::vector<Loaded>& modules);
 
-  // The module's functions' beginnings, ascending, and where its code lies.
+  // The modules' functions' beginnings, ascending, and where their code lies.
   std::vector<std::uint64_t> module_functions() const;
-  // What the module calls outside of itself: its undefined symbols, data among them.
+  // What the modules call outside of themselves: their undefined symbols, data among them.
   const std::vector<std::string>& called() const { return called_; }
   const std::vector<AddressRange>& module_code() const { return code_; }
   bool in_module(std::uint64_t address) const;
@@ -43,8 +45,7 @@ class TraceSymbols {
     std::uint64_t end = 0;
   };
   Result<> add_kernel(const Kernel& kernel);
-  Result<> add_module(const std::filesystem::path& ko,
-                      const std::map<std::string, std::uint64_t>& sections);
+  Result<> add_module(const Loaded& module);
 
   std::map<std::uint64_t, Function> functions_;
   AddressRange entries_;

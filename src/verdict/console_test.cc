@@ -279,7 +279,7 @@ void check(const fs::path& path, const Case& expected) {
     const auto& want = expected.reports[i];
     EXPECT_EQ(to_string(reports[i].kind), to_string(want.kind));
     EXPECT_THAT(reports[i].title, testing::StartsWith(want.title));
-    const auto frame = reports[i].innermost_frame(expected.module);
+    const auto frame = reports[i].innermost_frame(std::vector<std::string>{expected.module});
     EXPECT_EQ(frame ? frame->function : "", want.function) << reports[i].title;
     EXPECT_EQ(reports[i].rip ? reports[i].rip->function : "", want.rip) << reports[i].title;
   }

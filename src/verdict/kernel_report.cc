@@ -39,8 +39,12 @@ bool same_module(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::optional<TraceFrame> KernelReport::innermost_frame(std::string_view module) const {
-  const auto ours = [&](const TraceFrame& frame) { return same_module(frame.module, module); };
+std::optional<TraceFrame> KernelReport::innermost_frame(
+    std::span<const std::string> modules) const {
+  const auto ours = [&](const TraceFrame& frame) {
+    return std::ranges::any_of(
+        modules, [&](const std::string& name) { return same_module(frame.module, name); });
+  };
   if (rip && ours(*rip)) return rip;
   auto found = std::ranges::find_if(
       trace, [&](const TraceFrame& frame) { return frame.reliable && ours(frame); });

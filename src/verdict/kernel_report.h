@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,9 +33,10 @@ struct KernelReport {
   std::vector<std::string> lines;  // the report's lines, without time stamps; at most 200
   bool complete = false;           // its end was seen ("---[ end trace", or other text after it)
 
-  // The innermost frame that belongs to this module (the rip first, then the trace; unreliable
-  // frames only if there is no reliable one), or nothing. '-' and '_' are the same in a name.
-  std::optional<TraceFrame> innermost_frame(std::string_view module) const;
+  // The innermost frame that belongs to one of these modules (the rip first, then the trace;
+  // unreliable frames only if there is no reliable one), or nothing. '-' and '_' are the same in a
+  // name.
+  std::optional<TraceFrame> innermost_frame(std::span<const std::string> modules) const;
 };
 
 // The reader's own state; not in the class, where clang cannot yet see their initializers.

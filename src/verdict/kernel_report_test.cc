@@ -25,6 +25,8 @@ std::string read(const fs::path& path) {
   return text.str();
 }
 
+using Names = std::vector<std::string>;
+
 std::vector<KernelReport> reports_of(std::string_view text) {
   ReportReader reader;
   reader.feed(text);
@@ -145,7 +147,7 @@ TEST(KernelReport, ACallOfNullHasNoPlace) {
       "RIP: 0010:pv_native_safe_halt+0xf/0x20\n </TASK>\n---[ end trace 0 ]---\n");
   ASSERT_EQ(reports.size(), 1U);
   EXPECT_FALSE(reports[0].rip);
-  EXPECT_EQ(reports[0].innermost_frame("m")->function, "tick");
+  EXPECT_EQ(reports[0].innermost_frame(Names{"m"})->function, "tick");
 }
 
 TEST(KernelReport, APreludeFloodIsNothing) {
@@ -167,12 +169,12 @@ TEST(KernelReport, ACutWithNothingAfterItCounts) {
 TEST(KernelReport, PrefersReliableFrames) {
   KernelReport report;
   report.trace = {{"guess", 1, 2, "a_mod", false}, {"sure", 1, 2, "a_mod", true}};
-  EXPECT_EQ(report.innermost_frame("a-mod")->function, "sure");
+  EXPECT_EQ(report.innermost_frame(Names{"a-mod"})->function, "sure");
   report.trace.pop_back();
-  EXPECT_EQ(report.innermost_frame("a_mod")->function, "guess");
-  EXPECT_FALSE(report.innermost_frame("other"));
+  EXPECT_EQ(report.innermost_frame(Names{"a_mod"})->function, "guess");
+  EXPECT_FALSE(report.innermost_frame(Names{"other"}));
   report.rip = TraceFrame{"place", 1, 2, "a_mod", true};
-  EXPECT_EQ(report.innermost_frame("a_mod")->function, "place");
+  EXPECT_EQ(report.innermost_frame(Names{"a_mod"})->function, "place");
 }
 
 TEST(KernelReport, OnceTimedTheRestIsNotTheKernels) {

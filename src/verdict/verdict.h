@@ -100,7 +100,8 @@ struct RunResult {
   Verdict verdict = Verdict::pass;
   std::optional<Failure> failure = {};  // outside any test: build, load, boot
   std::vector<TestResult> tests = {};
-  std::string selector = {};  // what the kernel was asked for by: "6.1-cloud"
+  std::string selector = {};              // what the kernel was asked for by: "6.1-cloud"
+  std::vector<std::string> modules = {};  // what was built for it, in load order
 };
 
 // Which part of a run: `index` of `count`, from 1 on. What is whole is 1 of 1.

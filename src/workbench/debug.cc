@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "debug/gdb_setup.h"
+#include "module/parameters.h"
 
 namespace kobox {
 
@@ -40,9 +41,10 @@ void DebugMachine::start_work(const Terminal& terminal,
   const auto& prepared = machine_->prepared();
   const auto& project = options_.shell.project;
   std::string script = "cd /root\n";
-  if (prepared.module && project.load)
-    script += fmt::format("insmod {} {} || exit\n", guest_module_path(*prepared.module),
-                          project.module_params);
+  if (project.load)
+    for (const auto& module : prepared.modules)
+      script += fmt::format("insmod {} {} || exit\n", guest_module_path(module),
+                            parameters_for(module, prepared.modules, project.module_params));
   script += options_.command;
   terminal_ = machine_->agent().open_terminal({.command = script,
                                                .rows = terminal.rows,

@@ -53,7 +53,7 @@ Result<std::variant<std::unique_ptr<ShellMachine>, Failure>> ShellMachine::open(
   }
   KOBOX_TRY(auto failure, shell->get_machine(options, progress));
   if (!failure && !options.bare) {
-    KOBOX_TRY(failure, shell->load_module(options.use));
+    KOBOX_TRY(failure, shell->load_modules(options.use));
   }
   if (!failure) KOBOX_CHECK(shell->fill_home(options));
   progress.done(options.selector);
@@ -85,14 +85,14 @@ Result<std::optional<Failure>> ShellMachine::get_machine(const ShellOptions& opt
   return std::optional<Failure>();
 }
 
-Result<std::optional<Failure>> ShellMachine::load_module(Machines::Use use) {
+Result<std::optional<Failure>> ShellMachine::load_modules(Machines::Use use) {
   KOBOX_CHECK(session_->install_files());
   for (const auto& test : project_.tests) KOBOX_CHECK(session_->install_programs(test.programs));
-  if (!prepared_.module || !project_.load || use == Machines::Use::debugging)
-    return std::optional<Failure>();
-  KOBOX_TRY(auto failure, session_->load_module());
-  if (failure) failure->message += "; [module] load = false in kobox.toml leaves it unloaded";
-  return failure;
+  if (!project_.load || use == Machines::Use::debugging) return std::optional<Failure>();
+  KOBOX_TRY(auto failed, session_->load_modules(prepared_.modules));
+  if (!failed) return std::optional<Failure>();
+  failed->failure.message += "; [module] load = false in kobox.toml leaves it unloaded";
+  return std::move(failed->failure);
 }
 
 // The user's work on a kept disk is not written over.

@@ -64,7 +64,7 @@ class ShellMachine {
         directory_(std::move(directory)) {}
   Result<std::optional<Failure>> get_machine(const ShellOptions& options, Progress& progress);
   Result<> fill_home(const ShellOptions& options);
-  Result<std::optional<Failure>> load_module(Machines::Use use);
+  Result<std::optional<Failure>> load_modules(Machines::Use use);
 
   Project project_;
   Prepared prepared_;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "workbench/trace.h"
 
-#include <map>
-
 #include "base/text.h"
 #include "workbench/trace_source.h"
 
@@ -11,10 +9,12 @@ namespace {
 
 Result<TraceSymbols> symbols_of(ShellMachine& machine, bool loaded) {
   const auto& prepared = machine.prepared();
-  std::map<std::string, std::uint64_t> sections;
-  if (!prepared.module || !loaded) return TraceSymbols::open(prepared.kernel, {}, sections);
-  KOBOX_TRY(sections, machine.agent().sections(prepared.module->name));
-  return TraceSymbols::open(prepared.kernel, prepared.guest_module, sections);
+  std::vector<TraceSymbols::Loaded> modules;
+  for (const auto& module : loaded ? prepared.modules : std::vector<BuiltModule>()) {
+    KOBOX_TRY(auto sections, machine.agent().sections(module.name));
+    modules.push_back({.ko = module.bare, .sections = std::move(sections)});
+  }
+  return TraceSymbols::open(prepared.kernel, modules);
 }
 
 // What became of the command: its status, or why there is none.
@@ -91,7 +91,7 @@ Result<std::variant<TraceReport, Failure>> run_trace(const TraceOptions& options
 
   progress.stage(options.shell.selector, "tracing");
   KOBOX_TRY(auto symbols, symbols_of(machine, options.shell.project.load));
-  TraceReport report{.facts = {.module = prepared.module ? prepared.module->name : "",
+  TraceReport report{.facts = {.module = module_names(prepared.modules),
                                .command = options.command,
                                .kernel = prepared.kernel.release,
                                .accel = to_string(machine.decision().accel)},

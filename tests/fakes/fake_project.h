@@ -22,7 +22,8 @@ class FakeProject : public ::testing::Test {
  protected:
   FakeProject() {
     project_.directory = project_.source = qemu_.directory() / "project";
-    project_.module_name = "some";
+    project_.modules = {"some"};
+    project_.has_file = true;
     qemu_.tcg_does(k_serves);
     EXPECT_TRUE(write_file(qemu_.directory() / "some.ko", "no ELF"));
   }
@@ -42,12 +43,12 @@ class FakeProject : public ::testing::Test {
             .kernel_lock = lock(),
             .cache_lock = lock(),
             .initramfs = "/i",
-            .module = BuiltModule{.name = "some",
-                                  .ko = qemu_.directory() / "some.ko",
-                                  .source = project_.source,
-                                  .copy = project_.source,
-                                  .identity = "some"},
-            .guest_module = qemu_.directory() / "some.ko"};
+            .modules = {{.name = "some",
+                         .ko = qemu_.directory() / "some.ko",
+                         .bare = qemu_.directory() / "some.ko",
+                         .source = project_.source,
+                         .copy = project_.source,
+                         .identity = "some"}}};
   }
   fs::path cache() const { return qemu_.directory() / "cache"; }
   fs::path state() const { return qemu_.directory() / "state"; }

@@ -23,7 +23,7 @@ FUZZ_TARGET(input) {
     REQUIRE(report.kind == pieces.reports()[i].kind);
     REQUIRE(report.lines == pieces.reports()[i].lines);
     REQUIRE(report.lines.size() <= 200);
-    (void)report.innermost_frame("qemu_exercise");
+    (void)report.innermost_frame(std::vector<std::string>{"qemu_exercise"});
   }
   REQUIRE((whole.most_telling() == nullptr) == whole.reports().empty());
 }
