@@ -232,6 +232,11 @@ Result<> unpack_rpm(const fs::path& rpm, const fs::path& target, const Placement
 
 }  // namespace
 
+Result<> unpack_deb(const std::filesystem::path& deb, const std::filesystem::path& target,
+                    const Placement& place, const std::function<void(std::uint64_t)>& on_bytes) {
+  return unpack(deb, target, As::tree, place, on_bytes);
+}
+
 Result<> unpack_package(const std::filesystem::path& file, const std::filesystem::path& target,
                         const Placement& place,
                         const std::function<void(std::uint64_t)>& on_bytes) {
@@ -247,11 +252,6 @@ Result<> unpack_package(const std::filesystem::path& file, const std::filesystem
   if (begins == k_ar) return unpack_deb(file, target, place, on_bytes);
   if (begins.starts_with(k_rpm)) return unpack_rpm(file, target, place, on_bytes);
   return fail(ErrorKind::usage, "{} is neither a Debian package nor an RPM", file.string());
-}
-
-Result<> unpack_deb(const std::filesystem::path& deb, const std::filesystem::path& target,
-                    const Placement& place, const std::function<void(std::uint64_t)>& on_bytes) {
-  return unpack(deb, target, As::tree, place, on_bytes);
 }
 
 Result<> unpack_deb_as_root(const std::filesystem::path& deb, const std::filesystem::path& target,

@@ -23,16 +23,17 @@ using Placement = std::function<std::optional<std::filesystem::path>(std::string
 Result<> unpack_deb(const std::filesystem::path& deb, const std::filesystem::path& target,
                     const Placement& place, const std::function<void(std::uint64_t)>& on_bytes);
 
-// The same where the target is the root of a system of its own. Hard links become files of the same
-// content, and every link of the package, absolute or not, leads to the same place below the
+// The same for a package file of either kind, as its first bytes tell. Its signature, if it has
+// one, is not looked at. ErrorKind::usage if it is neither, or cannot be read.
+Result<> unpack_package(const std::filesystem::path& file, const std::filesystem::path& target,
+                        const Placement& place, const std::function<void(std::uint64_t)>& on_bytes);
+
+// unpack_deb where the target is the root of a system of its own. Hard links become files of the
+// same content, and every link of the package, absolute or not, leads to the same place below the
 // target: one that stays within it wherever the placement has put it. place: also tells where a
 // link's target would be.
 Result<> unpack_deb_as_root(const std::filesystem::path& deb, const std::filesystem::path& target,
                             const Placement& place,
                             const std::function<void(std::uint64_t)>& on_bytes);
-// The same for a package file of either kind, as its first bytes tell. Its signature, if it has
-// one, is not looked at.
-Result<> unpack_package(const std::filesystem::path& file, const std::filesystem::path& target,
-                        const Placement& place, const std::function<void(std::uint64_t)>& on_bytes);
 
 }  // namespace kobox

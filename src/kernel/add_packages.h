@@ -18,10 +18,12 @@ namespace kobox {
 // where it is complete or not at all, in place of what may stand there. What the files are called
 // does not matter, only what lies in them:
 //
-//   boot/vmlinuz-RELEASE, or vmlinuz among the modules          the image, from which the release
-//   is [usr/]lib/modules/RELEASE/                                  modules usr/src/linux-*,
-//   usr/lib/linux-* (Debian, Ubuntu)           headers, of which usr/src/kernels/RELEASE (Fedora)
-//   linux-headers-RELEASE is the tree
+//   boot/vmlinuz-RELEASE               the image, which tells the release; or
+//     [usr/]lib/modules/RELEASE/vmlinuz
+//   [usr/]lib/modules/RELEASE/         the modules
+//   usr/src/linux-*, usr/lib/linux-*   headers as Debian and Ubuntu lay them out; the build tree
+//                                      is usr/src/linux-headers-RELEASE
+//   usr/src/kernels/RELEASE            the build tree as Fedora lays it out
 //
 // Nothing is installed, no script of theirs is run, and their signatures are not looked at. Without
 // headers or modules among them it is added with a note. Waits for others that use the release.
