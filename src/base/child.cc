@@ -136,7 +136,7 @@ bool drain(Capture& capture, std::size_t max, bool& truncated) {
 // Reads every stream to its end; interrupt, deadline and what the check finds are errors. What was
 // written before the deadline is taken, however late this process comes to it.
 Result<> drain_all(std::vector<Capture>& captures, const RunLimits& limits, bool& truncated,
-                   const std::string& program) {
+                   const std::string& program, pid_t pid) {
   // A megabyte of each stream: the most that a pipe holds, unless root made it larger.
   constexpr int k_late_rounds = 16;
   const auto soon = [&] { return limits.check ? Deadline::after(k_check) : Deadline::never(); };
@@ -155,7 +155,7 @@ Result<> drain_all(std::vector<Capture>& captures, const RunLimits& limits, bool
     if (late && (ready == 0 || ++late_rounds > k_late_rounds))
       return fail(ErrorKind::timeout, "'{}' did not end in its time", program);
     if (next_check.passed()) {
-      KOBOX_CHECK(limits.check());
+      KOBOX_CHECK(limits.check(pid));
       next_check = soon();
     }
     if (ready <= 0) continue;
@@ -278,7 +278,7 @@ Result<CommandResult> run_command(const CommandLine& command, const RunLimits& l
                                                .standard_error = error_fd}));
   out.second.reset();
   error_end.reset();
-  KOBOX_CHECK(drain_all(captures, limits, result.truncated, command.argv[0]));
+  KOBOX_CHECK(drain_all(captures, limits, result.truncated, command.argv[0], child.pid()));
   // Its streams have ended in time; so a process that just ends has the moment that it needs.
   const auto end = limits.deadline.passed() ? Deadline::after(k_ending) : limits.deadline;
   KOBOX_TRY(result.status, child.wait(end, limits.on_interrupt));

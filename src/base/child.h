@@ -98,9 +98,9 @@ enum class Streams { separate, merged };
 struct RunLimits {
   Deadline deadline = Deadline::never();
   std::size_t max_output = std::size_t{8} << 20;  // bytes kept of each stream; the rest is dropped
-  // Asked about once a second while the command writes or is silent; an Error of it ends the
-  // command as the deadline does.
-  std::function<Result<>()> check = {};
+  // Asked about once a second while the command writes or is silent, with the process ID of the
+  // command, which is also that of its group; an Error of it ends the command as the deadline does.
+  std::function<Result<>(pid_t)> check = {};
   OnInterrupt on_interrupt = OnInterrupt::give_up;
 };
 

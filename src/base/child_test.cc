@@ -74,11 +74,12 @@ TEST(RunCommand, ReportsAFileThatCannotBeExecuted) {
 
 TEST(RunCommand, EndsWhenItsCheckFails) {
   int asked = 0;
-  const auto done =
-      run_command({.argv = {"sleep", "100"}}, {.deadline = soon(), .check = [&]() -> Result<> {
-                                                 if (++asked < 2) return {};
-                                                 return fail(ErrorKind::environment, "tea");
-                                               }});
+  const auto check = [&](pid_t pid) -> Result<> {
+    EXPECT_EQ(::getpgid(pid), pid) << "the command's, which leads its group";
+    if (++asked < 2) return {};
+    return fail(ErrorKind::environment, "tea");
+  };
+  const auto done = run_command({.argv = {"sleep", "100"}}, {.deadline = soon(), .check = check});
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().to_string(), "tea");
   EXPECT_EQ(asked, 2);

@@ -10,7 +10,7 @@
 namespace kobox {
 
 // ../libexec/kobox/NAME, seen from kobox's own program, or what the environment variable names.
-// ErrorKind::environment if it is not there; `what` is the subject of the sentence.
+// ErrorKind::environment if the file is not there; `what` is the subject of the sentence.
 Result<std::filesystem::path> installed_file(std::string_view name, const char* variable,
                                              std::string_view what);
 

@@ -185,7 +185,7 @@ Result<> run_debootstrap(const DiskRecipe& recipe, const fs::path& directory, co
   progress.detail(fmt::format("{}: mmdebstrap in mode {}", name, to_string(mode)));
   const auto command = debootstrap_command(recipe, mode, sources_file, tar, workspace.path());
   StageReader stages(name, progress);
-  const auto check = [&]() -> Result<> {
+  const auto check = [&](pid_t) -> Result<> {
     KOBOX_TRY(const auto free, free_space(workspace.path()));
     if (free < k_full) return std::unexpected(no_space(workspace.path()));
     return stages.check_silence();

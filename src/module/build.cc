@@ -71,10 +71,12 @@ struct MakeResult {
   std::string output;
 };
 
-Result<> check_processes() {
-  if (count_descendants() <= k_max_processes) return {};
+Result<> check_processes(pid_t make) {
+  if (count_processes_of(make) <= k_max_processes) return {};
   return fail(ErrorKind::environment,
-              "the build was stopped: it has started more than {} processes", k_max_processes);
+              "the build was stopped: it has more than {} processes at a time; look in the "
+              "module's Kbuild or Makefile for a command that starts itself again",
+              k_max_processes);
 }
 
 // make's output goes into the log as it comes, so that a build stopped half way leaves it too.
