@@ -11,11 +11,6 @@
 namespace kobox {
 namespace {
 
-constexpr std::string_view k_forms =
-    "a kernel is named by its line ('6.1', '6.1-cloud', '6.12-rt'), its exact release "
-    "('6.1.0-56-cloud-amd64'), the path of a vmlinuz file or of a kernel tree, 'host', 'oldest', "
-    "'newest', 'stable' or 'sid'";
-
 constexpr std::array k_flavours = {"generic", "cloud", "rt"};
 
 struct Group {
@@ -67,6 +62,16 @@ std::vector<Group> all_groups() {
   for (const auto& one : distributions())
     if (one.named_only) groups.push_back({one.name, Selector::Kind::newest, &one});
   return groups;
+}
+
+std::string forms() {
+  std::string words;
+  const auto groups = all_groups();
+  for (const auto& group : groups)
+    words += fmt::format("{}'{}'", &group == &groups.back() ? " or " : ", ", group.word);
+  return "a kernel is named by its line ('6.1', '6.1-cloud', '6.12-rt'), its exact release "
+         "('6.1.0-56-cloud-amd64'), the path of a vmlinuz file or of a kernel tree, 'host'" +
+         words;
 }
 
 // "all", "newest-rt", "sid"; nothing for other words.
@@ -125,7 +130,7 @@ Result<Selector> parse_selector(std::string_view text) {
     return selector;
   }
   if (text.find('\0') != std::string_view::npos || text.size() > 4096)
-    return fail(ErrorKind::usage, "a kernel's name has no NUL and at most 4096 bytes; {}", k_forms);
+    return fail(ErrorKind::usage, "a kernel's name has no NUL and at most 4096 bytes; {}", forms());
   if (text.find('/') != std::string_view::npos) {
     selector.kind = Selector::Kind::path;
     selector.image = std::string(text);
@@ -140,7 +145,7 @@ Result<Selector> parse_selector(std::string_view text) {
   std::vector<std::string> words = {"host"};
   for (const auto& group : all_groups()) words.emplace_back(group.word);
   return fail(ErrorKind::usage, "'{}' names no kernel{}: {}; a file in this directory is './{}'",
-              printable(text), did_you_mean(text, words), k_forms, printable(text));
+              printable(text), did_you_mean(text, words), forms(), printable(text));
 }
 
 bool Selector::names(std::string_view release) const {

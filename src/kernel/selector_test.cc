@@ -58,6 +58,15 @@ TEST(Selector, SaysWhatWasMeant) {
   bad(std::string(100000, '6'));
 }
 
+TEST(Selector, NamesAllWordsWhenOneIsWrong) {
+  const auto said = bad("nonsense");
+  for (const auto* word : {"'host'", "'all'", "'oldest'", "'newest'", "'stable'"})
+    EXPECT_THAT(said, HasSubstr(word));
+  for (const auto& one : distributions())
+    EXPECT_EQ(said.find(fmt::format("'{}'", one.name)) != std::string::npos, one.named_only)
+        << one.name;
+}
+
 TEST(Selection, IsWordsAndConditions) {
   const auto names = [](std::string_view text) {
     const auto selection = parse_selection(text);
