@@ -109,7 +109,11 @@ class Maker {
   Result<std::vector<DebPackage>> packages_for(const std::vector<std::string>& needs) const {
     std::vector<std::string> names(k_base.begin(), k_base.end());
     names.insert(names.end(), needs.begin(), needs.end());
-    return apt_.closure(names);
+    auto packages = apt_.closure(names);
+    if (packages || packages.error().kind() != ErrorKind::environment) return packages;
+    return fail(ErrorKind::environment,
+                "{}; if a package is gone, choose a kernel that Debian has now: kobox kernel list",
+                packages.error().to_string());
   }
 
   static Result<> make_skeleton(const fs::path& root) {
@@ -221,16 +225,20 @@ std::vector<std::string> needs_of_all(const PackageIndex& index, const std::stri
   return needs;
 }
 
-// Makes it, unless another kobox has done so meanwhile. What an older one had stays in it.
+// Makes it, unless another kobox has done so meanwhile. What an older one had stays in it, but for
+// packages that the archive has no more.
 Result<> make(const fs::path& place, const BuildRootSpec& spec, std::vector<std::string> needs,
               Apt& apt, Progress& progress) {
   const auto name = spec.name();
   KOBOX_TRY(const auto lock, take(place.string() + ".lock", LockMode::exclusive, name, progress));
   const auto made = read_made(place);
   if (made && has_all(made->needs, needs)) return {};
-  if (made) needs.insert(needs.end(), made->needs.begin(), made->needs.end());
   const bool updated = apt.age() > k_old_lists;
   if (updated) KOBOX_CHECK(apt.update());
+  if (made) {
+    KOBOX_TRY(const auto inherited, apt.known(made->needs));
+    needs.insert(needs.end(), inherited.begin(), inherited.end());
+  }
   KOBOX_TRY(const auto index, apt.index());
   for (auto& one : needs_of_all(index, spec.compiler)) needs.push_back(std::move(one));
   std::ranges::sort(needs);
@@ -302,11 +310,14 @@ Result<BuildRoot> ensure_build_root(const std::filesystem::path& cache, const Bu
     if (root) return std::move(*root);
     if (network == Network::forbidden)
       return fail(ErrorKind::environment,
-                  "the build root {} is not in the cache, and --offline forbids to make it",
+                  "the build root {} is not in the cache, and --offline and --dry-run make none; "
+                  "run it once without them, where Debian's archive can be reached",
                   spec.name());
     KOBOX_CHECK(make(place, spec, needs, apt, progress));
   }
-  return fail(ErrorKind::environment, "the build root {} is removed as fast as it is made",
+  return fail(ErrorKind::environment,
+              "the build root {} is removed as fast as it is made; end what removes it, such as a "
+              "`kobox cache prune` in a loop",
               place.string());
 }
 
