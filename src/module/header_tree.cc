@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -15,6 +16,8 @@ constexpr std::uint64_t k_max_header = 2 << 20;
 constexpr std::uint64_t k_max_symvers = 16 << 20;
 // Of one name. More say nothing new: it is a common word.
 constexpr std::size_t k_max_found = 64;
+// Of an include directory's files and directories; the kernel's largest has 8,000.
+constexpr std::size_t k_max_entries = 100'000;
 
 // The tree whose Makefile the build tree's Makefile includes: beside it, wherever the kernel's
 // files lie, or where the Makefile says.
@@ -45,21 +48,48 @@ bool is_kernels_own(const std::string& file) {
   return file.starts_with("include/linux/") && file.find("/platform_data/") == std::string::npos;
 }
 
-std::vector<std::string> headers_below(const fs::path& directory) {
-  std::vector<std::string> files;
+bool holds_headers(const fs::path& directory) {
   std::error_code error;
-  fs::recursive_directory_iterator walk(directory, error);
-  for (; !error && walk != fs::recursive_directory_iterator(); walk.increment(error)) {
-    const auto& path = walk->path();
-    if (walk->is_directory(error) && is_left_out(path.filename().string()))
-      walk.disable_recursion_pending();
-    if (path.extension() == ".h") files.push_back(path.string());
+  fs::directory_iterator entries(directory, error);
+  for (; !error && entries != fs::directory_iterator(); entries.increment(error))
+    if (entries->path().extension() == ".h") return true;
+  return false;
+}
+
+}  // namespace
+
+// Links to directories are followed, as Ubuntu's headers have them, and each directory is read
+// once: at its own path if that is below `top`.
+std::vector<std::string> HeaderTree::headers_below(const fs::path& top) const {
+  std::vector<std::string> files;
+  std::set<fs::path> directories = {top};
+  std::set<fs::path> links;
+  std::set<fs::path> read;  // as canonical paths
+  std::size_t count = 0;
+  while (!directories.empty() || !links.empty()) {
+    auto& from = directories.empty() ? links : directories;
+    const auto directory = from.extract(from.begin()).value();
+    std::error_code error;
+    const auto real = fs::canonical(directory, error);
+    if (error || !read.insert(real).second) continue;
+    fs::directory_iterator entries(directory, error);
+    for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+      if (++count > k_max_entries) {
+        incomplete_ = true;
+        return files;
+      }
+      const auto& path = entries->path();
+      std::error_code ignored;
+      if (!entries->is_directory(ignored)) {
+        if (path.extension() == ".h") files.push_back(path.string());
+      } else if (!is_left_out(path.filename().string())) {
+        (entries->is_symlink(ignored) ? links : directories).insert(path);
+      }
+    }
   }
   std::ranges::sort(files);
   return files;
 }
-
-}  // namespace
 
 HeaderTree::HeaderTree(const Kernel& kernel, Deadline deadline)
     : release_(kernel.release), build_(kernel.headers), deadline_(deadline) {
@@ -69,6 +99,11 @@ HeaderTree::HeaderTree(const Kernel& kernel, Deadline deadline)
   trees_.push_back(build_);
   for (const auto& tree : trees_)
     for (const auto& below : {std::string("include"), arch}) roots_.push_back({tree, below});
+}
+
+bool HeaderTree::empty() const {
+  return std::ranges::none_of(
+      trees_, [](const fs::path& tree) { return holds_headers(tree / "include/linux"); });
 }
 
 // Until `each` returns false.

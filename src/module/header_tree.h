@@ -27,7 +27,9 @@ class HeaderTree {
   HeaderTree(const Kernel& kernel, Deadline deadline);
 
   const std::string& release() const { return release_; }
-  bool empty() const { return trees_.empty(); }
+  // It has no headers of the kernel's own (include/linux), so that nothing follows from what is not
+  // found in it.
+  bool empty() const;
 
   struct Found {
     std::string file;  // relative to the tree it is in: "include/linux/fs.h"
@@ -64,7 +66,8 @@ class HeaderTree {
   // The first line of kbuild's own files (scripts/) that reads a make variable: "$(NAME)".
   std::optional<Found> read_variable(std::string_view variable) const;
 
-  // The deadline came in a search: what was not found may still be there.
+  // The deadline came in a search, or there were too many files: what was not found may still be
+  // there.
   bool incomplete() const { return incomplete_; }
 
  private:
@@ -73,6 +76,7 @@ class HeaderTree {
     std::filesystem::path tree;
     std::string below;  // "include"
   };
+  std::vector<std::string> headers_below(const std::filesystem::path& top) const;
   template <typename Each>
   void each_header(Each each) const;
 

@@ -91,6 +91,43 @@ TEST_F(HeaderTreeTest, ASearchThatRanOutOfTimeSaysSo) {
   EXPECT_TRUE(tree.incomplete());
 }
 
+// Ubuntu's build trees have links into one that all flavours share.
+TEST_F(HeaderTreeTest, LinksToDirectoriesAreFollowed) {
+  const auto shared = directory_.path() / "linux-headers-6.8.0-31";
+  const auto build = directory_.path() / "linux-headers-6.8.0-31-generic";
+  put(shared / "include/linux/x.h", "int f(void);\n");
+  put(build / "Makefile", "all:\n");
+  put(build / "include/generated/g.h", "int f(int);\n");
+  fs::create_directory_symlink("../../linux-headers-6.8.0-31/include/linux",
+                               build / "include/linux");
+  const HeaderTree tree({.release = "6.8.0-31-generic", .headers = build}, Deadline::never());
+  EXPECT_FALSE(tree.empty());
+  EXPECT_THAT(files_of(tree, "f"), ElementsAre("include/linux/x.h:1", "include/generated/g.h:1"));
+  EXPECT_THAT(tree.namesakes("old/x.h"), ElementsAre("linux/x.h"));
+}
+
+TEST_F(HeaderTreeTest, LinksThatLeadInACircleEnd) {
+  const auto source = directory_.path() / "linux";
+  put(source / "Makefile", "all:\n");
+  put(source / "include/linux/x.h", "int f(void);\n");
+  put(source / "include/a/y.h", "");
+  fs::create_directory_symlink("..", source / "include/linux/up");
+  fs::create_directory_symlink("../a", source / "include/a/self");
+  fs::create_directory_symlink("linux", source / "include/also");
+  fs::create_directory_symlink("nowhere", source / "include/dangling");
+  const HeaderTree tree({.release = "6.19.0", .headers = source}, Deadline::never());
+  EXPECT_THAT(files_of(tree, "f"), ElementsAre("include/linux/x.h:1")) << "once, at its own path";
+  EXPECT_FALSE(tree.incomplete());
+}
+
+TEST_F(HeaderTreeTest, WithoutTheKernelsOwnHeadersItIsEmpty) {
+  const auto build = directory_.path() / "build";
+  put(build / "Makefile", "all:\n");
+  put(build / "include/generated/g.h", "int f(int);\n");
+  fs::create_directories(build / "include/linux");
+  EXPECT_TRUE(HeaderTree({.release = "6.19.0", .headers = build}, Deadline::never()).empty());
+}
+
 TEST_F(HeaderTreeTest, AKernelWithoutHeadersHasNone) {
   const HeaderTree tree({.release = "6.1.0"}, Deadline::never());
   EXPECT_TRUE(tree.empty());
