@@ -116,6 +116,7 @@ Result<BuildOutcome> build_at(const BuildSite& site, const BuildRequest& request
   KOBOX_TRY(auto lock, FileLock::acquire(place.lock(), LockMode::exclusive, request.deadline));
   KOBOX_TRY(auto entries, list_sources(request.source, request.cache));
   KOBOX_TRY(auto sources, sync_sources(entries, place.copy(), place.manifest()));
+  KOBOX_CHECK(site.prepare(place));
   KOBOX_TRY(const auto command, make_in(place, site));
   const auto key = key_of(sources, site, command);
 

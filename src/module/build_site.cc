@@ -2,6 +2,7 @@
 #include "module/build_site.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/files.h"
 #include "base/installed.h"
@@ -16,8 +17,16 @@ using namespace std::chrono_literals;
 using Step = Sandbox::Step;
 using Kind = Step::Kind;
 
+// Of a merged /usr: /bin is a link to usr/bin.
+constexpr std::array k_usr_links = {"bin", "sbin", "lib", "lib64"};
+
+bool is_below(const fs::path& path, const fs::path& directory) {
+  const auto rest = path.lexically_relative(directory);
+  return !rest.empty() && *rest.begin() != "..";
+}
+
 // A kernel's build tree as Debian lays it out: usr/src has it and its common part, usr/lib its
-// programs, and they refer to one another by these paths.
+// programs, and they refer to one another by these paths. Ubuntu's has its programs in itself.
 std::vector<Step> debian_tree(const fs::path& headers) {
   std::vector<Step> mounts;
   const auto src = headers.parent_path();
@@ -32,7 +41,7 @@ std::vector<Step> debian_tree(const fs::path& headers) {
       has_programs = has_programs || name.string().starts_with("linux-kbuild-");
     }
   }
-  if (!has_programs) mounts.clear();
+  if (!has_programs && !headers.filename().string().starts_with("linux-headers-")) mounts.clear();
   return mounts;
 }
 
@@ -46,7 +55,44 @@ std::vector<Step> own_tree(const fs::path& headers) {
   return mounts;
 }
 
-// A sentence to put behind another, about how to have it otherwise.
+// Writable directories of the sandbox's own, which take mounts that the root has no place for.
+constexpr std::array k_scratch = {"/usr/src", "/usr/lib/modules", "/var"};
+
+// `path` with the links at the top of a merged /usr followed: /lib/x is /usr/lib/x.
+fs::path in_merged_usr(const fs::path& path) {
+  const auto plain = path.lexically_normal();
+  for (const auto* name : k_usr_links)
+    if (is_below(plain, fs::path("/") / name)) return fs::path("/usr") / plain.relative_path();
+  return plain;
+}
+
+// Is it in a part of the root that is shown as it is, where a mount needs a directory that is
+// there?
+bool needs_mount_point(const fs::path& path) {
+  if (std::ranges::any_of(k_scratch, [&](const char* one) { return is_below(path, one); }))
+    return false;
+  return is_below(path, "/usr") || is_below(path, "/etc");
+}
+
+// Do the programs of the kernel's build tree (modpost) run with the host's C library? An Error if
+// they cannot be tried.
+Result<bool> host_runs_build_tree(const Kernel& kernel) {
+  const auto modpost = kernel.headers / "scripts/mod/modpost";
+  std::error_code ignored;
+  if (!fs::exists(modpost, ignored)) return true;  // make says what is missing
+  KOBOX_TRY_WHILE("trying the kernel's build tree", const auto said,
+                  run_command({.argv = {modpost.string()}}, {.deadline = Deadline::after(10s)},
+                              Streams::merged));
+  // ld.so's own words; without arguments the program itself writes nothing or how it is used.
+  return said.output.find("GLIBC_") == std::string::npos &&
+         said.output.find("shared object file") == std::string::npos;
+}
+
+Error with_advice(const Error& error, std::string_view advice) {
+  return Error(error.kind(), fmt::format("{}; {}", error.to_string(), advice));
+}
+
+// Both reasons in one sentence.
 Error why_no_root(const Error& root, const Error& host) {
   return Error(host.kind(), fmt::format("{}; and no build root can be used: {}", host.message(),
                                         root.to_string()));
@@ -73,22 +119,13 @@ Result<BuildRootSpec> build_root_for(const Kernel& kernel) {
       .needs = kernel.build_needs};
 }
 
-bool host_runs_build_tree(const Kernel& kernel) {
-  const auto modpost = kernel.headers / "scripts/mod/modpost";
-  std::error_code ignored;
-  if (!fs::exists(modpost, ignored)) return true;  // make says what is missing
-  const auto said = run_command({.argv = {modpost.string()}}, {.deadline = Deadline::after(10s)},
-                                Streams::merged);
-  // ld.so's own words; without arguments the program itself writes nothing or how it is used.
-  return said && said->output.find("GLIBC_") == std::string::npos &&
-         said->output.find("shared object file") == std::string::npos;
-}
-
 Result<BuildSite> BuildSite::choose(const BuildRequest& request, const Kernel& kernel) {
   if (request.where == BuildIn::root) return in_root(request, kernel);
   auto host = on_host(kernel);
-  if (host || request.where == BuildIn::host || host.error().kind() != ErrorKind::environment)
-    return host;
+  if (host || host.error().kind() != ErrorKind::environment) return host;
+  if (request.where == BuildIn::host)
+    return std::unexpected(with_advice(
+        host.error(), "or build in a small Debian that has what is needed: --build-in root"));
   auto root = in_root(request, kernel);
   if (!root && root.error().kind() == ErrorKind::environment)
     return std::unexpected(why_no_root(root.error(), host.error()));
@@ -100,7 +137,8 @@ Result<BuildSite> BuildSite::on_host(const Kernel& kernel) {
   if (!find_program("make"))
     return fail(ErrorKind::environment,
                 "there is no make on this host; install it: apt install make");
-  if (!host_runs_build_tree(kernel))
+  KOBOX_TRY(const bool runs, host_runs_build_tree(kernel));
+  if (!runs)
     return fail(ErrorKind::environment,
                 "the programs of the build tree {} need a newer C library than this host's",
                 kernel.headers.string());
@@ -113,7 +151,11 @@ Result<BuildSite> BuildSite::on_host(const Kernel& kernel) {
 
 Result<BuildSite> BuildSite::in_root(const BuildRequest& request, const Kernel& kernel) {
   KOBOX_CHECK(sandbox_works());
-  KOBOX_TRY(const auto spec, build_root_for(kernel));
+  const auto found = build_root_for(kernel);
+  if (!found && request.where == BuildIn::root)
+    return std::unexpected(
+        with_advice(found.error(), "--build-in host builds with this host's own compiler"));
+  KOBOX_TRY(const auto spec, found);
   NoProgress silent;
   KOBOX_TRY(auto root, ensure_build_root(request.cache, spec, request.network,
                                          request.progress != nullptr ? *request.progress : silent));
@@ -129,14 +171,24 @@ Result<BuildSite> BuildSite::in_root(const BuildRequest& request, const Kernel& 
   } else {
     site.headers_ = fs::path("/usr/src") / kernel.headers.filename();
   }
-  for (const auto& mount : site.mounts_)
-    if (mount.at.native().starts_with("/usr/lib/")) KOBOX_CHECK(make_mount_point(root, mount.at));
   site.root_ = std::move(root);
   return site;
 }
 
 std::filesystem::path BuildSite::sources(const BuildPlace& place) const {
   return root_ ? fs::path(k_root_module) : place.copy();
+}
+
+std::filesystem::path BuildSite::release_file(const BuildPlace& place) {
+  return place.directory / "release";
+}
+
+Result<> BuildSite::prepare(const BuildPlace& place) const {
+  if (!root_) return {};
+  for (const auto& mount : mounts_)
+    if (const auto at = in_merged_usr(mount.at); needs_mount_point(at))
+      KOBOX_CHECK(make_mount_point(*root_, at));
+  return write_file(release_file(place), release_);
 }
 
 Result<CommandLine> BuildSite::command(const BuildPlace& place,
@@ -147,23 +199,21 @@ Result<CommandLine> BuildSite::command(const BuildPlace& place,
                        .environment = build_environment(place.copy())};
   KOBOX_TRY(const auto preload, installed_file("kobox-uname.so", "KOBOX_UNAME",
                                                "the library for uname in build roots"));
-  const auto release = place.directory / "release";
-  KOBOX_CHECK(write_file(release, release_));
 
   Sandbox sandbox;
   auto& steps = sandbox.steps;
   // Not the root as a whole: what is mounted beside its directories then needs no mount point.
   for (const auto* part : {"usr", "etc"})
     steps.push_back({Kind::show, root_->root / part, fs::path("/") / part});
-  for (const auto* name : {"bin", "sbin", "lib", "lib64"})
+  for (const auto* name : k_usr_links)
     steps.push_back({Kind::link, fs::path("usr") / name, fs::path("/") / name});
-  for (const auto* name : {"/usr/src", "/usr/lib/modules", "/var"})
-    steps.push_back({.kind = Kind::scratch, .at = name});
+  for (const auto* name : k_scratch) steps.push_back({.kind = Kind::scratch, .at = name});
   steps.insert(steps.end(), mounts_.begin(), mounts_.end());
-  steps.push_back({Kind::link, headers_, fs::path("/usr/lib/modules") / trim(release_) / "build"});
+  const auto build = fs::path("/usr/lib/modules") / trim(release_) / "build";
+  if (in_merged_usr(headers_) != build) steps.push_back({Kind::link, headers_, build});
   steps.push_back({Kind::show, preload, k_root_preload});
   for (const auto* file : {k_root_release, "/proc/sys/kernel/osrelease"})
-    steps.push_back({Kind::show, release, file});
+    steps.push_back({Kind::show, release_file(place), file});
   steps.push_back({Kind::lend, place.copy(), k_root_module});
   sandbox.directory = k_root_module;
   sandbox.environment = {{"PATH", "/usr/bin:/usr/sbin"},

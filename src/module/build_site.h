@@ -36,13 +36,18 @@ class BuildSite {
   // As the site names them.
   std::filesystem::path headers() const { return headers_; }
   std::filesystem::path sources(const BuildPlace& place) const;
-  // `words` run with the sources as their directory. Writes what they need into `place`.
+  // `words` run with the sources as their directory, once prepare() has been called. Writes
+  // nothing.
   Result<CommandLine> command(const BuildPlace& place, std::vector<std::string> words) const;
+  // Writes into `place` and the build root what the command finds there. Called under the place's
+  // lock.
+  Result<> prepare(const BuildPlace& place) const;
 
  private:
   BuildSite() = default;
   static Result<BuildSite> on_host(const Kernel& kernel);
   static Result<BuildSite> in_root(const BuildRequest& request, const Kernel& kernel);
+  static std::filesystem::path release_file(const BuildPlace& place);
 
   std::string name_;
   std::string identity_;
@@ -53,14 +58,11 @@ class BuildSite {
   std::vector<Sandbox::Step> mounts_;  // the kernel's
 };
 
-// A build that starts more processes than this is taken for one that would never stop.
+// A build that has more processes than this at a time is taken for one that would never stop.
 inline constexpr std::size_t k_max_processes = 4000;
 
 // The build root for a kernel. ErrorKind::environment if no release of Debian has the compiler that
 // it was built with.
 Result<BuildRootSpec> build_root_for(const Kernel& kernel);
-
-// Do the programs of the kernel's build tree (modpost) run with the host's C library?
-bool host_runs_build_tree(const Kernel& kernel);
 
 }  // namespace kobox
