@@ -2,6 +2,7 @@
 #include "report/guest_text.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.h"
 
@@ -13,19 +14,31 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
+namespace {
+
+bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
+
+}  // namespace
+
 std::size_t characters_in(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(std::ranges::count_if(text, begins_character));
+}
+
+std::size_t bytes_of_first(std::string_view text, std::size_t characters) {
+  std::size_t seen = 0;
+  std::size_t end = 0;
+  for (; end < text.size(); ++end)
+    if (begins_character(text[end]) && ++seen > characters) break;
+  return end;
 }
 
 std::string shortened(std::string_view text, std::size_t characters) {
   if (characters_in(text) <= characters) return std::string(text);
-  std::size_t seen = 0;
-  std::size_t end = 0;
-  for (; end < text.size(); ++end) {
-    if ((static_cast<unsigned char>(text[end]) & 0xc0) != 0x80 && ++seen == characters) break;
-  }
-  return std::string(text.substr(0, end)) + "…";
+  return std::string(text.substr(0, bytes_of_first(text, characters - 1))) + "…";
+}
+
+std::string time_of(double seconds) {
+  return format_duration(Duration(std::llround(seconds * 1000)));
 }
 
 std::string in_quotes(std::string_view text) { return "'" + shortened(one_line(text), 60) + "'"; }

@@ -16,6 +16,10 @@ std::string one_line(std::string_view text);
 std::string shortened(std::string_view text, std::size_t characters);
 // How many characters UTF-8 has.
 std::size_t characters_in(std::string_view text);
+// How many bytes its first `characters` characters have; all, if it has no more.
+std::size_t bytes_of_first(std::string_view text, std::size_t characters);
+// "0.21 s"
+std::string time_of(double seconds);
 
 // A name from outside in an error's sentence: in quotes, on one line, at most 60 characters.
 std::string in_quotes(std::string_view text);

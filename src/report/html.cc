@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A report as one page that needs no network, no script and no other file.
-#include <cmath>
-
 #include "base/text.h"
 #include "report/escape.h"
 #include "report/guest_text.h"
@@ -12,10 +10,6 @@
 
 namespace kobox {
 namespace {
-
-std::string time_of(double seconds) {
-  return format_duration(Duration(std::llround(seconds * 1000)));
-}
 
 // Of a kernel on which no test was run.
 std::string time_or_nothing(double seconds) { return seconds > 0 ? time_of(seconds) : ""; }

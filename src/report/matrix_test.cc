@@ -207,6 +207,21 @@ TEST(MatrixTable, IsNeverWiderThan80Columns) {
   }
 }
 
+TEST(MatrixTable, ANameIsCutBetweenCharacters) {
+  for (std::size_t plain = 0; plain <= 25; ++plain) {
+    for (std::size_t wide = 1; wide <= 50; ++wide) {
+      std::string name(plain, 'n');
+      for (std::size_t i = 0; i < wide; ++i) name += "é";
+      std::vector<RunResult> runs;
+      for (int i = 10; i < 30; ++i) runs.push_back(passing_run(fmt::format("6.{}.0-amd64", i)));
+      runs[0].tests[0].name = name;
+      const auto text = render_table(matrix_of(report_of(runs)), Color::off);
+      EXPECT_EQ(printable(text), text) << name;
+      EXPECT_LE(widest(text), 80U) << text;
+    }
+  }
+}
+
 TEST(MatrixTable, OneBlockSaysNothingOfBlocks) {
   const auto text = render_table(
       matrix_of(report_of({passing_run("6.1.0"), failing_run("6.12.1", "x"), unbuilt_run("7.2")})),

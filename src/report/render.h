@@ -42,9 +42,7 @@ std::string render_failure(const std::string& title, const Failure& failure, Col
 std::string render_api_changes(const Report& report, Color color);
 // "2 passed, 1 failed on 6.1.0-56-cloud-amd64", no newline.
 std::string render_run_counts(const RunResult& run, Color color);
-// The same line with the accelerator and why it was that.
-std::string render_run_summary(const RunResult& run, Color color);
-// That of each run.
+// That of each run, a line each, with the accelerator and why it was that.
 std::string render_summary(const Report& report, Color color);
 // The whole of a report on several kernels.
 std::string render_matrix(const Report& report, Color color);

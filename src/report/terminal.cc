@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
-#include <cmath>
 
 #include "base/text.h"
 #include "report/guest_text.h"
@@ -12,10 +11,6 @@ namespace {
 
 // A report of the kernel's own may have 200 lines; the console log has them all.
 constexpr std::size_t k_max_log_lines = 32;
-
-std::string time_of(double seconds) {
-  return format_duration(Duration(std::llround(seconds * 1000)));
-}
 
 // "  console      /path": the values stand under each other, "environment" being the longest label.
 std::string labelled(std::string_view label, std::string_view value, Color color) {
@@ -62,6 +57,14 @@ std::string render_failures(const RunResult& run, Color color) {
     if (test.failure) text += "\n" + render_failure(test.name, *test.failure, color);
   }
   return text;
+}
+
+std::string render_run_summary(const RunResult& run, Color color) {
+  auto text = render_run_counts(run, color);
+  if (run.accel.empty()) return text + "\n";
+  text += " (" + one_line(run.accel);
+  if (!run.accel_reason.empty()) text += ": " + one_line(run.accel_reason);
+  return text + ")\n";
 }
 
 }  // namespace
@@ -126,14 +129,6 @@ std::string render_api_changes(const Report& report, Color color) {
 
 std::string render_run_counts(const RunResult& run, Color color) {
   return counts_in_words(count(tests_of(run)), color) + " on " + one_line(run.kernel);
-}
-
-std::string render_run_summary(const RunResult& run, Color color) {
-  auto text = render_run_counts(run, color);
-  if (run.accel.empty()) return text + "\n";
-  text += " (" + one_line(run.accel);
-  if (!run.accel_reason.empty()) text += ": " + one_line(run.accel_reason);
-  return text + ")\n";
 }
 
 std::string render_summary(const Report& report, Color color) {

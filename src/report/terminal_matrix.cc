@@ -47,8 +47,7 @@ std::vector<std::string> wrapped(std::string_view name, std::size_t width) {
     else if (!line.empty())
       line += ' ';
     for (; characters_in(line) + characters_in(rest) > width;) {
-      const auto taken = shortened(rest, width - characters_in(line) + 1);
-      const auto bytes = taken.size() - std::string_view("…").size();
+      const auto bytes = bytes_of_first(rest, width - characters_in(line));
       lines.push_back(std::exchange(line, "  ") + std::string(rest.substr(0, bytes)));
       rest.remove_prefix(bytes);
     }
