@@ -125,6 +125,14 @@ class Rows {
   std::size_t next_ = 0;
 };
 
+// Did some test of it come to a judgement of the module? Then the module was built, loaded and
+// booted there, which is not known of a run whose machine or shard was lost.
+bool was_judged(const RunResult& run) {
+  return !run.failure && std::ranges::any_of(run.tests, [](const TestResult& test) {
+    return test.verdict == Verdict::pass || test.verdict == Verdict::fail;
+  });
+}
+
 }  // namespace
 
 bool older_kernel(std::string_view a, std::string_view b) {
@@ -196,7 +204,8 @@ MatrixView matrix_of(const Report& report) {
   }
   for (auto& row : view.rows) {  // what kept one kernel from its tests did not keep these
     for (std::size_t column = 0; row.outside && column < view.columns.size(); ++column)
-      if (!report.runs[view.columns[column].run].failure) row.cells[column].verdict = Verdict::pass;
+      if (was_judged(report.runs[view.columns[column].run]))
+        row.cells[column].verdict = Verdict::pass;
   }
   view.answer = matrix_answer(report, view);
   return view;

@@ -172,6 +172,23 @@ TEST(Matrix, WhatCouldNotBeJudgedIsNotCalledAPass) {
             "7.3");
 }
 
+TEST(Matrix, WhereNobodyLookedItIsNotSaidToBuild) {
+  RunResult lost{.kernel = "6.9"};
+  lost.tests = {judged_test(
+      "greets", Failure{.kind = FailureKind::environment, .message = "shard 2/2: its node died"})};
+  settle(lost);
+  RunResult skipped{.kernel = "6.10"};
+  skipped.tests = {skipped_test("greets", "is for kernels <6")};
+  settle(skipped);
+  const auto view = matrix_of(report_of(
+      {passing_run("6.1"), lost, skipped, failing_run("6.12", "an oops"), unbuilt_run("7.2")}));
+  ASSERT_EQ(view.rows[0].name, "build");
+  std::vector<std::optional<Verdict>> verdicts;
+  for (const auto& cell : view.rows[0].cells) verdicts.push_back(cell.verdict);
+  EXPECT_THAT(verdicts,
+              ElementsAre(Verdict::pass, std::nullopt, std::nullopt, Verdict::pass, Verdict::fail));
+}
+
 // --- the table
 
 std::size_t widest(const std::string& text) {
