@@ -100,11 +100,11 @@ std::string render_pre(const std::vector<std::string>& lines) {
 
 std::string render_one(const MatrixView& view, const MatrixFailure& one) {
   const auto& failure = one.failure;
-  auto text = fmt::format(
-      "<details><summary>{} <b>{}</b> on {}: {}</summary>\n\n", sign_of(verdict_of(failure.kind)),
-      to_string(failure.kind),
-      html_text(shortened(kernels_in_words(view, one.columns), k_max_words)),
-      "<code>" + html_text(shortened(failure_reason(failure), k_max_words)) + "</code>");
+  auto text =
+      fmt::format("<details><summary>{} <b>{}</b> on {}: {}</summary>\n\n",
+                  sign_of(verdict_of(failure.kind)), to_string(failure.kind),
+                  markdown_text(shortened(kernels_in_words(view, one.columns), k_max_words)),
+                  code(failure_reason(failure)));
   if (!one.tests.empty()) {
     text += "- tests: " + markdown_text(shortened(join(one.tests, ", "), k_max_words)) + "\n";
   }

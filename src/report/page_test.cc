@@ -16,10 +16,12 @@ using ::testing::Not;
 constexpr const char* k_hostile =
     "</pre></details><script>alert(1)</script> | `x` ``` @all #1 [a](http://b) \x1b[2J \xff";
 
+// Every second kernel has no version in its name: what has one is shown by that alone.
 Report hostile_report(int tests, int kernels, std::size_t log_lines = 40) {
   Report report{.module = k_hostile};
   for (int k = 0; k < kernels; ++k) {
-    RunResult run{.kernel = fmt::format("6.{}.0-{}", k, k_hostile),
+    RunResult run{.kernel = k % 2 == 0 ? fmt::format("6.{}.0-{}", k, k_hostile)
+                                       : fmt::format("{} {}", k_hostile, k),
                   .arch = "x86_64",
                   .accel = "tcg",
                   .accel_reason = k_hostile};
@@ -76,8 +78,8 @@ TEST(Markdown, NothingInItIsMarkupOfTheGuests) {
   bool raw = false;  // in <pre>, where nothing is markup but tags
   for (const auto line : lines_of(text)) {
     if (line == "<pre>" || line == "</pre>") raw = line == "<pre>";
-    if (raw || line.starts_with("<details>")) continue;
-    EXPECT_THAT(line, Not(AnyOf(HasSubstr("`"), HasSubstr("@all"))));
+    if (raw) continue;
+    EXPECT_THAT(line, Not(AnyOf(HasSubstr("`"), HasSubstr("@all"), HasSubstr(" #1"))));
     if (line.starts_with("|")) {
       EXPECT_EQ(times_in(std::string(line), "|"), 4U) << line;
     }
