@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -30,6 +31,8 @@ constexpr Duration k_file_delay = 5s;
 constexpr Duration k_controller_away = 5min;
 // KillWait of slurm.conf is 30 s; kobox writes its report far sooner.
 constexpr Duration k_after_cancel = 20s;
+// squeue(1), "JOB REASON CODES", of a task whose turn comes; None is that of a new one.
+constexpr std::array<std::string_view, 3> k_usual_reasons = {"None", "Priority", "Resources"};
 constexpr std::size_t k_log_lines = 5;
 constexpr std::uint64_t k_max_log = std::uint64_t{1} << 20;
 
@@ -61,8 +64,9 @@ class Gathering {
                                           .log = (directory_ / "shard-%a.log").string(),
                                           .more = run_.sbatch}));
     job_.emplace(std::move(job));
-    progress_.note(fmt::format("job {}: {} shards of {} tests on {} kernels", job_->id(), count_,
-                               run_.whole.tests.size(), run_.whole.selectors.size()));
+    progress_.note(fmt::format("job {}: {} shards of {} tests on {} kernels; `{}` ends it",
+                               job_->number(), count_, run_.whole.tests.size(),
+                               run_.whole.selectors.size(), job_->cancel_command()));
     return {};
   }
 
@@ -71,19 +75,20 @@ class Gathering {
     auto away = Deadline::after(k_controller_away);
     auto pause = k_least_pause;
     while (!interrupted()) {
-      const auto tasks = job_->tasks();
+      const auto tasks = job_->tasks(away, OnInterrupt::give_up);
       if (tasks) {
         away = Deadline::after(k_controller_away);
         look_at(*tasks);
         if (open_.empty()) return all_known();
-      } else if (away.passed()) {
+      } else if (away.passed() && !interrupted()) {
+        cancel();
         give_up(tasks.error().to_string());
         return;
       }
       pause_for(pause);
       pause = std::min(pause + pause / 10, k_most_pause);
     }
-    cancel();
+    cancel_and_wait();
   }
 
   Result<Report> merged() {
@@ -112,27 +117,44 @@ class Gathering {
     std::map<int, SlurmTask> now;
     for (const auto& task : tasks) now[task.index] = task;
     int running = 0;
-    std::string waits_for;
+    int waiting = 0;
+    std::string reason;
     for (auto at = open_.begin(); at != open_.end();) {
       const int shard = *at++;  // take() removes it
       const auto found = now.find(shard);
       if (found == now.end() || has_ended(found->second))
         take(shard, found == now.end() ? SlurmTask{} : found->second);
-      else if (found->second.state == "PENDING")
-        waits_for = found->second.reason;
-      else
+      else if (found->second.state != "PENDING")
         ++running;
+      else {
+        ++waiting;
+        reason = found->second.reason;
+        tell_of(reason);
+      }
     }
     const auto ended = static_cast<std::size_t>(count_) - open_.size();
-    const auto waiting = open_.size() - static_cast<std::size_t>(running);
     auto stage = fmt::format("{} of {} shards have ended, {} run", ended, count_, running);
-    if (waiting > 0) stage += fmt::format(", {} wait ({})", waiting, waits_for);
+    if (waiting > 0) stage += fmt::format(", {} wait", waiting);
+    if (!reason.empty()) stage += fmt::format(" ({})", reason);
     progress_.stage(k_key, stage);
+  }
+
+  // A task that waits for more than its turn may do so for good (PartitionTimeLimit, JobHeldUser).
+  // Each reason is said once; what follows a comma in it are nodes, which come and go.
+  void tell_of(const std::string& reason) {
+    const auto kind = reason.substr(0, reason.find(','));
+    if (kind.empty() || std::ranges::find(k_usual_reasons, kind) != k_usual_reasons.end() ||
+        !told_.insert(kind).second)
+      return;
+    progress_.note(fmt::format("job {} waits: {}", job_->number(), reason));
   }
 
   // Of a shard without a report Slurm may be wrong: the job is cancelled then, to be sure.
   void all_known() {
-    if (lost_.empty()) job_->ended();
+    if (lost_.empty())
+      job_->ended();
+    else
+      cancel();
   }
 
   // A shard that has ended: its report, or why there is none.
@@ -146,7 +168,8 @@ class Gathering {
       progress_.note(fmt::format("shard {}/{} has ended{}: {}", shard, count_, where,
                                  to_string(report->verdict)));
     } else {
-      const auto what = fs::exists(report_file(shard))
+      std::error_code ignored;
+      const auto what = fs::exists(report_file(shard), ignored)
                             ? "its report cannot be used: " + report.error().to_string()
                             : "it left no report" + end_of_log(shard);
       lose(shard, fmt::format("Slurm ended it{}{}, and {}", where,
@@ -187,16 +210,28 @@ class Gathering {
     return text;
   }
 
-  void cancel() {
-    progress_.stage(k_key, "cancelling job " + job_->id());
-    job_->cancel();
+  // Says so if Slurm does not take it.
+  bool cancel() {
+    progress_.stage(k_key, "cancelling job " + job_->number());
+    const auto cancelled = job_->cancel();
+    if (!cancelled) may_still_run(": " + cancelled.error().to_string());
+    return cancelled.has_value();
+  }
+
+  void may_still_run(const std::string& why) {
+    progress_.note(fmt::format("job {} may still run: `{}` ends it{}", job_->number(),
+                               job_->cancel_command(), why));
+  }
+
+  void cancel_and_wait() {
+    const bool cancelled = cancel();
     for (const auto limit = Deadline::after(k_after_cancel); !limit.passed();) {
-      const auto tasks = job_->tasks();
-      if (tasks) look_at(*tasks);
-      if (open_.empty()) return all_known();
+      if (const auto tasks = job_->tasks(limit, OnInterrupt::go_on)) look_at(*tasks);
+      if (open_.empty()) return job_->ended();
       pause_regardless(k_least_pause / 4);
     }
     give_up("kobox was interrupted");
+    if (cancelled) may_still_run("");
   }
 
   void give_up(const std::string& why) {
@@ -216,6 +251,7 @@ class Gathering {
   std::optional<SlurmJob> job_;
   std::set<int> open_;              // shards of which nothing is known yet
   std::map<int, Deadline> waited_;  // how long their reports may still come
+  std::set<std::string> told_;      // reasons to wait that the user knows
   std::vector<NamedReport> parts_;
   LostShards lost_;
 };
