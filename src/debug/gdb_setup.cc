@@ -59,12 +59,21 @@ Result<> copy_without_addresses(const fs::path& ko, const fs::path& to) {
   return write_file(to, bytes);
 }
 
+// What GDB replaces in the names of sources: the top of what was built, by the user's own.
+json sources_of(const BuiltModule& module) {
+  if (module.top.empty()) return {module.copy.string(), module.source.string()};
+  auto users = module.source;
+  for (auto at = module.copy; at != module.top && at.has_relative_path(); at = at.parent_path())
+    users = users.parent_path();
+  return {module.top.string(), users.string()};
+}
+
 // What gdb_session.py wants to know of a module; its file for GDB goes into `directory`.
 Result<json> module_facts(const BuiltModule& module, const fs::path& directory) {
   const auto ko = directory / module.ko.filename();
   KOBOX_CHECK(copy_without_addresses(module.ko, ko));
   KOBOX_TRY(const auto loaded, ElfImage::open(module.bare));
-  return json{{"sources", {module.copy.string(), module.source.string()}},
+  return json{{"sources", sources_of(module)},
               {"ko", ko.string()},
               {"name", module.name},
               {"symbols", section_symbols(loaded)}};
@@ -101,7 +110,7 @@ Result<fs::path> find_gdb() {
 std::string missing_debug_info(const std::vector<BuiltModule>& modules) {
   std::vector<std::string> names;
   for (const auto& module : modules)
-    if (const auto lines = KoLines::open(module.ko, module.copy); lines && !lines->has_lines())
+    if (const auto lines = KoLines::open(module.ko, module.built_at()); lines && !lines->has_lines())
       names.push_back(module.name);
   if (names.empty()) return "";
   return fmt::format(
@@ -117,7 +126,7 @@ std::string qualified_location(const std::string& location,
   });
   if (!is_name || std::isdigit(static_cast<unsigned char>(location[0])) != 0) return location;
   for (const auto& module : modules) {
-    const auto lines = KoLines::open(module.ko, module.copy);
+    const auto lines = KoLines::open(module.ko, module.built_at());
     if (!lines) continue;
     const auto places = lines->locate(location, 0, 0, KoLines::Address::exact);
     if (!places.empty() && !places.back().file.empty())

@@ -148,8 +148,8 @@ Result<BuildOutcome> build_in_guest(const LabOptions& options, const Project& pr
   KOBOX_TRY(const auto entries, list_sources(project.source, options.cache));
   KOBOX_TRY(const auto sources, sync_sources(entries, place.copy(), place.manifest()));
   const auto key = Digest().add(sources).add(guest_make_command(project)).hex();
-  auto modules = read_build_record(place, key);
-  const bool fresh = !modules;
+  auto record = read_build_record(place, key);
+  const bool fresh = !record;
   if (fresh) {
     progress.stage(progress_key, "building in the guest");
     GuestBuild build(options, project, prepared, progress);
@@ -162,9 +162,11 @@ Result<BuildOutcome> build_in_guest(const LabOptions& options, const Project& pr
       failure.full_log = place.log();
       return failure;
     }
-    KOBOX_TRY(modules, write_build_record(place, key, project.source, kernel, place.copy()));
+    KOBOX_TRY(record, write_build_record(place, key, project.source, kernel,
+                                         modules_in_order(place.copy(), place.copy()),
+                                         guest_directory(project)));
   }
-  KOBOX_TRY(const auto built, built_modules(*modules, project.source, guest_directory(project)));
+  KOBOX_TRY(const auto built, built_modules(record->modules, project.source, record->built_at));
   KOBOX_TRY(auto chosen, choose_modules(built, project.source, project.modules));
   return BuiltModules{.modules = std::move(chosen), .fresh = fresh, .log = place.log()};
 }

@@ -118,9 +118,7 @@ BuildRequest build_request(const LabOptions& options, const Project& project, Pr
 }
 
 bool holds_module(const Project& project) {
-  std::error_code ignored;
-  return fs::exists(project.source / "Kbuild", ignored) ||
-         fs::exists(project.source / "Makefile", ignored);
+  return !methods_for(project.source, BuildMethod::automatic).empty();
 }
 
 Result<Prepared> prepare_bare(const LabOptions& options, const Project& project,

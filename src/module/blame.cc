@@ -13,7 +13,7 @@ namespace {
 Decoder::Lines lines_of_all(const std::vector<BuiltModule>& modules) {
   Decoder::Lines all;
   for (const auto& module : modules)
-    if (auto lines = KoLines::open(module.ko, module.copy))
+    if (auto lines = KoLines::open(module.ko, module.built_at()))
       all.emplace(module.name, std::make_shared<const KoLines>(std::move(*lines)));
   return all;
 }
@@ -33,11 +33,7 @@ Blame::Blame(std::vector<BuiltModule> modules)
     : modules_(std::move(modules)), lines_(lines_of_all(modules_)) {}
 
 std::string Blame::as_user_knows_it(std::string text) const {
-  for (const auto& module : modules_) {
-    const auto copy = module.copy.string() + "/";
-    for (auto at = text.find(copy); at != std::string::npos; at = text.find(copy, at))
-      text.erase(at, copy.size());
-  }
+  for (const auto& module : modules_) module.built_at().make_relative(text);
   return text;
 }
 

@@ -22,6 +22,7 @@
 #include "base/progress.h"
 #include "base/result.h"
 #include "kernel/kernel.h"
+#include "module/seen_paths.h"
 
 namespace kobox {
 
@@ -51,9 +52,12 @@ struct BuiltModule {
   std::filesystem::path source;     // the user's directory
   std::filesystem::path copy;  // where it was built: what paths in the DWARF begin with. On the
                                // host that is the private copy, in a build root its name there.
+  std::filesystem::path top = {};  // what holds it and was copied with it; "" if it is the top
   std::string identity;        // digest of the .ko's bytes
   std::vector<std::string> depends = {};  // modules that must be loaded before it, with underscores
   std::vector<std::string> parameters = {};  // names of its parameters, with underscores
+
+  SeenPaths built_at() const { return {copy, top}; }
 };
 
 // What one directory builds.

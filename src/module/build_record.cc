@@ -2,10 +2,13 @@
 #include "module/build_record.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
+#include "archive/packed.h"
 #include "base/files.h"
 #include "base/text.h"
 
@@ -16,30 +19,30 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view k_schema = "kobox.build/1";
 constexpr auto k_keep_old_modules = 24h;
+constexpr std::uint64_t k_largest_module = std::uint64_t{1} << 30;
 
-// modules.order has a line for each module: an absolute path or one below the directory, ending in
-// .ko up to Linux 6.1 and in .o from 6.2 on. The build wrote it, and may have written anything: a
-// file outside of the copy is not taken for a module. `built_at`: what the build called the copy.
-std::vector<fs::path> built_modules(const fs::path& copy, const fs::path& built_at) {
-  std::vector<fs::path> modules;
-  const auto order = read_regular_file(copy / "modules.order", 1 << 20);
-  if (!order) return modules;
-  std::error_code error;
-  const auto inside = fs::canonical(copy, error).native() + "/";
-  for (const auto line : lines_of(*order)) {
-    const auto named = (built_at / fs::path(trim(line))).lexically_relative(built_at);
-    const auto ko = fs::canonical((copy / named).replace_extension(".ko"), error);
-    if (error || !ko.native().starts_with(inside) || !fs::is_regular_file(ko, error)) continue;
-    modules.push_back(ko);
-  }
-  return modules;
+// "x.ko" for "x.ko.xz".
+fs::path without_packing(fs::path name) {
+  while (name.has_extension() && name.extension() != ".ko") name.replace_extension();
+  return name;
+}
+
+bool is_module_file(const fs::path& path) {
+  const auto name = path.filename().string();
+  return std::ranges::any_of(std::array{".ko", ".ko.xz", ".ko.gz", ".ko.zst"},
+                             [&](const char* ending) { return name.ends_with(ending); });
 }
 
 Result<RecordedModule> keep_module(const BuildPlace& place, const fs::path& ko) {
-  KOBOX_TRY(auto bytes, read_regular_file(ko));
+  KOBOX_TRY(auto bytes, read_regular_file(ko, k_largest_module));
+  if (const auto packing = packing_of(bytes); packing != Packing::none) {
+    KOBOX_TRY_WHILE("unpacking " + ko.string(), bytes,
+                    unpack_bytes(bytes, packing, k_largest_module));
+  }
+  const auto file = without_packing(ko.filename());
   RecordedModule module{
-      .name = module_name_of(ko), .ko = {}, .identity = Digest().add(bytes).hex()};
-  module.ko = place.out() / module.identity / ko.filename();
+      .name = module_name_of(file), .ko = {}, .identity = Digest().add(bytes).hex()};
+  module.ko = place.out() / module.identity / file;
   KOBOX_CHECK(write_file(module.ko, bytes));
   return module;
 }
@@ -60,11 +63,11 @@ void drop_old_modules(const BuildPlace& place, const std::vector<RecordedModule>
 }  // namespace
 
 BuildPlace BuildPlace::of(const fs::path& cache, const fs::path& source, const Kernel& kernel,
-                          std::string_view site) {
+                          std::string_view how) {
   std::error_code ignored;
   const auto canonical = fs::weakly_canonical(source, ignored);
-  const auto name = Digest().add(canonical.native()).add(kernel.identity).add(site).hex();
-  return {fs::absolute(cache, ignored).lexically_normal() / "builds" / name};
+  const auto name = Digest().add(canonical.native()).add(kernel.identity).add(how).hex();
+  return {.directory = fs::absolute(cache, ignored).lexically_normal() / "builds" / name};
 }
 
 std::string module_name_of(const fs::path& ko) {
@@ -73,50 +76,84 @@ std::string module_name_of(const fs::path& ko) {
   return name;
 }
 
-std::optional<std::vector<RecordedModule>> read_build_record(const BuildPlace& place,
-                                                             std::string_view key) {
+std::vector<fs::path> modules_in_order(const fs::path& directory, const fs::path& built_at) {
+  // A line for each module: an absolute path or one below the directory, ending in .ko up to Linux
+  // 6.1 and in .o from 6.2 on.
+  std::vector<fs::path> modules;
+  const auto order = read_regular_file(directory / "modules.order", 1 << 20);
+  if (!order) return modules;
+  std::error_code error;
+  const auto inside = fs::canonical(directory, error).native() + "/";
+  for (const auto line : lines_of(*order)) {
+    const auto named = (built_at / fs::path(trim(line))).lexically_relative(built_at);
+    const auto ko = fs::canonical((directory / named).replace_extension(".ko"), error);
+    if (error || !ko.native().starts_with(inside) || !fs::is_regular_file(ko, error)) continue;
+    modules.push_back(ko);
+  }
+  return modules;
+}
+
+std::vector<fs::path> modules_below(const fs::path& directory) {
+  std::vector<fs::path> modules;
+  std::error_code error;
+  for (auto it = fs::recursive_directory_iterator(directory, error);
+       !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
+    const auto status = it->symlink_status(error);
+    if (status.type() == fs::file_type::regular && is_module_file(it->path()))
+      modules.push_back(it->path());
+  }
+  // A Makefile may copy what it has built: "bin/x.ko" beside "src/x.ko".
+  std::ranges::sort(modules);
+  std::set<std::string> names;
+  std::erase_if(modules, [&](const fs::path& path) {
+    return !names.insert(module_name_of(without_packing(path.filename()))).second;
+  });
+  return modules;
+}
+
+std::optional<BuildRecord> read_build_record(const BuildPlace& place, std::string_view key) {
   const auto text = read_file(place.record());
   if (!text) return std::nullopt;
   const auto json = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
   try {
     if (json.at("schema") != k_schema || json.at("key") != key) return std::nullopt;
-    std::vector<RecordedModule> modules;
+    BuildRecord record{.modules = {}, .built_at = json.at("built_at").get<std::string>()};
     for (const auto& one : json.at("modules")) {
       RecordedModule module{.name = one.at("name"), .ko = {}, .identity = one.at("identity")};
       module.ko = place.out() / module.identity / one.at("file").get<std::string>();
       const auto bytes = read_file(module.ko);
       if (!bytes || Digest().add(*bytes).hex() != module.identity) return std::nullopt;
-      modules.push_back(std::move(module));
+      record.modules.push_back(std::move(module));
     }
-    return modules;
+    return record;
   } catch (const nlohmann::json::exception&) {
     return std::nullopt;
   }
 }
 
-Result<std::vector<RecordedModule>> write_build_record(const BuildPlace& place,
-                                                       std::string_view key, const fs::path& source,
-                                                       const Kernel& kernel,
-                                                       const fs::path& built_at) {
-  std::vector<RecordedModule> modules;
+Result<BuildRecord> write_build_record(const BuildPlace& place, std::string_view key,
+                                       const fs::path& source, const Kernel& kernel,
+                                       const std::vector<fs::path>& kos,
+                                       const fs::path& built_at) {
+  BuildRecord record{.modules = {}, .built_at = built_at};
   auto list = nlohmann::json::array();
-  for (const auto& ko : built_modules(place.copy(), built_at)) {
+  for (const auto& ko : kos) {
     KOBOX_TRY(auto module, keep_module(place, ko));
     list.push_back({{"name", module.name},
                     {"file", module.ko.filename().string()},
                     {"identity", module.identity}});
-    modules.push_back(std::move(module));
+    record.modules.push_back(std::move(module));
   }
-  if (modules.empty()) return modules;
-  drop_old_modules(place, modules);
+  drop_old_modules(place, record.modules);
   const nlohmann::json json = {{"schema", k_schema},
                                {"key", key},
                                {"source", source.string()},
                                {"kernel", kernel.release},
+                               {"built_at", built_at.string()},
                                {"modules", std::move(list)}};
   const auto text = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
   KOBOX_CHECK(write_file(place.record(), text + "\n"));
-  return modules;
+  return record;
 }
 
 }  // namespace kobox

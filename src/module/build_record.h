@@ -3,12 +3,13 @@
 // there.
 //
 //   builds/<digest of directory, kernel and site>/
-//     src/               the private copy, where make runs
+//     src/               the private copy, where make runs, or in a directory below it
 //     sources            what was copied (sync_sources)
 //     out/IDENTITY/X.ko  the modules as they were built: make writes again into src/, these never
 //                        change, so that a running test keeps its module while another kobox builds
 //     make.log           make's whole output of the last build, failed ones too
-//     build.json         of which key the last good build was, and its modules
+//     build.json         of which key the last build was, its modules, or that there are none
+//     dkms/              dkms' tree, where dkms builds
 //     lock
 #pragma once
 
@@ -25,13 +26,16 @@ namespace kobox {
 
 struct BuildPlace {
   std::filesystem::path directory;
+  std::filesystem::path inside = {};  // the module's directory below the copy; "" if that is it
 
-  // `source` need not be canonical; `cache` is kobox's cache directory; `site` is where make runs:
-  // a build root's name, or "" for the host.
+  // `source` need not be canonical; `cache` is kobox's cache directory; `how` tells apart what is
+  // built of it for one kernel in several ways: by its Makefile, in a build root.
   static BuildPlace of(const std::filesystem::path& cache, const std::filesystem::path& source,
-                       const Kernel& kernel, std::string_view site = "");
+                       const Kernel& kernel, std::string_view how = "");
 
   std::filesystem::path copy() const { return directory / "src"; }
+  std::filesystem::path sources() const { return inside.empty() ? copy() : copy() / inside; }
+  std::filesystem::path dkms() const { return directory / "dkms"; }
   std::filesystem::path manifest() const { return directory / "sources"; }
   std::filesystem::path out() const { return directory / "out"; }
   std::filesystem::path log() const { return directory / "make.log"; }
@@ -48,18 +52,28 @@ struct RecordedModule {
 // The kernel's name of the module in a .ko file: "qemu_exercise" for qemu-exercise.ko.
 std::string module_name_of(const std::filesystem::path& ko);
 
-// The modules of the last good build if that was of this key and they are all still there,
-// unchanged. Whatever is wrong with the record, the answer is nothing: the module is built again.
-std::optional<std::vector<RecordedModule>> read_build_record(const BuildPlace& place,
-                                                             std::string_view key);
+struct BuildRecord {
+  std::vector<RecordedModule> modules;  // empty if the build failed or built none
+  std::filesystem::path built_at;       // the module's directory, as the build knew it
+};
 
-// After a good make: takes the modules that kbuild lists in modules.order into out/ and writes
-// the record. `built_at`: the path that the build knew the copy by. Modules of builds older than a
-// day go away. Empty if kbuild built none.
-Result<std::vector<RecordedModule>> write_build_record(const BuildPlace& place,
-                                                       std::string_view key,
-                                                       const std::filesystem::path& source,
-                                                       const Kernel& kernel,
-                                                       const std::filesystem::path& built_at);
+// What became of the last build if that was of this key and its modules are all still there,
+// unchanged. Whatever is wrong with the record, the answer is nothing: it is built again.
+std::optional<BuildRecord> read_build_record(const BuildPlace& place, std::string_view key);
+
+// After a good build: takes these .ko files into out/ and writes the record. Modules of builds
+// older than a day go away. `kos`: see modules_in_order and modules_below.
+Result<BuildRecord> write_build_record(const BuildPlace& place, std::string_view key,
+                                       const std::filesystem::path& source, const Kernel& kernel,
+                                       const std::vector<std::filesystem::path>& kos,
+                                       const std::filesystem::path& built_at);
+
+// The .ko files that kbuild lists in a directory's modules.order. `built_at`: that directory's path
+// as the build knew it. The build wrote it, and may have written anything: a file outside of the
+// directory is not taken for a module.
+std::vector<std::filesystem::path> modules_in_order(const std::filesystem::path& directory,
+                                                    const std::filesystem::path& built_at);
+// All .ko files below a directory, compressed ones too, each module once, by their paths.
+std::vector<std::filesystem::path> modules_below(const std::filesystem::path& directory);
 
 }  // namespace kobox

@@ -149,13 +149,15 @@ Result<BuildSite> BuildSite::on_host(const Kernel& kernel) {
   return site;
 }
 
-Result<BuildSite> BuildSite::in_root(const BuildRequest& request, const Kernel& kernel) {
+Result<BuildSite> BuildSite::in_root(const BuildRequest& request, const Kernel& kernel,
+                                     const std::vector<std::string>& programs) {
   KOBOX_CHECK(sandbox_works());
   const auto found = build_root_for(kernel);
   if (!found && request.where == BuildIn::root)
     return std::unexpected(
         with_advice(found.error(), "--build-in host builds with this host's own compiler"));
-  KOBOX_TRY(const auto spec, found);
+  KOBOX_TRY(auto spec, found);
+  spec.needs.insert(spec.needs.end(), programs.begin(), programs.end());
   NoProgress silent;
   KOBOX_TRY(auto root, ensure_build_root(request.cache, spec, request.network,
                                          request.progress != nullptr ? *request.progress : silent));
@@ -175,8 +177,12 @@ Result<BuildSite> BuildSite::in_root(const BuildRequest& request, const Kernel& 
   return site;
 }
 
-std::filesystem::path BuildSite::sources(const BuildPlace& place) const {
+fs::path BuildSite::top(const BuildPlace& place) const {
   return root_ ? fs::path(k_root_module) : place.copy();
+}
+
+fs::path BuildSite::sources(const BuildPlace& place) const {
+  return place.inside.empty() ? top(place) : top(place) / place.inside;
 }
 
 std::filesystem::path BuildSite::release_file(const BuildPlace& place) {
@@ -191,12 +197,14 @@ Result<> BuildSite::prepare(const BuildPlace& place) const {
   return write_file(release_file(place), release_);
 }
 
-Result<CommandLine> BuildSite::command(const BuildPlace& place,
-                                       std::vector<std::string> words) const {
-  if (!root_)
-    return CommandLine{.argv = std::move(words),
-                       .cwd = place.copy(),
-                       .environment = build_environment(place.copy())};
+Result<CommandLine> BuildSite::command(const BuildPlace& place, BuildJob job) const {
+  if (!root_) {
+    auto environment = build_environment(place.sources());
+    environment.insert(environment.end(), job.environment.begin(), job.environment.end());
+    return CommandLine{.argv = std::move(job.words),
+                       .cwd = place.sources(),
+                       .environment = std::move(environment)};
+  }
   KOBOX_TRY(const auto preload, installed_file("kobox-uname.so", "KOBOX_UNAME",
                                                "the library for uname in build roots"));
 
@@ -215,18 +223,20 @@ Result<CommandLine> BuildSite::command(const BuildPlace& place,
   for (const auto* file : {k_root_release, "/proc/sys/kernel/osrelease"})
     steps.push_back({Kind::show, release_file(place), file});
   steps.push_back({Kind::lend, place.copy(), k_root_module});
-  sandbox.directory = k_root_module;
+  steps.insert(steps.end(), job.mounts.begin(), job.mounts.end());
+  sandbox.directory = sources(place);
   sandbox.environment = {{"PATH", "/usr/bin:/usr/sbin"},
                          {"HOME", "/tmp"},
                          {"LC_ALL", "C.UTF-8"},
                          {"USER", "root"},
-                         {"PWD", k_root_module}};
+                         {"PWD", sandbox.directory.string()}};
+  for (auto& variable : job.environment) sandbox.environment.push_back(std::move(variable));
   // dash has no other name for it: the number of processes, which root may pass.
   std::vector<std::string> limited = {
       "/bin/sh", "-c", fmt::format("ulimit -p {} 2>/dev/null; exec \"$@\"", k_max_processes), "sh"};
-  limited.insert(limited.end(), words.begin(), words.end());
+  limited.insert(limited.end(), job.words.begin(), job.words.end());
   auto command = in_sandbox(sandbox, limited);
-  command.cwd = place.copy();
+  command.cwd = place.sources();
   return command;
 }
 

@@ -21,11 +21,21 @@
 
 namespace kobox {
 
+// What is run to build a module.
+struct BuildJob {
+  std::vector<std::string> words;
+  std::vector<std::pair<std::string, std::string>> environment = {};  // added to the site's own
+  std::vector<Sandbox::Step> mounts = {};                             // the same, in a build root
+};
+
 class BuildSite {
  public:
-  // By BuildRequest::where; makes the root if it is missing. Errors: environment (no such compiler
-  // here and no root either: says why, and what to install).
+  // By BuildRequest::where; makes the root if it is missing. Errors: environment (no such
+  // compiler here and no root either: says why, and what to install).
   static Result<BuildSite> choose(const BuildRequest& request, const Kernel& kernel);
+  // A build root, with these packages besides what the kernel needs.
+  static Result<BuildSite> in_root(const BuildRequest& request, const Kernel& kernel,
+                                   const std::vector<std::string>& programs = {});
 
   // "" for the host, else the build root's.
   const std::string& name() const { return name_; }
@@ -36,9 +46,11 @@ class BuildSite {
   // As the site names them.
   std::filesystem::path headers() const { return headers_; }
   std::filesystem::path sources(const BuildPlace& place) const;
-  // `words` run with the sources as their directory, once prepare() has been called. Writes
+  // The copy, with what was taken along.
+  std::filesystem::path top(const BuildPlace& place) const;
+  // The job's words run with the sources as their directory, once prepare() has been called. Writes
   // nothing.
-  Result<CommandLine> command(const BuildPlace& place, std::vector<std::string> words) const;
+  Result<CommandLine> command(const BuildPlace& place, BuildJob job) const;
   // Writes into `place` and the build root what the command finds there. Called under the place's
   // lock.
   Result<> prepare(const BuildPlace& place) const;
@@ -46,7 +58,6 @@ class BuildSite {
  private:
   BuildSite() = default;
   static Result<BuildSite> on_host(const Kernel& kernel);
-  static Result<BuildSite> in_root(const BuildRequest& request, const Kernel& kernel);
   static std::filesystem::path release_file(const BuildPlace& place);
 
   std::string name_;

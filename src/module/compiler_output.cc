@@ -30,11 +30,6 @@ std::string plain(std::string_view line) {
   return printable(text);
 }
 
-void remove_every(std::string& text, std::string_view part) {
-  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at))
-    text.erase(at, part.size());
-}
-
 struct Place {
   std::string file;
   int line = 0;
@@ -141,9 +136,7 @@ bool is_giving_up(std::string_view line) {
 
 class Reader {
  public:
-  Reader(std::string_view output, const std::filesystem::path& directory)
-      : prefix_(directory.lexically_normal().string()) {
-    if (!prefix_.ends_with('/')) prefix_ += '/';
+  Reader(std::string_view output, const SeenPaths& sources) : sources_(sources) {
     for (const auto line : lines_of(output)) lines_.push_back(plain(line));
   }
 
@@ -156,10 +149,10 @@ class Reader {
     auto [index, finding] = std::move(*at);
     move_into_module(index, finding);
     BuildFailure failure{.message = std::move(finding.message),
-                         .file = relative(finding.place.file),
+                         .file = sources_.relative(finding.place.file),
                          .line = finding.place.line,
                          .log = around(index)};
-    remove_every(failure.message, prefix_);
+    sources_.make_relative(failure.message);
     return failure;
   }
 
@@ -186,18 +179,13 @@ class Reader {
       if (!trim(lines_[i]).empty()) index = i;
     if (index == lines_.size()) return {.message = "make failed and did not say why"};
     BuildFailure failure{.message = std::string(trim(lines_[index])), .log = around(index)};
-    remove_every(failure.message, prefix_);
+    sources_.make_relative(failure.message);
     return failure;
   }
 
   // "./include/generated/…" is the build tree's, in whose directory kbuild runs the compiler.
   bool is_ours(std::string_view file) const {
-    return file.starts_with(prefix_) || (!file.starts_with('/') && !file.starts_with("./"));
-  }
-
-  std::string relative(std::string file) const {
-    if (file.starts_with(prefix_)) file.erase(0, prefix_.size());
-    return file;
+    return sources_.hold(file) || (!file.starts_with('/') && !file.starts_with("./"));
   }
 
   // An error inside a header is the doing of the line that includes it or expands its macro.
@@ -260,18 +248,18 @@ class Reader {
     const auto end = std::min(lines_.size(), index + 1 + k_lines_after);
     std::vector<std::string> log(lines_.begin() + static_cast<std::ptrdiff_t>(start),
                                  lines_.begin() + static_cast<std::ptrdiff_t>(end));
-    for (auto& line : log) remove_every(line, prefix_);
+    for (auto& line : log) sources_.make_relative(line);
     return log;
   }
 
-  std::string prefix_;
+  SeenPaths sources_;
   std::vector<std::string> lines_;
 };
 
 }  // namespace
 
-BuildFailure first_error(std::string_view output, const std::filesystem::path& directory) {
-  return Reader(output, directory).read();
+BuildFailure first_error(std::string_view output, const SeenPaths& sources) {
+  return Reader(output, sources).read();
 }
 
 std::optional<std::string> host_fault(std::string_view output) {

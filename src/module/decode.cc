@@ -45,7 +45,7 @@ bool is_decoded(std::string_view rest) {
 Result<Decoder> Decoder::open(const std::vector<BuiltModule>& modules) {
   Lines all;
   for (const auto& module : modules) {
-    KOBOX_TRY(auto lines, KoLines::open(module.ko, module.copy));
+    KOBOX_TRY(auto lines, KoLines::open(module.ko, module.built_at()));
     all.emplace(module.name, std::make_shared<const KoLines>(std::move(lines)));
   }
   return Decoder(std::move(all));

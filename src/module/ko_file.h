@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "module/seen_paths.h"
 
 namespace kobox {
 
@@ -31,8 +32,8 @@ struct SourceLocation {
 // The lines of one module. Reads the file once; answers from memory.
 class KoLines {
  public:
-  // `copy`: the directory the module was built in; file names below it become relative to it.
-  static Result<KoLines> open(const std::filesystem::path& ko, const std::filesystem::path& copy);
+  // `sources`: where the module was built; names of files there become relative to its directory.
+  static Result<KoLines> open(const std::filesystem::path& ko, const SeenPaths& sources);
   KoLines(KoLines&&) noexcept;
   KoLines& operator=(KoLines&&) noexcept;
   ~KoLines();

@@ -71,8 +71,10 @@ Dwarf_Word number_of(Dwarf_Die* die, unsigned attribute) {
 }  // namespace
 
 struct KoLines::Impl {
+  explicit Impl(SeenPaths seen) : sources(std::move(seen)) {}
+
   std::string bytes;   // libdwfl reads from here
-  std::string prefix;  // of the files of the module's own directory, ends in '/'
+  SeenPaths sources;
   std::unique_ptr<Dwfl, DwflEnd> dwfl;
   Dwfl_Module* module = nullptr;  // dwfl's
   std::vector<Function> functions;
@@ -145,7 +147,7 @@ std::string KoLines::Impl::shown(const char* file, Dwarf_Die* unit) const {
   const char* directory = ::dwarf_formstring(::dwarf_attr(unit, DW_AT_comp_dir, &memory));
   if (path.is_relative() && directory != nullptr) path = directory / path;
   const auto text = path.lexically_normal().string();
-  return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
+  return sources.relative(text);
 }
 
 SourceLocation KoLines::Impl::line_at(Dwarf_Addr address, Dwarf_Die* unit) {
@@ -187,10 +189,9 @@ KoLines::KoLines(KoLines&&) noexcept = default;
 KoLines& KoLines::operator=(KoLines&&) noexcept = default;
 KoLines::~KoLines() = default;
 
-Result<KoLines> KoLines::open(const fs::path& ko, const fs::path& copy) {
-  auto impl = std::make_unique<Impl>();
+Result<KoLines> KoLines::open(const fs::path& ko, const SeenPaths& sources) {
+  auto impl = std::make_unique<Impl>(sources);
   KOBOX_TRY(impl->bytes, read_file(ko));
-  impl->prefix = (copy / "").lexically_normal().string();
   impl->dwfl.reset(::dwfl_begin(&k_callbacks));
   ::dwfl_report_begin(impl->dwfl.get());
   impl->module = ::dwfl_report_offline_memory(impl->dwfl.get(), "module", ko.c_str(),

@@ -28,11 +28,13 @@ bool is_source(const fs::path& relative) {
 
 class Lister {
  public:
-  Lister(fs::path directory, fs::path root, fs::path skip, const SourceLimits& limits)
+  Lister(fs::path directory, fs::path root, fs::path skip, const SourceLimits& limits,
+         const WantedSource& is_wanted)
       : directory_(std::move(directory)),
         root_(std::move(root)),
         skip_(std::move(skip)),
-        limits_(limits) {}
+        limits_(limits),
+        is_wanted_(is_wanted) {}
 
   Result<> add_directory(const fs::path& relative) {
     std::error_code error;
@@ -60,7 +62,7 @@ class Lister {
       if (is_hidden(relative.filename()) || entry.path() == skip_) return {};
       return add_directory(relative);
     }
-    if (is_build_product(relative)) return {};
+    if (is_build_product(relative) || (is_wanted_ && !is_wanted_(relative))) return {};
     if (status.type() == fs::file_type::symlink) return add_link(entry.path(), relative);
     // Sockets, pipes and devices are nobody's source, and reading a pipe would block.
     if (status.type() == fs::file_type::regular) return add_file(entry.path(), relative);
@@ -81,14 +83,9 @@ class Lister {
           {.relative = relative, .link = target.lexically_relative(path.parent_path()).string()});
       return {};
     }
-    if (fs::is_directory(target, error))
-      return fail(
-          ErrorKind::usage,
-          "{} is a link to {}, outside of the module's directory: kobox builds a copy of that "
-          "directory alone; make the source directory one that holds both (source in [module] "
-          "of kobox.toml)",
-          (directory_ / relative).string(), target.string());
     if (fs::is_regular_file(target, error)) return add_file(target, relative);
+    if (fs::is_directory(target, error))
+      entries_.push_back({.relative = relative, .link = fs::read_symlink(path, error).string()});
     return {};
   }
 
@@ -105,7 +102,7 @@ class Lister {
     if (bytes_ > limits_.bytes || entries_.size() > limits_.files)
       return fail(ErrorKind::usage,
                   "{} holds more than {} or {} files, too much to copy for a build; give the "
-                  "module a directory of its own (source in [module] of kobox.toml)",
+                  "module a directory of its own (source and root in [module] of kobox.toml)",
                   directory_.string(), format_bytes(limits_.bytes), limits_.files);
     return {};
   }
@@ -114,6 +111,7 @@ class Lister {
   fs::path root_;       // the same without links
   fs::path skip_;
   SourceLimits limits_;
+  const WantedSource& is_wanted_;
   std::uint64_t bytes_ = 0;
   std::vector<SourceEntry> entries_;
 };
@@ -187,12 +185,13 @@ bool is_build_product(const fs::path& relative) {
 }
 
 Result<std::vector<SourceEntry>> list_sources(const fs::path& directory, const fs::path& skip,
-                                              const SourceLimits& limits) {
+                                              const SourceLimits& limits,
+                                              const WantedSource& is_wanted) {
   std::error_code error;
   const auto root = fs::canonical(directory, error);
   if (error) return fail(ErrorKind::usage, "{}: {}", directory.string(), error.message());
   const auto skipped = skip.empty() ? skip : fs::weakly_canonical(skip, error);
-  Lister lister(directory, root, skipped, limits);
+  Lister lister(directory, root, skipped, limits, is_wanted);
   KOBOX_CHECK(lister.add_directory({}));
   return lister.take();
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,11 +33,14 @@ bool is_build_product(const std::filesystem::path& relative);
 
 // The entries in the order of their paths. `skip` (kobox's cache) is left out if it lies inside.
 // A link that stays among the sources is kept as a link; one that leads to a file elsewhere
-// becomes a copy of that file. ErrorKind::usage for a link to a directory elsewhere, and for a
-// directory that passes the limits.
+// becomes a copy of that file, one that leads to a directory elsewhere is kept as it is.
+// `is_wanted`: which of the files and links are taken, by their path below the directory; all
+// without it. ErrorKind::usage for a directory that passes the limits.
+using WantedSource = std::function<bool(const std::filesystem::path& relative)>;
 Result<std::vector<SourceEntry>> list_sources(const std::filesystem::path& directory,
                                               const std::filesystem::path& skip,
-                                              const SourceLimits& limits = {});
+                                              const SourceLimits& limits = {},
+                                              const WantedSource& is_wanted = {});
 
 // Makes `copy` hold the entries and gives the digest of what it then holds. Unchanged files keep
 // their times and kbuild's products stay, so that make rebuilds only what changed. When a source

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "module/build_attempt.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "base/descendants.h"
+#include "base/text.h"
+#include "module/choose_modules.h"
+#include "module/compiler_output.h"
+#include "module/source_root.h"
+
+namespace kobox {
+namespace {
+
+// make takes blanks and colons in these paths for separators, and quoting does not help.
+Result<> check_path(std::string_view what, const fs::path& path) {
+  if (path.native().find_first_of(" \t:#$%") == std::string::npos) return {};
+  return fail(ErrorKind::environment,
+              "{} is {}, and the kernel's build system cannot work in a path with a space or one "
+              "of : # $ %",
+              what, shell_quote(path.string()));
+}
+
+Result<BuildSite> site_for(BuildMethod method, const BuildRequest& request, const Kernel& kernel) {
+  if (method == BuildMethod::kbuild) return BuildSite::choose(request, kernel);
+  if (method == BuildMethod::dkms && request.where == BuildIn::host)
+    return fail(ErrorKind::usage,
+                "{} has a dkms.conf, and dkms builds in a build root alone, not on the host; "
+                "build = \"kbuild\" in [module] of kobox.toml leaves dkms out",
+                request.source.string());
+  if (method == BuildMethod::make && request.where == BuildIn::host)
+    return BuildSite::choose(request, kernel);
+  // There `uname -r` and /lib/modules are the kernel's.
+  return BuildSite::in_root(request, kernel,
+                            method == BuildMethod::dkms ? std::vector<std::string>{"dkms"}
+                                                        : std::vector<std::string>{});
+}
+
+// The command names the place, and the place's name has the kernel's identity in it.
+std::string key_of(const std::string& sources, const BuildSite& site, const CommandLine& command) {
+  Digest digest;
+  digest.add(sources).add(site.identity());
+  for (const auto& word : command.argv)
+    if (!word.starts_with("-j")) digest.add(word);
+  return digest.hex();
+}
+
+struct MakeResult {
+  ExitStatus status;
+  std::string output;
+};
+
+Result<> check_processes(pid_t make) {
+  if (count_processes_of(make) <= k_max_processes) return {};
+  return fail(ErrorKind::environment,
+              "the build was stopped: it has more than {} processes at a time; look in the "
+              "module's Kbuild or Makefile for a command that starts itself again",
+              k_max_processes);
+}
+
+// make's output goes into the log as it comes, so that a build stopped half way leaves it too.
+Result<MakeResult> run_make(const CommandLine& command, const fs::path& log, Deadline deadline) {
+  Fd file(::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file) return fail_errno("cannot write {}", log.string());
+  int log_error = 0;
+  const auto sink = [&](std::string_view bytes) {
+    while (!bytes.empty() && log_error == 0) {
+      const auto wrote = ::write(file.get(), bytes.data(), bytes.size());
+      if (wrote < 0 && errno != EINTR) log_error = errno;
+      if (wrote > 0) bytes.remove_prefix(static_cast<std::size_t>(wrote));
+    }
+  };
+  const RunLimits limits{.deadline = deadline, .check = check_processes};
+  KOBOX_TRY(auto done, run_command(command, limits, Streams::merged, sink));
+  if (log_error != 0) {
+    errno = log_error;
+    return fail_errno("cannot write {}", log.string());
+  }
+  if (done.status.signal != 0)
+    return fail(ErrorKind::environment, "make {}; its output is in {}", done.status.to_string(),
+                log.string());
+  return MakeResult{done.status, std::move(done.output)};
+}
+
+// What programs say that find no network (glibc's gai_strerror, git, curl, wget).
+bool asked_for_network(std::string_view output) {
+  constexpr std::array<std::string_view, 5> k_words = {
+      "Could not resolve host", "Temporary failure in name resolution",
+      "unable to resolve host address", "Network is unreachable", "Name or service not known"};
+  return std::ranges::any_of(k_words, [&](const auto words) { return output.contains(words); });
+}
+
+// Without "-jN": a Makefile need not bear that its goals are made at once.
+CommandLine one_at_a_time(CommandLine command) {
+  std::erase_if(command.argv, [](const std::string& word) { return word.starts_with("-j"); });
+  return command;
+}
+
+}  // namespace
+
+Result<BuildAttempt> BuildAttempt::make(BuildMethod method, const BuildRequest& request,
+                                        const Kernel& kernel) {
+  KOBOX_CHECK(check_path("the kernel's build tree", kernel.headers));
+  KOBOX_TRY(auto site, site_for(method, request, kernel));
+  auto how = site.name();
+  if (method != BuildMethod::kbuild) how += fmt::format(" by {}", describe(method));
+  auto place = BuildPlace::of(request.cache, request.source, kernel, how);
+  KOBOX_CHECK(check_path("kobox's cache", place.directory));
+  return BuildAttempt(method, request, kernel, std::move(site), std::move(place));
+}
+
+BuildJob BuildAttempt::job() const {
+  if (package_) return dkms_job(*package_, place_, kernel_);
+  const auto jobs = fmt::format("-j{}", std::max(1U, std::thread::hardware_concurrency()));
+  if (method_ == BuildMethod::make) {
+    BuildJob job{.words = {"make", "--no-print-directory", "--output-sync=target", jobs},
+                 .environment = kernel_variables(request_.source, kernel_, site_.headers())};
+    job.words.insert(job.words.end(), request_.make.begin(), request_.make.end());
+    return job;
+  }
+  BuildJob job{.words = {"make", "-C", site_.headers().string(),
+                         "M=" + site_.sources(place_).string(), "CC=" + site_.compiler(),
+                         // BTF for a module needs pahole and the kernel's vmlinux in the build tree.
+                         "CONFIG_DEBUG_INFO_BTF_MODULES=", "--no-print-directory",
+                         "--output-sync=target", jobs}};
+  job.words.insert(job.words.end(), request_.make.begin(), request_.make.end());
+  if (request_.make.empty()) job.words.emplace_back("modules");
+  return job;
+}
+
+Result<CommandLine> BuildAttempt::command() {
+  KOBOX_TRY(const auto sources, find_sources(request_.source, request_.root, request_.cache));
+  place_.inside = sources.inside;
+  if (method_ == BuildMethod::dkms) package_ = DkmsPackage{"NAME", "VERSION"};
+  return site_.command(place_, job());
+}
+
+fs::path BuildAttempt::built_at() const {
+  return package_ ? dkms_built_at(*package_) : site_.sources(place_);
+}
+
+std::vector<fs::path> BuildAttempt::built_files() const {
+  if (package_) return modules_below(dkms_modules(*package_, place_, kernel_));
+  if (method_ == BuildMethod::make) return modules_below(place_.copy());
+  return modules_in_order(place_.sources(), built_at());
+}
+
+// What is there afterwards has been built by this build.
+Result<> BuildAttempt::clear_products() const {
+  if (package_) {
+    KOBOX_CHECK(remove_tree(place_.dkms()));
+    return make_directories(place_.dkms());
+  }
+  if (method_ != BuildMethod::make) return {};
+  for (const auto& ko : all_module_files(place_.copy())) KOBOX_CHECK(remove_tree(ko));
+  return {};
+}
+
+Result<std::optional<BuildFailure>> BuildAttempt::run(const CommandLine& command,
+                                                      const std::string& key) {
+  KOBOX_CHECK(clear_products());
+  KOBOX_TRY(auto made, run_make(command, place_.log(), request_.deadline));
+  if (!made.status.success() && method_ == BuildMethod::make) {
+    KOBOX_TRY(made, run_make(one_at_a_time(command), place_.log(), request_.deadline));
+  }
+  if (made.status.success()) {
+    KOBOX_TRY(record_, write_build_record(place_, key, request_.source, kernel_, built_files(),
+                                          built_at()));
+    return std::optional<BuildFailure>();
+  }
+  if (const auto fault = host_fault(made.output))
+    return fail(ErrorKind::environment, "{}; make's output is in {}", *fault,
+                place_.log().string());
+  auto failure = first_error(made.output, package_ ? SeenPaths(built_at())
+                                                   : SeenPaths(built_at(), site_.top(place_)));
+  if (asked_for_network(made.output))
+    failure.message += "; the build asked for the network, which a build root does not have";
+  failure.full_log = place_.log();
+  return std::optional(std::move(failure));
+}
+
+Result<BuildOutcome> BuildAttempt::go() {
+  KOBOX_TRY(const auto lock,
+            FileLock::acquire(place_.lock(), LockMode::exclusive, request_.deadline));
+  KOBOX_TRY(const auto sources, find_sources(request_.source, request_.root, request_.cache));
+  place_.inside = sources.inside;
+  KOBOX_CHECK(check_path("the module's directory", place_.inside));
+  KOBOX_TRY(const auto digest, sync_sources(sources.entries, place_.copy(), place_.manifest()));
+  KOBOX_CHECK(site_.prepare(place_));
+  if (method_ == BuildMethod::dkms) {
+    KOBOX_TRY(package_, read_dkms_conf(site_, place_, kernel_, request_.deadline));
+  }
+  KOBOX_TRY(const auto command, site_.command(place_, job()));
+  const auto key = key_of(digest, site_, command);
+  auto known = read_build_record(place_, key);
+  const bool fresh = !known;
+  if (known) record_ = std::move(*known);
+  if (fresh) {
+    KOBOX_TRY(auto failure, run(command, key));
+    if (failure) return std::move(*failure);
+  }
+  KOBOX_TRY(auto modules,
+            built_modules(record_.modules, request_.source, record_.built_at,
+                          package_ ? fs::path() : site_.top(place_)));
+  return BuiltModules{
+      .modules = std::move(modules), .method = method_, .fresh = fresh, .log = place_.log()};
+}
+
+}  // namespace kobox

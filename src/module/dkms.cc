@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "module/dkms.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/text.h"
+#include "module/sandbox.h"
+
+namespace kobox {
+namespace {
+
+using Kind = Sandbox::Step::Kind;
+
+constexpr const char* k_tree = "/var/lib/dkms";
+// Comes first in PATH: dkms would strip what it has built.
+constexpr const char* k_programs = "/tmp/kobox-bin";
+
+// dkms sets these before it reads a dkms.conf (read_conf in its script).
+constexpr const char* k_read_conf =
+    "kernelver=$1 arch=$2 dkms_tree=/var/lib/dkms source_tree=/usr/src\n"
+    ". ./dkms.conf >/dev/null && printf '%s\\n%s\\n' \"$PACKAGE_NAME\" \"$PACKAGE_VERSION\"";
+
+constexpr const char* k_build =
+    "dkms build -m \"$1\" -v \"$2\" -k \"$3\" -a \"$4\" -j \"$5\" --no-depmod 2>&1\n"
+    "status=$?\n"
+    "cat /var/lib/dkms/\"$1\"/\"$2\"/build/make.log"
+    " /var/lib/dkms/\"$1\"/\"$2\"/\"$3\"/\"$4\"/log/make.log 2>/dev/null\n"
+    "exit $status";
+
+// A part of a path, and a word of dkms'.
+bool is_plain(std::string_view text) {
+  return !text.empty() && !text.starts_with('.') && !text.starts_with('-') &&
+         std::ranges::all_of(text, [](char c) {
+           return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                  std::string_view("._+~-").contains(c);
+         });
+}
+
+}  // namespace
+
+Result<DkmsPackage> read_dkms_conf(const BuildSite& site, const BuildPlace& place,
+                                   const Kernel& kernel, Deadline deadline) {
+  KOBOX_TRY(const auto command,
+            site.command(place, {.words = {"bash", "-c", k_read_conf, "bash", kernel.release,
+                                           std::string(kernel.arch->name)}}));
+  KOBOX_TRY(const auto done, run_command(command, {.deadline = deadline}));
+  const auto lines = lines_of(done.output);
+  if (!done.status.success() || lines.size() != 2 || !is_plain(lines[0]) || !is_plain(lines[1]))
+    return fail(ErrorKind::usage,
+                "the dkms.conf does not say PACKAGE_NAME and PACKAGE_VERSION: {}",
+                printable(trim(done.output.substr(0, 300))));
+  return DkmsPackage{.name = std::string(lines[0]), .version = std::string(lines[1])};
+}
+
+BuildJob dkms_job(const DkmsPackage& package, const BuildPlace& place, const Kernel& kernel) {
+  const auto sources = fmt::format("/usr/src/{}-{}", package.name, package.version);
+  const auto jobs = std::max(1U, std::thread::hardware_concurrency());
+  return {.words = {"bash", "-c", k_build, "bash", package.name, package.version, kernel.release,
+                    std::string(kernel.arch->name), fmt::format("{}", jobs)},
+          .environment = {{"PATH", fmt::format("{}:/usr/bin:/usr/sbin", k_programs)}},
+          .mounts = {{Kind::lend, place.sources(), sources},
+                     {Kind::lend, place.dkms(), k_tree},
+                     {Kind::link, "/usr/bin/true", fs::path(k_programs) / "strip"}}};
+}
+
+fs::path dkms_built_at(const DkmsPackage& package) {
+  return fs::path(k_tree) / package.name / package.version / "build";
+}
+
+fs::path dkms_modules(const DkmsPackage& package, const BuildPlace& place, const Kernel& kernel) {
+  return place.dkms() / package.name / package.version / kernel.release / kernel.arch->name /
+         "module";
+}
+
+}  // namespace kobox
