@@ -23,7 +23,7 @@ void KernelPrinter::run_started(std::size_t run, const RunResult& so_far) {
 }
 
 void KernelPrinter::test_done(std::size_t run, const TestResult& test) {
-  if (!test.failure) return;
+  if (!test.failure && (test.note.empty() || loudness_ == Loudness::quiet)) return;
   auto named = test;
   named.name += " (" + kernels_[run] + ")";
   status_.print(render_test_line(named, color_));

@@ -32,8 +32,8 @@ class LinePrinter : public TerminalPrinter {
   void run_done(std::size_t run, const RunResult& result) override;
 };
 
-// On several kernels: a line a kernel as it ends, and one a failed test. The table at the end has
-// the rest.
+// On several kernels: a line a kernel as it ends, and one a test that failed or of which something
+// else should be known. The table at the end has the rest.
 class KernelPrinter : public TerminalPrinter {
  public:
   using TerminalPrinter::TerminalPrinter;

@@ -132,17 +132,12 @@ std::string render_runs(const Report& report, const MatrixView& view) {
   return text + "</tbody></table></div>\n";
 }
 
-std::string render_notes(const Report& report, const MatrixView& view) {
+std::string render_notes(const MatrixView& view) {
   std::string text;
-  for (const auto& column : view.columns) {
-    for (const auto& test : report.runs[column.run].tests) {
-      const auto& said = test.verdict == Verdict::skip ? test.skip_reason : test.note;
-      if (said.empty()) continue;
-      text += element("li", html_text(fmt::format("{}, {}: {}", column.label, one_line(test.name),
-                                                  one_line(said)))) +
-              "\n";
-    }
-  }
+  for (const auto& [said, tests, columns] : view.notes)
+    text +=
+        element("li", html_text(place_in_words(view, tests, columns, tests.size()) + ": " + said)) +
+        "\n";
   if (text.empty()) return "";
   return "<h2>Notes</h2>\n<details><summary>skipped tests and what else should be known</summary>"
          "<ul>\n" +
@@ -158,7 +153,7 @@ std::string render_html(const Report& report, const ConsoleOf& console) {
   if (!view.failures.empty()) text += "<h2>Failures</h2>\n";
   for (std::size_t i = 0; i < view.failures.size(); ++i) text += render_one(view, i, console);
   if (!report.runs.empty()) text += render_runs(report, view);
-  text += render_notes(report, view);
+  text += render_notes(view);
   return text +
          "<footer>Made by kobox from a report of kobox.report/1.</footer>\n</body>\n</html>\n";
 }

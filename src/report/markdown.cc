@@ -18,6 +18,7 @@ constexpr std::size_t k_max_table = 30'000;
 constexpr std::size_t k_max_failure = 8'000;
 constexpr std::size_t k_max_words = 300;  // of a name or a message, in characters
 constexpr std::size_t k_max_log_lines = 32;
+constexpr std::size_t k_max_tests_named = 5;  // by a note
 // With more tests than this only those are in the table that do not pass everywhere.
 constexpr std::size_t k_max_rows = 60;
 
@@ -120,6 +121,24 @@ std::string render_one(const MatrixView& view, const MatrixFailure& one) {
   return text + "\n</details>\n\n";
 }
 
+std::string render_notes(const MatrixView& view) {
+  std::string text;
+  std::size_t shown = 0;
+  for (const auto& [said, tests, columns] : view.notes) {
+    const auto place = place_in_words(view, tests, columns, k_max_tests_named);
+    const auto line = "- " + markdown_text(shortened(place, k_max_words)) + ": " +
+                      markdown_text(shortened(said, k_max_words)) + "\n";
+    if (text.size() + line.size() > k_max_failure) break;
+    text += line;
+    ++shown;
+  }
+  if (view.notes.empty()) return "";
+  if (const auto more = view.notes.size() - shown; more > 0)
+    text += fmt::format("- {} more are not shown, as GitHub takes no longer text.\n", more);
+  return "<details><summary>skipped tests and what else should be known</summary>\n\n" + text +
+         "\n</details>\n\n";
+}
+
 std::string render_runs(const Report& report, const MatrixView& view) {
   std::string text;
   for (const auto& column : view.columns) {
@@ -143,11 +162,11 @@ std::string render_markdown(const Report& report) {
   if (report.runs.empty()) return text + "Nothing was run.\n";
   text += "**" + markdown_text(shortened(view.answer, 4 * k_max_words)) + "**\n\n";
   text += render_table(view) + "\n";
-  const auto runs = render_runs(report, view);
+  const auto end = render_notes(view) + render_runs(report, view);
   std::size_t left_out = 0;
   for (const auto& one : view.failures) {
     const auto part = render_one(view, one);
-    if (text.size() + part.size() + runs.size() + 100 > k_max_bytes)
+    if (text.size() + part.size() + end.size() + 100 > k_max_bytes)
       ++left_out;
     else
       text += part;
@@ -155,7 +174,7 @@ std::string render_markdown(const Report& report) {
   if (left_out > 0)
     text += fmt::format("{} more failures are not shown, as GitHub takes no longer text.\n\n",
                         left_out);
-  return text + runs;
+  return text + end;
 }
 
 }  // namespace kobox

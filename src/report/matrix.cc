@@ -94,6 +94,37 @@ class Failures {
   std::map<Key, std::size_t> known_;
 };
 
+// Collects the notes. What is said of several tests on the same kernels is one.
+class Notes {
+ public:
+  void add(const TestResult& test, std::size_t column) {
+    for (const auto& said : {test.skip_reason, test.note}) {
+      if (said.empty()) continue;
+      const auto [at, fresh] = known_.try_emplace({said, test.name}, notes_.size());
+      if (fresh) notes_.push_back({.text = one_line(said), .tests = {test.name}, .columns = {}});
+      auto& columns = notes_[at->second].columns;
+      if (columns.empty() || columns.back() != column) columns.push_back(column);
+    }
+  }
+
+  std::vector<MatrixNote> together() const {
+    std::vector<MatrixNote> notes;
+    std::map<std::pair<std::string, std::vector<std::size_t>>, std::size_t> same;
+    for (const auto& note : notes_) {
+      const auto [at, fresh] = same.try_emplace({note.text, note.columns}, notes.size());
+      if (fresh)
+        notes.push_back(note);
+      else
+        notes[at->second].tests.push_back(note.tests.front());
+    }
+    return notes;
+  }
+
+ private:
+  std::vector<MatrixNote> notes_;  // each of one test
+  std::map<std::pair<std::string, std::string>, std::size_t> known_;
+};
+
 // Collects the rows. Tests stand in the order of the first run that has them; one that only a later
 // run has stands behind its neighbour there.
 class Rows {
@@ -180,9 +211,25 @@ std::string kernels_in_words(const MatrixView& view, const std::vector<std::size
   return join(ranges, ", ") + " and " + last;
 }
 
+std::string place_in_words(const MatrixView& view, const std::vector<std::string>& tests,
+                           const std::vector<std::size_t>& columns, std::size_t max_tests) {
+  const auto kernels = "on " + kernels_in_words(view, columns);
+  if (tests.empty()) return kernels;
+  std::vector<std::string> names;
+  for (const auto& test : tests) {
+    if (names.size() == max_tests) break;
+    names.push_back(one_line(test));
+  }
+  const auto more =
+      tests.size() > names.size() ? fmt::format(" and {} more", tests.size() - names.size()) : "";
+  return join(names, ", ") + more + ", " + kernels;
+}
+
 MatrixView matrix_of(const Report& report) {
-  MatrixView view{.columns = columns_of(report), .rows = {}, .failures = {}, .answer = {}};
+  MatrixView view{
+      .columns = columns_of(report), .rows = {}, .failures = {}, .notes = {}, .answer = {}};
   Failures failures(view.failures);
+  Notes notes;
   Rows rows(view.rows, view.columns.size());
   for (std::size_t column = 0; column < view.columns.size(); ++column) {
     const auto& run = report.runs[view.columns[column].run];
@@ -194,6 +241,7 @@ MatrixView matrix_of(const Report& report) {
           .failure = failures.add(*run.failure, column, "")};
     }
     for (const auto& test : run.tests) {
+      notes.add(test, column);
       auto& cell = rows.cell(test.name, false, column);
       std::optional<std::size_t> failure;
       if (test.failure) failure = failures.add(*test.failure, column, test.name);
@@ -207,6 +255,7 @@ MatrixView matrix_of(const Report& report) {
       if (was_judged(report.runs[view.columns[column].run]))
         row.cells[column].verdict = Verdict::pass;
   }
+  view.notes = notes.together();
   view.answer = matrix_answer(report, view);
   return view;
 }

@@ -38,10 +38,18 @@ struct MatrixFailure {
   std::vector<std::string> tests;    // that it concerns; none: it was outside any test
 };
 
+// What else should be known of results: why tests were skipped, what could not be looked at.
+struct MatrixNote {
+  std::string text;                  // on one line, harmless
+  std::vector<std::string> tests;    // the text is of each of them
+  std::vector<std::size_t> columns;  // on each of these, rising
+};
+
 struct MatrixView {
   std::vector<MatrixColumn> columns;  // the oldest kernel first
   std::vector<MatrixRow> rows;        // failures outside any test first, then tests
   std::vector<MatrixFailure> failures;
+  std::vector<MatrixNote> notes;
   // "builds and passes on 5.10 to 6.12; fails to build from 7.2 on: MESSAGE"
   std::string answer;
 };
@@ -53,6 +61,11 @@ bool older_kernel(std::string_view a, std::string_view b);
 
 // "5.10 to 6.12", "7.2 and 7.3", "6.1, 6.12 to 7.2": the columns with these (rising) numbers.
 std::string kernels_in_words(const MatrixView& view, const std::vector<std::size_t>& columns);
+
+// "takes a message, greets and 3 more, on 6.1 and 6.12": at most `max_tests` tests are named. On
+// one line, harmless. Without tests "on 6.1 and 6.12".
+std::string place_in_words(const MatrixView& view, const std::vector<std::string>& tests,
+                           const std::vector<std::size_t>& columns, std::size_t max_tests);
 
 // A message without what differs between two runs of the same: addresses, process numbers, times.
 std::string normalized_message(std::string_view message);

@@ -189,6 +189,33 @@ TEST(Matrix, WhereNobodyLookedItIsNotSaidToBuild) {
               ElementsAre(Verdict::pass, std::nullopt, std::nullopt, Verdict::pass, Verdict::fail));
 }
 
+TEST(Matrix, ANoteIsOneOfAllThatItConcerns) {
+  auto old = passing_run("6.1.0-56-amd64");
+  auto middle = passing_run("6.12.1-amd64");
+  auto late = passing_run("7.2.1-amd64");
+  for (auto* run : {&old, &middle}) run->tests[1].note = "its fork did not resume";
+  for (auto& test : late.tests) test = skipped_test(test.name, "cannot be\nfetched");
+  const auto view = matrix_of(report_of({late, middle, old}));
+  std::vector<std::string> notes;
+  for (const auto& [said, tests, columns] : view.notes)
+    notes.push_back(place_in_words(view, tests, columns, 5) + ": " + said);
+  EXPECT_THAT(notes, ElementsAre("takes a message, on 6.1 and 6.12: its fork did not resume",
+                                 "greets, takes a message, on 7.2: cannot be fetched"));
+  EXPECT_EQ(place_in_words(view, {"a", "b", "c"}, {0, 1, 2}, 2), "a, b and 1 more, on 6.1 to 7.2");
+}
+
+// What a check could not see is said in every format for people.
+TEST(Matrix, NotesAreShownOnSeveralKernelsToo) {
+  const std::string lost = "3 records of the kernel log were lost";
+  auto gap = passing_run("6.1.0-56-amd64");
+  gap.tests[0].note = lost;
+  const auto report = report_of({gap, passing_run("6.12.1-amd64")});
+  EXPECT_THAT(render_terminal(report, Color::off),
+              HasSubstr("\nnotes\n  greets, on 6.1: " + lost + "\n\n2 passed on"));
+  EXPECT_THAT(render_markdown(report), HasSubstr("\n- greets, on 6.1: " + lost + "\n"));
+  EXPECT_THAT(render_html(report, {}), HasSubstr("<li>greets, on 6.1: " + lost + "</li>"));
+}
+
 // --- the table
 
 std::size_t widest(const std::string& text) {

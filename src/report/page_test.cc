@@ -103,6 +103,17 @@ TEST(Markdown, IsNeverLongerThanACommentMayBe) {
               HasSubstr("The table of 3000 kernels is too large"));
 }
 
+TEST(Markdown, NotesThatFindNoRoomAreCounted) {
+  auto report = hostile_report(0, 2);
+  for (int i = 0; i < 300; ++i)
+    report.runs[0].tests.push_back(
+        skipped_test(fmt::format("t{}", i), fmt::format("reason {}", i)));
+  const auto text = render_markdown(report);
+  EXPECT_THAT(text, HasSubstr("- t99, on 6.0: reason 99\n"));
+  EXPECT_THAT(text, HasSubstr(" more are not shown"));
+  EXPECT_EQ(times_in(text, "<details"), times_in(text, "</details>"));
+}
+
 TEST(Markdown, ManyTestsThatPassAreOneLine) {
   Report report{.module = "m"};
   RunResult run{.kernel = "6.1"};

@@ -108,22 +108,18 @@ std::string render_block(const MatrixView& view, const Layout& layout, std::size
   return text;
 }
 
-// "takes a message, greets and 3 more"
-std::string tests_in_words(const std::vector<std::string>& tests) {
-  std::vector<std::string> names;
-  for (const auto& test : tests) {
-    if (names.size() == k_max_tests_named) break;
-    names.push_back(one_line(test));
-  }
-  auto text = join(names, ", ");
-  if (tests.size() > names.size()) text += fmt::format(" and {} more", tests.size() - names.size());
-  return text;
+std::string render_different(const MatrixView& view, const MatrixFailure& one, Color color) {
+  return render_failure(place_in_words(view, one.tests, one.columns, k_max_tests_named),
+                        one.failure, color);
 }
 
-std::string render_different(const MatrixView& view, const MatrixFailure& one, Color color) {
-  const auto kernels = "on " + kernels_in_words(view, one.columns);
-  const auto title = one.tests.empty() ? kernels : tests_in_words(one.tests) + ", " + kernels;
-  return render_failure(title, one.failure, color);
+std::string render_notes(const MatrixView& view, Color color) {
+  if (view.notes.empty()) return "";
+  auto text = "\n" + paint("notes", Style::bold, color) + "\n";
+  for (const auto& [said, tests, columns] : view.notes)
+    text += "  " + place_in_words(view, tests, columns, k_max_tests_named) + ": " +
+            paint(said, Style::dim, color) + "\n";
+  return text;
 }
 
 }  // namespace
@@ -156,6 +152,7 @@ std::string render_matrix(const Report& report, Color color) {
   const auto view = matrix_of(report);
   auto text = render_table(view, color);
   for (const auto& one : view.failures) text += "\n" + render_different(view, one, color);
+  text += render_notes(view, color);
   text += "\n" + render_summary(report, color);
   return text + "\n" + paint(view.answer, Style::bold, color) + "\n";
 }
