@@ -10,7 +10,7 @@
 namespace kobox {
 namespace {
 
-constexpr int k_max_shards = 1000;  // MaxArraySize is 1001 where slurm.conf does not say another
+constexpr int k_max_tasks = 1000;  // MaxArraySize is 1001 where slurm.conf does not say another
 
 // A kernel that cannot be had is the shard's to report, as it is on one machine.
 Result<> fetch_kernels(const TestOptions& options, Progress& progress) {
@@ -47,7 +47,7 @@ void add_slurm_options(CLI::App& command, SlurmArguments& arguments) {
   command
       .add_option("--shards", arguments.shards, "Tasks of the job array (default: one a kernel)")
       ->type_name("N")
-      ->check(CLI::Range(1, k_max_shards));
+      ->check(CLI::Range(1, k_max_tasks));
   command.add_option("--partition", arguments.partition, "Slurm's partition")->type_name("NAME");
   command
       .add_option("--sbatch", arguments.sbatch,

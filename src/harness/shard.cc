@@ -11,7 +11,6 @@
 namespace kobox {
 namespace {
 
-constexpr int k_max_shards = 10'000;
 // Of a test that took no time at all, such as one that is skipped; and the most that one is taken
 // for, so that no sum can overflow.
 constexpr std::uint64_t k_least_ms = 1;
@@ -28,11 +27,17 @@ int whole_number(std::string_view text) {
 
 using Pair = std::pair<std::string, std::string>;  // selector, test
 
+// Where the run failed, or the test could not be judged, the time is not that of the test.
+bool is_timed(const RunResult& run, const TestResult& test) {
+  return !run.failure && test.verdict != Verdict::error;
+}
+
 // Milliseconds, whole numbers: sums of them are the same everywhere.
 std::map<Pair, std::uint64_t> costs_in(const Report& times) {
   std::map<Pair, std::uint64_t> costs;
   for (const auto& run : times.runs) {
     for (const auto& test : run.tests) {
+      if (!is_timed(run, test)) continue;
       const auto ms =
           static_cast<std::uint64_t>(std::llround(std::clamp(test.seconds, 0.0, 86'400.0) * 1000));
       costs[{run.selector, test.name}] = std::clamp(ms, k_least_ms, k_most_ms);
@@ -61,6 +66,13 @@ std::vector<std::uint64_t> costs_of(const std::vector<std::string>& selectors,
 }
 
 }  // namespace
+
+bool has_times(const Report& report) {
+  return std::ranges::any_of(report.runs, [](const RunResult& run) {
+    return std::ranges::any_of(
+        run.tests, [&](const TestResult& test) { return test.seconds > 0 && is_timed(run, test); });
+  });
+}
 
 Result<Shard> parse_shard(std::string_view text) {
   const auto slash = text.find('/');

@@ -26,9 +26,13 @@ struct KernelPlan {
 // The (kernel, test) pairs stand in one row, kernel by kernel, which is cut into `shard.count`
 // pieces of about the same cost; neighbours stay together, since each kernel that a machine has
 // tests of costs it a build and a boot. A pair costs what it took in `times`, an earlier report on
-// the same kernels; what that does not have, and all without one, costs the mean.
+// the same kernels; what that does not have, or could not judge, and all without one, costs the
+// mean.
 std::vector<KernelPlan> plan_shard(const std::vector<std::string>& selectors,
                                    const std::vector<TestSpec>& tests, Shard shard,
                                    const Report& times);
+
+// Does the report tell plan_shard the time of any test?
+bool has_times(const Report& report);
 
 }  // namespace kobox

@@ -83,6 +83,25 @@ TEST(PlanShard, TimesBalanceThem) {
               ElementsAre("6.1:b", "6.1:c", "6.1:d"));
 }
 
+TEST(PlanShard, WhatCouldNotBeJudgedTellsNoTime) {
+  const auto run = [](std::string selector, std::vector<TestResult> tests) {
+    return RunResult{.kernel = selector, .tests = std::move(tests), .selector = selector};
+  };
+  const Failure lost{.kind = FailureKind::environment};
+  Report times;
+  times.runs = {run("6.1", {{.name = "a", .seconds = 4}, {.name = "b", .seconds = 4}}),
+                run("6.12", {skipped_test("a", "not run"), skipped_test("b", "not run")}),
+                run("7.2", {judged_test("a", lost), judged_test("b", lost)})};
+  times.runs[1].failure = lost;
+  times.runs[2].tests[0].seconds = 60;
+  const auto tests = tests_named({"a", "b"});
+  EXPECT_THAT(pairs(plan_shard({"6.1", "6.12", "7.2"}, tests, {2, 3}, times)),
+              ElementsAre("6.12:a", "6.12:b"));
+  EXPECT_TRUE(has_times(times));
+  times.runs.erase(times.runs.begin());
+  EXPECT_FALSE(has_times(times));
+}
+
 TEST(PlanShard, AShardMayHaveNothing) {
   EXPECT_THAT(plan_shard({"6.1"}, tests_named({"a", "b"}), {1, 3}, {}), testing::SizeIs(1));
   EXPECT_THAT(plan_shard({"6.1"}, tests_named({"a", "b"}), {2, 3}, {}), IsEmpty());

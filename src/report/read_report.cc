@@ -14,7 +14,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr const char* k_schema = "kobox.report/1";
-constexpr int k_max_shards = 100'000;
 
 // A value of the file, with its place in it.
 class Value {

@@ -105,6 +105,7 @@ struct RunResult {
 };
 
 // Which part of a run: `index` of `count`, from 1 on. What is whole is 1 of 1.
+inline constexpr int k_max_shards = 10'000;
 struct Shard {
   int index = 1;
   int count = 1;
