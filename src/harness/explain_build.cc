@@ -146,30 +146,19 @@ class Explainer {
     found_.push_back({change, newer});
   }
 
-  // Names the nearest other line that Debian is known to have, as --kernel takes it.
-  std::string advice_for(const Kernel& kernel, const std::string& name) const {
+  std::string advice_for(const Kernel& kernel, const std::string& name) {
+    const auto line = line_to_compare_with(known(), kernel.release);
+    return fmt::format("add --kernel{} to see what the headers of another kernel say of {}",
+                       line.empty() ? "" : " " + line, name);
+  }
+
+  // What Debian is known to have, and what is fetched.
+  const std::vector<KernelEntry>& known() {
+    if (known_) return *known_;
     NoProgress quiet;
     KernelStore store(options_.cache, Network::forbidden, quiet);
-    const auto known = store.list().value_or(std::vector<KernelEntry>());
-    const auto own = KernelLine::of(kernel.release);
-    std::optional<KernelLine> nearest;
-    for (const auto& entry : known) {
-      const auto line = KernelLine::of(entry.release);
-      // What is fetched and has not been compared has no headers.
-      if (line.ordinal() == own.ordinal() || entry.fetched) continue;
-      if (!nearest ||
-          std::abs(line.ordinal() - own.ordinal()) < std::abs(nearest->ordinal() - own.ordinal()))
-        nearest = line;
-    }
-    auto line = std::string();
-    if (nearest) {
-      auto named = flavour(kernel.release);
-      if (const auto arch = "-" + std::string(kernel.arch->debian); named.ends_with(arch))
-        named.remove_suffix(arch.size());
-      line = fmt::format(" {}.{}{}", nearest->major, nearest->minor, named);
-    }
-    return fmt::format("add --kernel{} to see what the headers of another kernel say of {}", line,
-                       name);
+    known_ = store.list().value_or(std::vector<KernelEntry>());
+    return *known_;
   }
 
   struct Explained {
@@ -184,10 +173,27 @@ class Explainer {
   std::vector<Kernel> good_;
   std::vector<BuildOn> failed_;
   std::optional<std::vector<Kernel>> fetched_;
+  std::optional<std::vector<KernelEntry>> known_;
   std::vector<Explained> found_;
 };
 
 }  // namespace
+
+std::string line_to_compare_with(std::span<const KernelEntry> known, std::string_view release) {
+  const auto own = KernelLine::of(release).ordinal();
+  std::string_view nearest;
+  std::pair<int, bool> least;
+  for (const auto& entry : known) {
+    const auto away = std::abs(KernelLine::of(entry.release).ordinal() - own);
+    // What is fetched and has not been compared cannot be.
+    if (away == 0 || entry.fetched || !entry.has_headers) continue;
+    const std::pair rank(away, flavour(entry.release) != flavour(release));
+    if (!nearest.empty() && rank >= least) continue;
+    nearest = entry.release;
+    least = rank;
+  }
+  return nearest.empty() ? "" : line_of_release(nearest);
+}
 
 void explain_builds(std::span<const BuildOn> builds, const Project& project,
                     const LabOptions& options) {

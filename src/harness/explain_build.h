@@ -3,9 +3,11 @@
 #pragma once
 
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "harness/prepare.h"
-#include "kernel/kernel.h"
+#include "kernel/store.h"
 #include "project/project.h"
 #include "verdict/verdict.h"
 
@@ -27,5 +29,10 @@ struct BuildOn {
 // fetched. What cannot be read is not explained.
 void explain_builds(std::span<const BuildOn> builds, const Project& project,
                     const LabOptions& options);
+
+// The line, as --kernel takes it, whose headers are to be fetched so that a kernel of this release
+// can be compared with them: the nearest other one that has some, where it can be of the same
+// flavour. "" if there is none. For the tests.
+std::string line_to_compare_with(std::span<const KernelEntry> known, std::string_view release);
 
 }  // namespace kobox

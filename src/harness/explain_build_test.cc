@@ -107,6 +107,23 @@ TEST_F(ExplainBuildTest, WithoutAnotherKernelItAsksForOne) {
   EXPECT_EQ(failed.api_change->here->text, "int f(int a);");
 }
 
+TEST(LineToCompareWith, IsOneThatCanBeFetchedAndHasHeaders) {
+  const std::vector<KernelEntry> known = {
+      {.release = "7.4.1+deb13-cloud-amd64", .has_headers = true},
+      {.release = "6.18.5+deb13-cloud-amd64", .has_headers = false},
+      {.release = "6.17.5+deb13-cloud-amd64", .has_headers = true, .fetched = true},
+      {.release = "6.12.117+deb12-cloud-amd64", .has_headers = true},
+      {.release = "6.1.0-56-cloud-amd64", .has_headers = true},
+      {.release = "6.1.0-56-amd64", .has_headers = true},
+      {.release = "5.10.0-30-amd64", .has_headers = true}};
+  EXPECT_EQ(line_to_compare_with(known, "6.19.2+deb13-cloud-amd64"), "7.4-cloud");
+  EXPECT_EQ(line_to_compare_with(known, "6.12.9-cloud-amd64"), "6.1-cloud");
+  EXPECT_EQ(line_to_compare_with(known, "6.12.9-amd64"), "6.1");
+  // Its own flavour is not to be had.
+  EXPECT_EQ(line_to_compare_with(known, "5.15.0-91-generic"), "5.10");
+  EXPECT_EQ(line_to_compare_with({}, "6.1.0-56-amd64"), "");
+}
+
 TEST_F(ExplainBuildTest, WhatIsNoneOfTheKernelsIsLeftAlone) {
   auto not_built = failure(), of_program = failure(), syntax = failure();
   not_built.kind = FailureKind::boot;
