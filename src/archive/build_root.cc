@@ -29,6 +29,8 @@ constexpr std::array k_base = {"libc6-dev", "make",      "bash", "dash",      "c
 // Unpacked without documentation, packages have about this many times their size.
 constexpr std::uint64_t k_unpacked = 4;
 
+constexpr const char* k_record = "root.json";
+
 struct Made {
   std::vector<std::string> needs;
   std::string identity;
@@ -36,7 +38,7 @@ struct Made {
 
 // Nothing if there is no complete root.
 std::optional<Made> read_made(const fs::path& directory) {
-  const auto text = read_file(directory / "root.json", 1 << 20);
+  const auto text = read_file(directory / k_record, 1 << 20);
   if (!text) return std::nullopt;
   try {
     const auto object = json::parse(*text);
@@ -177,7 +179,7 @@ class Maker {
     }
     const json object = {
         {"schema", k_schema}, {"needs", needs}, {"packages", list}, {"identity", digest.hex()}};
-    return write_file(directory / "root.json", object.dump(1) + "\n");
+    return write_file(directory / k_record, object.dump(1) + "\n");
   }
 
   const BuildRootSpec& spec_;
@@ -293,6 +295,10 @@ std::optional<std::filesystem::path> place_in_root(std::string_view entry) {
     if (file.starts_with(fmt::format("lib{}", sanitizer)) && !entry.ends_with(".h"))
       return std::nullopt;
   return fs::path(entry);
+}
+
+bool has_build_root(const std::filesystem::path& cache, const BuildRootSpec& spec) {
+  return read_made(cache / "roots" / spec.name()).has_value();
 }
 
 Result<> make_mount_point(const BuildRoot& root, const std::filesystem::path& path) {

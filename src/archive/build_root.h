@@ -49,6 +49,9 @@ inline constexpr const char* k_root_preload = "/usr/lib/kobox-uname.so";
 Result<BuildRoot> ensure_build_root(const std::filesystem::path& cache, const BuildRootSpec& spec,
                                     Network network, Progress& progress, HostFiles host = {});
 
+// Is it there, complete? It may lack a package that a kernel needs.
+bool has_build_root(const std::filesystem::path& cache, const BuildRootSpec& spec);
+
 // Makes an empty directory in the root to mount something on, such as /usr/lib/linux-kbuild-6.1.
 Result<> make_mount_point(const BuildRoot& root, const std::filesystem::path& path);
 

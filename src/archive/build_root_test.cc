@@ -110,6 +110,8 @@ class BuildRootTest : public FakeAptTest {
 
 TEST_F(BuildRootTest, IsMadeOnceAndThenUsed) {
   std::string identity;
+  const BuildRootSpec spec{.distribution = find_distribution("trixie"), .compiler = "gcc-14"};
+  EXPECT_FALSE(has_build_root(path() / "cache", spec));
   {
     const auto root = ensure({"libelf1"});
     ASSERT_TRUE(root) << root.error().to_string();
@@ -127,6 +129,7 @@ TEST_F(BuildRootTest, IsMadeOnceAndThenUsed) {
   const auto again = ensure({"libelf1"}, Network::forbidden);
   ASSERT_TRUE(again) << again.error().to_string();
   EXPECT_EQ(again->identity, identity);
+  EXPECT_TRUE(has_build_root(path() / "cache", spec));
   EXPECT_EQ(calls(), "");
 }
 

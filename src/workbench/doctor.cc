@@ -84,13 +84,11 @@ Finding kernels_of(const Distribution& distribution, const fs::path& cache) {
                    fmt::format("{}: {} {}", lines, compiler, text)};
   };
   if (find_compiler(compiler) && find_program("make")) return finding(Grade::fine, "of this host");
-  const auto root = BuildRootSpec{.distribution = &distribution, .compiler = compiler}.name();
+  const BuildRootSpec root{.distribution = &distribution, .compiler = compiler};
   if (const auto works = sandbox_works(); !works)
     return finding(Grade::missing, "is not on this host, and no build root can be used: " +
                                        works.error().message());
-  std::error_code ignored;
-  if (fs::exists(cache / "roots" / root / "root.json", ignored))
-    return finding(Grade::fine, "in the build root " + root);
+  if (has_build_root(cache, root)) return finding(Grade::fine, "in the build root " + root.name());
   return finding(Grade::fine, "in a build root, made when it is first needed");
 }
 
