@@ -95,13 +95,17 @@ Result<Kernel> resolve_kernel(const LabOptions& options, const std::string& sele
 
 Result<std::vector<std::string>> expand_selectors(const LabOptions& options,
                                                   const std::vector<std::string>& selections,
-                                                  Progress& progress) {
+                                                  Progress& progress, LookUp look_up) {
   KernelStore store(options.cache, options.network, progress);
   std::vector<std::string> all;
   for (const auto& text : selections) {
     KOBOX_TRY(const auto selection, parse_selection(text));
-    KOBOX_TRY(const auto selectors, store.expand(selection));
-    for (const auto& one : selectors)
+    auto selectors = store.expand(selection);
+    if (!selectors && look_up == LookUp::may_fail &&
+        selectors.error().kind() == ErrorKind::environment)
+      selectors = selection.selectors;
+    if (!selectors) return std::unexpected(std::move(selectors).error());
+    for (const auto& one : *selectors)
       if (std::ranges::find(all, one.text) == all.end()) all.push_back(one.text);
   }
   return all;

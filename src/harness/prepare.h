@@ -54,10 +54,13 @@ Result<Kernel> resolve_kernel(const LabOptions& options, const std::string& sele
 
 // The kernels that are meant by what a user may write where several can be named, in that order
 // (kernel/selector.h: "6.1 6.12-cloud", "all", ">=6.12"), each once. ErrorKind::usage if there are
-// none.
+// none. Where Debian's archive cannot be asked it is an error, or, with may_fail, the words stay as
+// they are (resolve_kernel then says why, for each).
+enum class LookUp { must_succeed, may_fail };
 Result<std::vector<std::string>> expand_selectors(const LabOptions& options,
                                                   const std::vector<std::string>& selections,
-                                                  Progress& progress);
+                                                  Progress& progress,
+                                                  LookUp look_up = LookUp::must_succeed);
 
 // The project's module as build_module takes it, with half an hour from now for it. progress must
 // outlive the request.

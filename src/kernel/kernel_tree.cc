@@ -151,6 +151,10 @@ Result<Kernel> kernel_tree(const std::filesystem::path& directory,
   return kernel;
 }
 
+bool is_kernel_tree(const std::filesystem::path& directory) {
+  return tree_at(directory).has_value();
+}
+
 Result<std::string> kernel_tree_fragment(const std::filesystem::path& directory) {
   KOBOX_TRY(const auto tree, tree_at(directory));
   KernelConfig config;

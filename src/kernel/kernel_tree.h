@@ -11,6 +11,9 @@
 
 namespace kobox {
 
+// Is it a directory that looks like a kernel's tree, configured and built or not?
+bool is_kernel_tree(const std::filesystem::path& directory);
+
 // Its image is the tree's bzImage, or its vmlinux where there is no bzImage; its headers are the
 // tree, and its modules those that lie in the tree (modules.order), installed or not. Nothing is
 // written there. The identity changes when the tree is configured or built again, a single driver

@@ -120,12 +120,15 @@ Result<std::vector<Selector>> KernelStore::members_of(const Selector& group) {
   if (group.kind == Kind::stable)
     std::erase_if(lines, [](const Selector& line) { return line.version != stable_line(); });
   if (!lines.empty()) return lines;
-  return fail(ErrorKind::usage, "'{}' is no kernel: {}", group.text,
-              network_ == Network::forbidden
-                  ? "none of these is fetched, and --offline forbids to look for them; run: kobox "
-                    "kernel fetch " + shell_quote(group.text)
-                  : "Debian's archive has none of these with headers; `kobox kernel list --all` "
-                    "shows what it has");
+  if (network_ == Network::forbidden)
+    return fail(ErrorKind::environment,
+                "'{}' is no kernel that is fetched, and --offline forbids to look for others; run: "
+                "kobox kernel fetch {}",
+                group.text, shell_quote(group.text));
+  return fail(ErrorKind::usage,
+              "'{}' is no kernel: Debian's archive has none of these with headers; `kobox kernel "
+              "list --all` shows what it has",
+              group.text);
 }
 
 Result<std::vector<Selector>> KernelStore::expand(const Selection& selection) {
@@ -198,11 +201,11 @@ Result<Kernel> KernelStore::find(const Selector& selector) {
     return std::move(*here.kernel);
   }
   if (network_ == Network::forbidden)
-    return fail(ErrorKind::environment,
-                "{}, and --offline forbids to fetch it; run: kobox kernel fetch {}",
-                here.damage.empty() ? fmt::format("the kernel {} is not in the cache", selector.text)
-                                    : here.damage,
-                shell_quote(selector.text));
+    return fail(
+        ErrorKind::environment, "{}, and --offline forbids to fetch it; run: kobox kernel fetch {}",
+        here.damage.empty() ? fmt::format("the kernel {} is not in the cache", selector.text)
+                            : here.damage,
+        shell_quote(selector.text));
   if (here.damage.empty()) return from_archive(selector);
   progress_.note(here.damage + "; it is fetched again");
   // This very one again, not a newer one of its line.
