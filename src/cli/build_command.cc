@@ -39,8 +39,7 @@ Result<Built> build_for(const LabOptions& lab, const Project& project,
   status.done(selector);
   if (auto* built = std::get_if<BuiltModules>(&outcome)) return Built{kernel, std::move(*built)};
   auto failure = build_failure(std::get<BuildFailure>(outcome), project.source);
-  failure.reproduce = fmt::format("kobox build {} --kernel {}",
-                                  shell_quote(arguments.common.directory), kernel.release);
+  failure.reproduce = repeat_build(arguments.common, selector);
   return Built{kernel, std::move(failure)};
 }
 
@@ -111,7 +110,7 @@ void add_build_command(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<BuildArguments>();
   auto& command = *app.add_subcommand("build", "Build the module and run nothing");
   add_directory(command, arguments->common);
-  add_kernel_options(command, arguments->common);
+  add_build_options(command, arguments->common);
   command.add_option("--output", arguments->output_directory, "Copy the .ko files to DIR/RELEASE/")
       ->type_name("DIR");
   add_output_options(command, arguments->common);

@@ -19,17 +19,22 @@ void add_directory(CLI::App& app, CommonOptions& options) {
 }
 
 void add_kernel_options(CLI::App& app, CommonOptions& options) {
-  app.add_option("--kernel", options.kernels,
-                 "Which kernel: 6.1, 6.12-cloud, 7.3-rt, newest, an exact release, a vmlinuz file, "
-                 "a kernel tree, or host; kobox test and build take several, also as 'all' or '>=6.12'")
+  app.add_option(
+         "--kernel", options.kernels,
+         "Which kernel: 6.1, 6.12-cloud, 7.3-rt, newest, an exact release, a vmlinuz file, "
+         "a kernel tree, or host; kobox test and build take several, also as 'all' or '>=6.12'")
       ->type_name("SELECTOR")
       ->allow_extra_args(false);
   app.add_option("--headers", options.headers, "Build tree for a kernel given as a file")
       ->type_name("DIR");
+  app.add_flag("--offline", options.offline, "Fetch nothing");
+}
+
+void add_build_options(CLI::App& app, CommonOptions& options) {
+  add_kernel_options(app, options);
   app.add_option("--build-in", options.build_in,
                  "Build with the host's compiler, in a build root of the kernel's Debian, or auto")
       ->type_name("WHERE");
-  app.add_flag("--offline", options.offline, "Fetch nothing");
 }
 
 void add_machine_options(CLI::App& app, CommonOptions& options) {
@@ -101,17 +106,35 @@ Result<Project> project_of(const CommonOptions& options) {
   return fail(ErrorKind::usage, "{} is for disk guests: add --guest disk", option);
 }
 
-std::string guest_words(const CommonOptions& options) {
-  std::string words;
+std::vector<std::string> build_words(const CommonOptions& options) {
+  std::vector<std::string> words;
+  if (!options.headers.empty()) words.insert(words.end(), {"--headers", options.headers});
+  if (options.build_in != "auto") words.insert(words.end(), {"--build-in", options.build_in});
+  return words;
+}
+
+std::vector<std::string> guest_words(const CommonOptions& options) {
+  auto words = build_words(options);
   const auto add = [&](const char* option, const std::string& value) {
-    if (!value.empty()) words += fmt::format(" {} {}", option, shell_quote(value));
+    if (!value.empty()) words.insert(words.end(), {option, value});
   };
   add("--guest", options.guest);
   add("--image", options.image);
   if (options.boot != "kernel") add("--boot", options.boot);
   add("--build", options.build);
-  if (options.build_in != "auto") add("--build-in", options.build_in);
   return words;
+}
+
+std::string command_line(const std::vector<std::string>& words) {
+  std::vector<std::string> quoted;
+  for (const auto& word : words) quoted.push_back(shell_quote(word));
+  return join(quoted, " ");
+}
+
+std::string repeat_build(const CommonOptions& options, const std::string& selector) {
+  std::vector<std::string> words = {"kobox", "build", options.directory, "--kernel", selector};
+  for (auto& word : build_words(options)) words.push_back(std::move(word));
+  return command_line(words);
 }
 
 Result<std::optional<Duration>> timeout_of(const CommonOptions& options) {

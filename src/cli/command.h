@@ -50,6 +50,7 @@ struct CommonOptions {
 void add_output_options(CLI::App& app, CommonOptions& options);   // -v -q --color
 void add_directory(CLI::App& app, CommonOptions& options);        // DIR
 void add_kernel_options(CLI::App& app, CommonOptions& options);   // --kernel --headers --offline
+void add_build_options(CLI::App& app, CommonOptions& options);    // those, and --build-in
 void add_machine_options(CLI::App& app, CommonOptions& options);  // --accel --guest --timeout …
 
 Loudness loudness_of(const CommonOptions& options);
@@ -58,8 +59,15 @@ Result<LabOptions> lab_options(const CommonOptions& options);
 Result<std::optional<Duration>> timeout_of(const CommonOptions& options);
 // The project of the directory, with what the options say of its guest.
 Result<Project> project_of(const CommonOptions& options);
-// What of the options chooses the guest, as words to add to a command; each with a blank before it.
-std::string guest_words(const CommonOptions& options);
+// The options that say how a module is built, as words of a command line; what is left to its
+// default is not among them.
+std::vector<std::string> build_words(const CommonOptions& options);
+// The same with what chooses the guest.
+std::vector<std::string> guest_words(const CommonOptions& options);
+// As one types it in a shell: "kobox build 'my module' --kernel 6.1".
+std::string command_line(const std::vector<std::string>& words);
+// The command that repeats the build for a kernel.
+std::string repeat_build(const CommonOptions& options, const std::string& selector);
 // The kernels to run on: --kernel, or what the project says.
 std::vector<std::string> selectors_of(const CommonOptions& options, const Project& project);
 // The test of that name, or the only one whose name contains the words.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The real kobox (KOBOX_BINARY), as far as it comes without a kernel, QEMU or network.
+#include "cli/command.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,6 +13,7 @@ namespace kobox {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -105,6 +108,9 @@ TEST_F(CommandTest, ValuesThatAreNone) {
 TEST_F(CommandTest, ShardsThatAreNone) {
   for (const char* shard : {"0/5", "6/5", "5", "a/b", "1/0"})
     EXPECT_THAT(refused({"test", "--shard", shard}), HasSubstr("--shard: '")) << shard;
+  EXPECT_THAT(refused({"test", "--times", "/etc/hostname"}), HasSubstr("add --shard I/N or --on"));
+  EXPECT_THAT(refused({"test", "--dry-run", "--shard", "1/2"}), HasSubstr("leave out --shard"));
+  EXPECT_THAT(refused({"test", "--dry-run", "--on", "slurm"}), HasSubstr("leave out --on"));
   EXPECT_THAT(refused({"test", "--shard", "1/2", "--times", "/etc/hostname"}),
               HasSubstr("--times: /etc/hostname: it is no JSON"));
 }
@@ -146,6 +152,22 @@ TEST_F(CommandTest, MatrixMayNameItsKernels) {
               HasSubstr("/nonexistent: there is no such directory"));
 }
 
+TEST_F(CommandTest, AKernelTreeBehindMatrixIsAKernel) {
+  const auto tree = directory_.path() / "linux";
+  EXPECT_TRUE(write_file(tree / "Makefile", ""));
+  EXPECT_TRUE(write_file(tree / "scripts/Makefile.build", ""));
+  EXPECT_THAT(refused({"test", "--matrix", tree.string()}),
+              HasSubstr("linux is not configured: it has no .config"));
+}
+
+TEST_F(CommandTest, AWordThatCannotBeLookedUpIsAKernelOfTheReport) {
+  const auto done = kobox({"test", "--offline", "--matrix", "all", "--format", "json"});
+  EXPECT_EQ(done.status.code, 4) << done.error;
+  EXPECT_THAT(done.output, AllOf(HasSubstr("\"selectors\": [\n    \"all\"\n  ]"),
+                                 HasSubstr("\"kind\": \"environment\""),
+                                 HasSubstr("--offline forbids to look for others")));
+}
+
 TEST_F(CommandTest, KernelsThatAreNone) {
   EXPECT_THAT(refused({"test", "--kernel", "no-kernel"}), HasSubstr("'no-kernel' names no kernel"));
   EXPECT_THAT(refused({"kernel", "show", "6.x"}), HasSubstr("6.x"));
@@ -181,6 +203,20 @@ TEST_F(CommandTest, OptionsOfOthersAreUnknown) {
   EXPECT_THAT(refused({"shell", "--jobs", "2"}), HasSubstr("--jobs"));
   EXPECT_THAT(refused({"debug", "--jobs", "2"}), HasSubstr("--jobs"));
   EXPECT_THAT(refused({"shell", "--collect-into", "here"}), HasSubstr("--collect"));
+  EXPECT_THAT(refused({"image", "build", "--build-in", "root"}), HasSubstr("--build-in"));
+  EXPECT_THAT(refused({"kernel", "config", ".", "-q"}), HasSubstr("-q"));
+}
+
+TEST(RepeatBuild, HasWhatTheBuildDependsOn) {
+  CommonOptions options;
+  EXPECT_EQ(repeat_build(options, "6.1-cloud"), "kobox build . --kernel 6.1-cloud");
+  options.directory = "my module";
+  options.headers = "../linux";
+  options.build_in = "root";
+  options.guest = "disk";  // has no part in it
+  EXPECT_EQ(repeat_build(options, "./vmlinuz"),
+            "kobox build 'my module' --kernel ./vmlinuz --headers ../linux --build-in root");
+  EXPECT_EQ(command_line(guest_words(options)), "--headers ../linux --build-in root --guest disk");
 }
 
 TEST_F(CommandTest, Version) {

@@ -134,18 +134,12 @@ Result<int> run_gdb(DebugMachine& machine, const DebugChoices& choices, Deadline
 // What the VS Code task is to give to kobox debug: the choices of this call.
 std::vector<std::string> words_of(const DebugChoices& choices) {
   const auto& common = choices.common;
-  std::vector<std::string> words;
+  auto words = guest_words(common);
   const auto add = [&](const char* option, const std::string& value) {
     if (!value.empty()) words.insert(words.end(), {option, value});
   };
   for (const auto& kernel : common.kernels) add("--kernel", kernel);
-  add("--headers", common.headers);
   if (common.accel != "auto") add("--accel", common.accel);
-  add("--guest", common.guest);
-  add("--image", common.image);
-  if (common.boot != "kernel") add("--boot", common.boot);
-  add("--build", common.build);
-  if (common.build_in != "auto") add("--build-in", common.build_in);
   for (const auto& place : choices.breakpoints) add("--break", place);
   add("--test", choices.test);
   add("--run", choices.run);
@@ -238,7 +232,7 @@ void add_debug_command(CLI::App& app, Action& action) {
   command.add_option("--gdb-arg", choices->gdb_arguments, "An argument for GDB (repeatable)")
       ->type_name("ARGUMENT")
       ->allow_extra_args(false);
-  add_kernel_options(command, choices->common);
+  add_build_options(command, choices->common);
   add_machine_options(command, choices->common);
   add_output_options(command, choices->common);
   command.callback([choices, &action] {

@@ -97,8 +97,7 @@ Result<int> run_decode_command(DecodeArguments arguments, Console& console) {
   status.done(selector);
   if (const auto* failed = std::get_if<BuildFailure>(&outcome)) {
     auto failure = build_failure(*failed, project.source);
-    failure.reproduce = fmt::format("kobox build {} --kernel {}",
-                                    shell_quote(arguments.common.directory), kernel.release);
+    failure.reproduce = repeat_build(arguments.common, selector);
     status.print(render_failure(kernel.release, failure, color));
     return k_exit_build;
   }
@@ -123,7 +122,7 @@ void add_decode_command(CLI::App& app, Action& action) {
       "decode", "Print a kernel log with the module's file and line at each place in it");
   add_directory(command, arguments->common);
   command.add_option("LOG", arguments->log, "The log; standard input if there is none or it is -");
-  add_kernel_options(command, arguments->common);
+  add_build_options(command, arguments->common);
   add_output_options(command, arguments->common);
   command.callback([arguments, &action] {
     action = [arguments](Console& console) { return run_decode_command(*arguments, console); };

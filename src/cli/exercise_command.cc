@@ -54,7 +54,9 @@ Result<TestOptions> tests_of(const CommonOptions& common, const std::vector<Test
   options.selectors = {selectors_of(common, options.project).front()};
   options.jobs = 1;
   options.keep = common.keep ? Keep::everything : Keep::failures;
-  options.command = "kobox exercise " + common.directory + guest_words(common);
+  std::vector<std::string> words = {"kobox", "exercise", common.directory};
+  for (auto& word : guest_words(common)) words.push_back(std::move(word));
+  options.command = command_line(words);
   options.project.tests.clear();
   for (const auto& step : steps) options.project.tests.push_back(step.test);
   return options;
@@ -116,7 +118,7 @@ void add_exercise_command(CLI::App& app, Action& action) {
   auto& command = *app.add_subcommand(
       "exercise", "All of the exercise: read, write, log, debugger and trace, each judged");
   add_directory(command, *common);
-  add_kernel_options(command, *common);
+  add_build_options(command, *common);
   add_machine_options(command, *common);
   add_output_options(command, *common);
   command.callback([common, &action] {

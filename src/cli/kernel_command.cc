@@ -168,7 +168,8 @@ CLI::App& add_verb(CLI::App& app, Action& action, const std::shared_ptr<KernelAr
 
 void add_kernel_command(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<KernelArguments>();
-  auto& kernel = *app.add_subcommand("kernel", "List, fetch and show kernels");
+  auto& kernel =
+      *app.add_subcommand("kernel", "List, fetch, show and add kernels; what a kernel tree lacks");
   kernel.require_subcommand(1);
   auto& list = add_verb(kernel, action, arguments, "list", "What Debian has and what is fetched",
                         list_kernels);

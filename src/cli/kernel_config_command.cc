@@ -11,7 +11,6 @@ namespace kobox {
 namespace {
 
 struct ConfigArguments {
-  CommonOptions common;
   std::string directory;
   std::string output;
 };
@@ -38,7 +37,6 @@ void add_kernel_config_command(CLI::App& kernel, Action& action) {
   config.add_option("DIR", arguments->directory, "The kernel tree, or the directory of its O=")
       ->required();
   config.add_option("--output", arguments->output, "Write it to this file")->type_name("FILE");
-  add_output_options(config, arguments->common);
   config.callback([arguments, &action] {
     action = [arguments](Console& console) { return write_config(*arguments, console); };
   });

@@ -251,7 +251,7 @@ void add_shell_command(CLI::App& app, Action& action) {
   auto& command = *app.add_subcommand(
       "shell", "A shell in a booted machine with the module; a script from standard input too");
   add_directory(command, options);
-  add_kernel_options(command, options);
+  add_build_options(command, options);
   add_machine_options(command, options);
   add_output_options(command, options);
   command.add_option("--put", arguments->put, "Take a file or directory into the home directory")

@@ -14,6 +14,7 @@
 #include "cli/test_printers.h"
 #include "guest/guest_files.h"
 #include "harness/test_run.h"
+#include "kernel/kernel_tree.h"
 #include "report/formats.h"
 
 namespace kobox {
@@ -34,8 +35,26 @@ struct TestArguments {
   SlurmArguments slurm;
 };
 
+// What would have no effect is refused.
+Result<> check_shares(const TestArguments& arguments) {
+  KOBOX_CHECK(check_slurm_options(arguments.slurm));
+  const bool on = !arguments.slurm.on.empty();
+  const bool shard = !arguments.shard.empty();
+  if (on && shard)
+    return fail(ErrorKind::usage, "--on and --shard exclude each other: --shards says how many");
+  if (arguments.common.dry_run && (on || shard))
+    return fail(ErrorKind::usage,
+                "--dry-run prints the command lines of all kernels: leave out {}, or --dry-run",
+                on ? "--on" : "--shard");
+  if (!arguments.times.empty() && !on && !shard)
+    return fail(ErrorKind::usage,
+                "--times balances the parts of a run: add --shard I/N or --on slurm");
+  return {};
+}
+
 Result<TestOptions> test_options(const TestArguments& arguments) {
   TestOptions options;
+  KOBOX_CHECK(check_shares(arguments));
   KOBOX_TRY(options.lab, lab_options(arguments.common));
   KOBOX_TRY(options.project, project_of(arguments.common));
   KOBOX_TRY(options.accel, parse_accel(arguments.common.accel));
@@ -57,17 +76,13 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
   } else if (!arguments.slurm.on.empty()) {
     options.times = kept_times(options.lab.state, options.project.source);
   }
-  KOBOX_CHECK(check_slurm_options(arguments.slurm));
-  if (!arguments.slurm.on.empty() && !arguments.shard.empty())
-    return fail(ErrorKind::usage, "--on and --shard exclude each other: --shards says how many");
   options.filter = arguments.filter;
   options.jobs = arguments.jobs;
   options.isolation = arguments.fresh_boot ? Isolation::fresh_boot : Isolation::forked;
   options.keep = arguments.common.keep ? Keep::everything : Keep::failures;
-  options.command = "kobox test " + shell_quote(arguments.common.directory);
-  if (!arguments.common.headers.empty())
-    options.command += " --headers " + shell_quote(arguments.common.headers);
-  options.command += guest_words(arguments.common);
+  std::vector<std::string> words = {"kobox", "test", arguments.common.directory};
+  for (auto& word : guest_words(arguments.common)) words.push_back(std::move(word));
+  options.command = command_line(words);
   options.collected = arguments.collect_into.empty()
                           ? default_collected(options.lab.state, options.project.source)
                           : absolute_directory(arguments.collect_into);
@@ -78,17 +93,12 @@ Result<TestOptions> test_options(const TestArguments& arguments) {
 std::vector<std::string> words_of(const TestArguments& arguments, const TestOptions& options) {
   const auto& common = arguments.common;
   std::vector<std::string> words = {absolute_directory(common.directory).string()};
+  for (auto& word : guest_words(common)) words.push_back(std::move(word));
   const auto add = [&](const char* option, const std::string& value) {
     if (!value.empty()) words.push_back(std::string(option) + "=" + value);
   };
   for (const auto& selector : options.selectors) add("--kernel", selector);
-  add("--headers", common.headers);
   add("--accel", common.accel);
-  add("--guest", common.guest);
-  add("--image", common.image);
-  add("--boot", common.boot);
-  add("--build", common.build);
-  add("--build-in", common.build_in);
   add("--timeout", common.timeout);
   add("--filter", arguments.filter);
   add("--collect-into", arguments.collect_into.empty() ? "" : options.collected.string());
@@ -99,11 +109,12 @@ std::vector<std::string> words_of(const TestArguments& arguments, const TestOpti
   return words;
 }
 
-// Only of runs on several kernels: those are what is shared out.
+// Only of runs on several kernels: those are what is shared out. A report without any time would
+// only replace one that has some.
 void keep_times_of(const Report& report, const TestArguments& arguments, const TestOptions& options,
                    StatusLine& status) {
   if (report.interrupted || options.selectors.size() < 2 || !arguments.filter.empty() ||
-      options.shard.count > 1)
+      options.shard.count > 1 || !has_times(report))
     return;
   const auto kept = keep_times(report, options.lab.state, options.project.source);
   if (!kept) status.detail("the times are not kept: " + kept.error().to_string());
@@ -130,7 +141,10 @@ Result<Report> run_here(const TestOptions& options, const Target& target, Status
   if (options.selectors.size() > 1) {
     KernelPrinter kernels(status, color, loudness);
     KOBOX_TRY(auto report, run_tests(options, status, kernels));
-    status.print("\n" + render_terminal(report, color));
+    if (loudness == Loudness::quiet)
+      status.print(render_matrix_failures(report, color));
+    else
+      status.print("\n" + render_terminal(report, color));
     return report;
   }
   LinePrinter lines(status, color, loudness);
@@ -155,7 +169,12 @@ Result<int> run_test_command(const TestArguments& arguments, Console& console) {
   KOBOX_TRY(auto options, test_options(arguments));
   const auto loudness = loudness_of(arguments.common);
   StatusLine status(console.output, loudness);
-  KOBOX_TRY(options.selectors, expand_selectors(options.lab, options.selectors, status));
+  // Here a word that cannot be looked up is a kernel with a failure in the report; on a cluster,
+  // and where nothing is run, there would be none.
+  const auto unknown = arguments.slurm.on.empty() && !arguments.common.dry_run
+                           ? LookUp::may_fail
+                           : LookUp::must_succeed;
+  KOBOX_TRY(options.selectors, expand_selectors(options.lab, options.selectors, status, unknown));
   if (arguments.common.dry_run) {
     KOBOX_CHECK(select_tests(options.project, options.filter));
     KOBOX_CHECK(
@@ -169,13 +188,20 @@ Result<int> run_test_command(const TestArguments& arguments, Console& console) {
   return exit_code(report);
 }
 
+// In "--matrix DIR" the word is the module's directory, unless it is a kernel tree, which a
+// selector may name.
+bool is_module_directory(const std::string& word) {
+  std::error_code ignored;
+  return fs::is_directory(word, ignored) && !is_kernel_tree(word);
+}
+
 }  // namespace
 
 void add_test_command(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<TestArguments>();
   auto& command = *app.add_subcommand("test", "Build the module and run its tests in QEMU");
   add_directory(command, arguments->common);
-  add_kernel_options(command, arguments->common);
+  add_build_options(command, arguments->common);
   auto* matrix =
       command
           .add_option("--matrix", arguments->matrix_kernels,
@@ -208,8 +234,7 @@ void add_test_command(CLI::App& app, Action& action) {
   add_output_options(command, arguments->common);
   command.callback([arguments, matrix, &command, &action] {
     arguments->matrix = matrix->count() > 0;
-    // In "--matrix DIR" the word is the directory, as no selector names one.
-    if (command.get_option("DIR")->count() == 0 && fs::is_directory(arguments->matrix_kernels))
+    if (command.get_option("DIR")->count() == 0 && is_module_directory(arguments->matrix_kernels))
       arguments->common.directory = std::exchange(arguments->matrix_kernels, "");
     action = [arguments](Console& console) { return run_test_command(*arguments, console); };
   });

@@ -160,7 +160,7 @@ void add_trace_command(CLI::App& app, Action& action) {
       ->type_name("FILE");
   command.add_option("--buffer", choices->buffer, "Under KVM: memory for each CPU's records (8M)")
       ->type_name("SIZE");
-  add_kernel_options(command, choices->common);
+  add_build_options(command, choices->common);
   add_machine_options(command, choices->common);
   add_output_options(command, choices->common);
   command.callback([choices, &action] {

@@ -216,6 +216,17 @@ TEST(Matrix, NotesAreShownOnSeveralKernelsToo) {
   EXPECT_THAT(render_html(report, {}), HasSubstr("<li>greets, on 6.1: " + lost + "</li>"));
 }
 
+TEST(Matrix, QuietItIsOnlyWhatFailed) {
+  auto report = report_of({passing_run("6.1.0-56-amd64"), failing_run("6.12.1-amd64", "an oops")});
+  report.runs[0].tests[0].note = "3 records of the kernel log were lost";
+  const auto text = render_matrix_failures(report, Color::off);
+  EXPECT_TRUE(text.starts_with("\nFAIL  takes a message, on 6.12\n")) << text;
+  EXPECT_THAT(text, HasSubstr("\n\n2 passed on 6.1.0-56-amd64"));
+  EXPECT_TRUE(text.ends_with("\nbuilds and passes on 6.1; fails 1 of 2 tests on 6.12: an oops\n"))
+      << text;
+  EXPECT_THAT(text, testing::Not(HasSubstr("records")));
+}
+
 // --- the table
 
 std::size_t widest(const std::string& text) {

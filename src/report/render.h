@@ -46,6 +46,8 @@ std::string render_run_counts(const RunResult& run, Color color);
 std::string render_summary(const Report& report, Color color);
 // The whole of a report on several kernels.
 std::string render_matrix(const Report& report, Color color);
+// Of that only what failed, the summary and where the module works.
+std::string render_matrix_failures(const Report& report, Color color);
 // The table of a report on several kernels, in 80 columns: as many blocks as it takes.
 std::string render_table(const MatrixView& view, Color color);
 

@@ -108,9 +108,17 @@ std::string render_block(const MatrixView& view, const Layout& layout, std::size
   return text;
 }
 
-std::string render_different(const MatrixView& view, const MatrixFailure& one, Color color) {
-  return render_failure(place_in_words(view, one.tests, one.columns, k_max_tests_named),
-                        one.failure, color);
+std::string render_different(const MatrixView& view, Color color) {
+  std::string text;
+  for (const auto& one : view.failures)
+    text += "\n" + render_failure(place_in_words(view, one.tests, one.columns, k_max_tests_named),
+                                  one.failure, color);
+  return text;
+}
+
+std::string render_end(const Report& report, const MatrixView& view, Color color) {
+  return "\n" + render_summary(report, color) + "\n" + paint(view.answer, Style::bold, color) +
+         "\n";
 }
 
 std::string render_notes(const MatrixView& view, Color color) {
@@ -150,11 +158,13 @@ std::string render_table(const MatrixView& view, Color color) {
 
 std::string render_matrix(const Report& report, Color color) {
   const auto view = matrix_of(report);
-  auto text = render_table(view, color);
-  for (const auto& one : view.failures) text += "\n" + render_different(view, one, color);
-  text += render_notes(view, color);
-  text += "\n" + render_summary(report, color);
-  return text + "\n" + paint(view.answer, Style::bold, color) + "\n";
+  return render_table(view, color) + render_different(view, color) + render_notes(view, color) +
+         render_end(report, view, color);
+}
+
+std::string render_matrix_failures(const Report& report, Color color) {
+  const auto view = matrix_of(report);
+  return render_different(view, color) + render_end(report, view, color);
 }
 
 }  // namespace kobox
