@@ -32,6 +32,17 @@ inline std::string name_of_parameter(std::string parameter) {
   return parameter;
 }
 
+// A report without what differs between two runs of the same: times, and where consoles are kept.
+inline nlohmann::json without_times(nlohmann::json report) {
+  for (auto& one : report["runs"]) {
+    for (auto& test : one["tests"]) {
+      test.erase("seconds");
+      if (!test["failure"].is_null()) test["failure"].erase("console");
+    }
+  }
+  return report;
+}
+
 // For the guest's shell: makes itself seen on the console.
 inline constexpr const char* k_say_begun = "echo '<0>kobox-e2e: begun' > /dev/kmsg";
 

@@ -60,16 +60,6 @@ class SlurmNodeTest : public SlurmTest {
   SlurmNodeTest() : SlurmTest(3s) {}
 };
 
-nlohmann::json without_times(nlohmann::json report) {
-  for (auto& one : report["runs"]) {
-    for (auto& test : one["tests"]) {
-      test.erase("seconds");
-      if (!test["failure"].is_null()) test["failure"].erase("console");
-    }
-  }
-  return report;
-}
-
 TEST_F(SlurmTest, SaysWhatOneMachineSays) {
   const auto module = project(R"(
 [[test]]
