@@ -158,7 +158,7 @@ Result<BuildOutcome> build_in_guest(const LabOptions& options, const Project& pr
       if (const auto fault = host_fault(made.first))
         return fail(ErrorKind::environment, "in the guest: {}; make's output is in {}", *fault,
                     place.log().string());
-      auto failure = first_error(made.first, guest_directory(project));
+      auto failure = first_error(made.first, fs::path(guest_directory(project)));
       failure.full_log = place.log();
       return failure;
     }

@@ -22,6 +22,7 @@
 #include "base/progress.h"
 #include "base/result.h"
 #include "kernel/kernel.h"
+#include "module/build_method.h"
 #include "module/seen_paths.h"
 
 namespace kobox {
@@ -38,6 +39,9 @@ struct BuildRequest {
   std::filesystem::path source;           // holds the Kbuild or Makefile
   std::vector<std::string> modules = {};  // by name, in load order; empty: all that it builds
   std::filesystem::path cache;            // kobox's cache directory
+  BuildMethod method = BuildMethod::automatic;
+  std::vector<std::string> make = {};              // arguments for make, such as goals
+  std::optional<std::filesystem::path> root = {};  // see find_sources
   Deadline deadline = Deadline::never();
   BuildIn where = BuildIn::automatic;
   Network network = Network::allowed;  // for a build root that is not there yet
@@ -64,6 +68,7 @@ struct BuiltModule {
 struct BuiltModules {
   std::vector<BuiltModule> modules;  // those that were asked for, and before each what it depends
                                      // on of the same directory; never empty
+  BuildMethod method = BuildMethod::kbuild;
   bool fresh = false;                // built now, not taken from the cache
   std::filesystem::path log;         // make's whole output when it was last run here
 };

@@ -93,7 +93,7 @@ std::vector<fs::path> modules_in_order(const fs::path& directory, const fs::path
   return modules;
 }
 
-std::vector<fs::path> modules_below(const fs::path& directory) {
+std::vector<fs::path> all_module_files(const fs::path& directory) {
   std::vector<fs::path> modules;
   std::error_code error;
   for (auto it = fs::recursive_directory_iterator(directory, error);
@@ -102,8 +102,13 @@ std::vector<fs::path> modules_below(const fs::path& directory) {
     if (status.type() == fs::file_type::regular && is_module_file(it->path()))
       modules.push_back(it->path());
   }
-  // A Makefile may copy what it has built: "bin/x.ko" beside "src/x.ko".
   std::ranges::sort(modules);
+  return modules;
+}
+
+std::vector<fs::path> modules_below(const fs::path& directory) {
+  auto modules = all_module_files(directory);
+  // A Makefile may copy what it has built: "bin/x.ko" beside "src/x.ko".
   std::set<std::string> names;
   std::erase_if(modules, [&](const fs::path& path) {
     return !names.insert(module_name_of(without_packing(path.filename()))).second;

@@ -73,7 +73,9 @@ Result<BuildRecord> write_build_record(const BuildPlace& place, std::string_view
 // directory is not taken for a module.
 std::vector<std::filesystem::path> modules_in_order(const std::filesystem::path& directory,
                                                     const std::filesystem::path& built_at);
-// All .ko files below a directory, compressed ones too, each module once, by their paths.
+// All .ko files below a directory, compressed ones too, by their paths.
+std::vector<std::filesystem::path> all_module_files(const std::filesystem::path& directory);
+// The same, each module once.
 std::vector<std::filesystem::path> modules_below(const std::filesystem::path& directory);
 
 }  // namespace kobox

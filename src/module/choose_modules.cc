@@ -45,7 +45,8 @@ std::string example_object(const fs::path& directory) {
 }
 
 Result<std::vector<BuiltModule>> built_modules(const std::vector<RecordedModule>& recorded,
-                                               const fs::path& source, const fs::path& copy) {
+                                               const fs::path& source, const fs::path& copy,
+                                               const fs::path& top) {
   std::vector<BuiltModule> modules;
   for (const auto& one : recorded) {
     KOBOX_TRY(auto info, read_modinfo(one.ko));
@@ -56,6 +57,7 @@ Result<std::vector<BuiltModule>> built_modules(const std::vector<RecordedModule>
                        .bare = without_debug_sections(one.ko),
                        .source = source,
                        .copy = copy,
+                       .top = top,
                        .identity = one.identity,
                        .depends = std::move(info.depends),
                        .parameters = std::move(info.parameters)});

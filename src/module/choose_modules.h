@@ -12,11 +12,12 @@
 
 namespace kobox {
 
-// What was built, with what each .ko says of itself. `copy`: see BuiltModule::copy. Error
+// What was built, with what each .ko says of itself. `copy`, `top`: see BuiltModule. Error
 // (environment): a .ko that cannot be read.
 Result<std::vector<BuiltModule>> built_modules(const std::vector<RecordedModule>& recorded,
                                                const std::filesystem::path& source,
-                                               const std::filesystem::path& copy);
+                                               const std::filesystem::path& copy,
+                                               const std::filesystem::path& top = {});
 
 // The module of that name and before it all of `modules` that it depends on, each once, in load
 // order. Nothing if there is none of that name; '-' and '_' are the same in it.

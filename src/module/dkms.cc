@@ -22,7 +22,7 @@ constexpr const char* k_read_conf =
     ". ./dkms.conf >/dev/null && printf '%s\\n%s\\n' \"$PACKAGE_NAME\" \"$PACKAGE_VERSION\"";
 
 constexpr const char* k_build =
-    "dkms build -m \"$1\" -v \"$2\" -k \"$3\" -a \"$4\" -j \"$5\" --no-depmod 2>&1\n"
+    "dkms build -m \"$1\" -v \"$2\" -k \"$3\" -a \"$4\" -j \"${5#-j}\" --no-depmod 2>&1\n"
     "status=$?\n"
     "cat /var/lib/dkms/\"$1\"/\"$2\"/build/make.log"
     " /var/lib/dkms/\"$1\"/\"$2\"/\"$3\"/\"$4\"/log/make.log 2>/dev/null\n"
@@ -57,7 +57,7 @@ BuildJob dkms_job(const DkmsPackage& package, const BuildPlace& place, const Ker
   const auto sources = fmt::format("/usr/src/{}-{}", package.name, package.version);
   const auto jobs = std::max(1U, std::thread::hardware_concurrency());
   return {.words = {"bash", "-c", k_build, "bash", package.name, package.version, kernel.release,
-                    std::string(kernel.arch->name), fmt::format("{}", jobs)},
+                    std::string(kernel.arch->name), fmt::format("-j{}", jobs)},
           .environment = {{"PATH", fmt::format("{}:/usr/bin:/usr/sbin", k_programs)}},
           .mounts = {{Kind::lend, place.sources(), sources},
                      {Kind::lend, place.dkms(), k_tree},
