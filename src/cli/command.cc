@@ -84,7 +84,9 @@ Result<Project> project_of(const CommonOptions& options) {
     KOBOX_TRY_WHILE("--guest", project.guest, parse_guest(options.guest));
   }
   if (!options.build.empty()) {
-    KOBOX_TRY_WHILE("--build", project.build, parse_build(options.build));
+    KOBOX_TRY_WHILE("--build", const auto choice, parse_build(options.build));
+    project.build = choice.where;
+    project.method = choice.method;
   }
   if (options.boot != "kernel" && options.boot != "disk")
     return fail(ErrorKind::usage, "--boot '{}': use kernel or disk", options.boot);

@@ -59,13 +59,53 @@ Result<std::optional<Failure>> build_programs(const Project& project,
   return std::optional<Failure>();
 }
 
+constexpr int k_deepest_needs = 8;
+
+// What other directories the project's module needs, built before it.
+struct Needs {
+  std::vector<BuiltModule> modules = {};
+  std::vector<fs::path> symbols = {};
+};
+
+// Adds what a directory builds, and before it what that needs. A need may have a kobox.toml, whose
+// [module] counts. Something that does not build is told as the failure of what needs it.
+Result<std::optional<Failure>> add_need(const fs::path& directory, const LabOptions& options,
+                                        const Kernel& kernel, Progress& progress, int depth,
+                                        Needs& needs) {
+  if (depth > k_deepest_needs)
+    return fail(ErrorKind::usage, "{} is needed by what it needs itself", directory.string());
+  KOBOX_TRY(const auto project, load_project(directory));
+  const bool known = std::ranges::any_of(
+      needs.modules, [&](const BuiltModule& one) { return one.source == project.source; });
+  if (known) return std::optional<Failure>();
+  for (const auto& need : project.needs) {
+    KOBOX_TRY(auto failure, add_need(need, options, kernel, progress, depth + 1, needs));
+    if (failure) return failure;
+  }
+  auto request = build_request(options, project, progress);
+  request.symbols = needs.symbols;
+  KOBOX_TRY(auto outcome, build_modules(request, kernel));
+  if (const auto* failed = std::get_if<BuildFailure>(&outcome)) {
+    auto failure = build_failure(*failed, project.source);
+    failure.message =
+        fmt::format("in {}, which is needed: {}", directory.string(), failure.message);
+    return failure;
+  }
+  auto& built = std::get<BuiltModules>(outcome);
+  std::ranges::move(built.modules, std::back_inserter(needs.modules));
+  if (!built.symbols.empty()) needs.symbols.push_back(built.symbols);
+  return std::optional<Failure>();
+}
+
 // On the host or in the guest, as the project has it.
 Result<BuildOutcome> build(const LabOptions& options, const Project& project,
-                           const Prepared& prepared, AccelChoice accel,
+                           const Prepared& prepared, const Needs& needs, AccelChoice accel,
                            const std::string& progress_key, Progress& progress) {
   if (project.build == BuildWhere::guest && prepared.disk)
     return build_in_guest(options, project, prepared, accel, progress_key, progress);
-  return build_modules(build_request(options, project, progress), prepared.kernel);
+  auto request = build_request(options, project, progress);
+  request.symbols = needs.symbols;
+  return build_modules(request, prepared.kernel);
 }
 
 }  // namespace
@@ -115,6 +155,9 @@ BuildRequest build_request(const LabOptions& options, const Project& project, Pr
   return {.source = project.source,
           .modules = project.modules,
           .cache = options.cache,
+          .method = project.method,
+          .make = project.make,
+          .root = project.root,
           .deadline = Deadline::after(k_build_limit),
           .where = options.build_in,
           .network = options.network,
@@ -146,11 +189,17 @@ Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project
                                AccelChoice accel) {
   KOBOX_TRY(auto prepared, prepare_bare(options, project, kernel, progress));
   progress.stage(progress_key, "building");
-  KOBOX_TRY(auto outcome, build(options, project, prepared, accel, progress_key, progress));
+  Needs needs;
+  for (const auto& need : project.needs) {
+    KOBOX_TRY(auto failure, add_need(need, options, kernel, progress, 0, needs));
+    if (failure) return std::move(*failure);
+  }
+  KOBOX_TRY(auto outcome, build(options, project, prepared, needs, accel, progress_key, progress));
   if (const auto* failed = std::get_if<BuildFailure>(&outcome))
     return build_failure(*failed, project.source);
   auto& built = std::get<BuiltModules>(outcome);
-  prepared.modules = std::move(built.modules);
+  prepared.modules = std::move(needs.modules);
+  std::ranges::move(built.modules, std::back_inserter(prepared.modules));
   prepared.built_now = built.fresh;
   KOBOX_TRY(prepared.module_drivers, drivers_of(prepared.modules, kernel));
   KOBOX_TRY(auto failed, build_programs(project, tests, options, prepared.programs));

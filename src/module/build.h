@@ -42,6 +42,8 @@ struct BuildRequest {
   BuildMethod method = BuildMethod::automatic;
   std::vector<std::string> make = {};              // arguments for make, such as goals
   std::optional<std::filesystem::path> root = {};  // see find_sources
+  // Module.symvers files of other modules' builds, whose symbols this one uses.
+  std::vector<std::filesystem::path> symbols = {};
   Deadline deadline = Deadline::never();
   BuildIn where = BuildIn::automatic;
   Network network = Network::allowed;  // for a build root that is not there yet
@@ -54,10 +56,10 @@ struct BuiltModule {
   std::filesystem::path bare = {};  // the same without its debug sections: what goes into a guest,
                                     // which has no use for them and pays for every byte
   std::filesystem::path source;     // the user's directory
-  std::filesystem::path copy;  // where it was built: what paths in the DWARF begin with. On the
-                               // host that is the private copy, in a build root its name there.
+  std::filesystem::path copy;      // where it was built: what paths in the DWARF begin with. On the
+                                   // host that is the private copy, in a build root its name there.
   std::filesystem::path top = {};  // what holds it and was copied with it; "" if it is the top
-  std::string identity;        // digest of the .ko's bytes
+  std::string identity;            // digest of the .ko's bytes
   std::vector<std::string> depends = {};  // modules that must be loaded before it, with underscores
   std::vector<std::string> parameters = {};  // names of its parameters, with underscores
 
@@ -69,8 +71,9 @@ struct BuiltModules {
   std::vector<BuiltModule> modules;  // those that were asked for, and before each what it depends
                                      // on of the same directory; never empty
   BuildMethod method = BuildMethod::kbuild;
-  bool fresh = false;                // built now, not taken from the cache
-  std::filesystem::path log;         // make's whole output when it was last run here
+  bool fresh = false;                  // built now, not taken from the cache
+  std::filesystem::path log;           // make's whole output when it was last run here
+  std::filesystem::path symbols = {};  // the Module.symvers of this build; "" if there is none
 };
 
 // What the compiler (or modpost, the linker, make) said first.

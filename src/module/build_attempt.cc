@@ -35,17 +35,19 @@ Result<BuildSite> site_for(BuildMethod method, const BuildRequest& request, cons
   if (method == BuildMethod::make && request.where == BuildIn::host)
     return BuildSite::choose(request, kernel);
   // There `uname -r` and /lib/modules are the kernel's.
-  return BuildSite::in_root(request, kernel,
-                            method == BuildMethod::dkms ? std::vector<std::string>{"dkms"}
-                                                        : std::vector<std::string>{});
+  return BuildSite::in_root(
+      request, kernel,
+      method == BuildMethod::dkms ? std::vector<std::string>{"dkms"} : std::vector<std::string>{});
 }
 
 // The command names the place, and the place's name has the kernel's identity in it.
-std::string key_of(const std::string& sources, const BuildSite& site, const CommandLine& command) {
+Result<std::string> key_of(const std::string& sources, const BuildSite& site,
+                           const CommandLine& command, const std::vector<fs::path>& symbols) {
   Digest digest;
   digest.add(sources).add(site.identity());
   for (const auto& word : command.argv)
     if (!word.starts_with("-j")) digest.add(word);
+  for (const auto& file : symbols) KOBOX_CHECK(digest.add_file(file));
   return digest.hex();
 }
 
@@ -94,6 +96,8 @@ bool asked_for_network(std::string_view output) {
   return std::ranges::any_of(k_words, [&](const auto words) { return output.contains(words); });
 }
 
+constexpr std::uint64_t k_largest_list = 16 << 20;
+
 // Without "-jN": a Makefile need not bear that its goals are made at once.
 CommandLine one_at_a_time(CommandLine command) {
   std::erase_if(command.argv, [](const std::string& word) { return word.starts_with("-j"); });
@@ -114,6 +118,27 @@ Result<BuildAttempt> BuildAttempt::make(BuildMethod method, const BuildRequest& 
 }
 
 BuildJob BuildAttempt::job() const {
+  auto job = job_of_method();
+  hand_on_symbols(job);
+  return job;
+}
+
+// By the variable that kbuild reads them from (Documentation/kbuild/modules.rst).
+void BuildAttempt::hand_on_symbols(BuildJob& job) const {
+  if (request_.symbols.empty()) return;
+  std::vector<std::string> files;
+  for (const auto& file : request_.symbols) {
+    if (site_.name().empty()) {
+      files.push_back(file.string());
+      continue;
+    }
+    files.push_back(fmt::format("/needs/{}/Module.symvers", files.size()));
+    job.mounts.push_back({Sandbox::Step::Kind::show, file, files.back()});
+  }
+  job.environment.emplace_back("KBUILD_EXTRA_SYMBOLS", join(files, " "));
+}
+
+BuildJob BuildAttempt::job_of_method() const {
   if (package_) return dkms_job(*package_, place_, kernel_);
   const auto jobs = fmt::format("-j{}", std::max(1U, std::thread::hardware_concurrency()));
   if (method_ == BuildMethod::make) {
@@ -122,11 +147,12 @@ BuildJob BuildAttempt::job() const {
     job.words.insert(job.words.end(), request_.make.begin(), request_.make.end());
     return job;
   }
-  BuildJob job{.words = {"make", "-C", site_.headers().string(),
-                         "M=" + site_.sources(place_).string(), "CC=" + site_.compiler(),
-                         // BTF for a module needs pahole and the kernel's vmlinux in the build tree.
-                         "CONFIG_DEBUG_INFO_BTF_MODULES=", "--no-print-directory",
-                         "--output-sync=target", jobs}};
+  BuildJob job{
+      .words = {"make", "-C", site_.headers().string(), "M=" + site_.sources(place_).string(),
+                "CC=" + site_.compiler(),
+                // BTF for a module needs pahole and the kernel's vmlinux in the build tree.
+                "CONFIG_DEBUG_INFO_BTF_MODULES=", "--no-print-directory", "--output-sync=target",
+                jobs}};
   job.words.insert(job.words.end(), request_.make.begin(), request_.make.end());
   if (request_.make.empty()) job.words.emplace_back("modules");
   return job;
@@ -160,6 +186,20 @@ Result<> BuildAttempt::clear_products() const {
   return {};
 }
 
+// What the modules export, of all directories that were built.
+Result<> BuildAttempt::keep_symbols() const {
+  KOBOX_CHECK(remove_tree(place_.symbols()));
+  const auto built =
+      package_ ? place_.dkms() / package_->name / package_->version / "build" : place_.sources();
+  std::string all;
+  for (const auto& file : files_named(built, "Module.symvers")) {
+    const auto text = read_regular_file(file, k_largest_list);
+    if (text && all.size() < k_largest_list) all += *text;
+  }
+  if (all.empty()) return {};
+  return write_file(place_.symbols(), all);
+}
+
 Result<std::optional<BuildFailure>> BuildAttempt::run(const CommandLine& command,
                                                       const std::string& key) {
   KOBOX_CHECK(clear_products());
@@ -168,15 +208,16 @@ Result<std::optional<BuildFailure>> BuildAttempt::run(const CommandLine& command
     KOBOX_TRY(made, run_make(one_at_a_time(command), place_.log(), request_.deadline));
   }
   if (made.status.success()) {
-    KOBOX_TRY(record_, write_build_record(place_, key, request_.source, kernel_, built_files(),
-                                          built_at()));
+    KOBOX_CHECK(keep_symbols());
+    KOBOX_TRY(record_,
+              write_build_record(place_, key, request_.source, kernel_, built_files(), built_at()));
     return std::optional<BuildFailure>();
   }
   if (const auto fault = host_fault(made.output))
     return fail(ErrorKind::environment, "{}; make's output is in {}", *fault,
                 place_.log().string());
-  auto failure = first_error(made.output, package_ ? SeenPaths(built_at())
-                                                   : SeenPaths(built_at(), site_.top(place_)));
+  auto failure = first_error(
+      made.output, package_ ? SeenPaths(built_at()) : SeenPaths(built_at(), site_.top(place_)));
   if (asked_for_network(made.output))
     failure.message += "; the build asked for the network, which a build root does not have";
   failure.full_log = place_.log();
@@ -195,7 +236,7 @@ Result<BuildOutcome> BuildAttempt::go() {
     KOBOX_TRY(package_, read_dkms_conf(site_, place_, kernel_, request_.deadline));
   }
   KOBOX_TRY(const auto command, site_.command(place_, job()));
-  const auto key = key_of(digest, site_, command);
+  KOBOX_TRY(const auto key, key_of(digest, site_, command, request_.symbols));
   auto known = read_build_record(place_, key);
   const bool fresh = !known;
   if (known) record_ = std::move(*known);
@@ -203,11 +244,14 @@ Result<BuildOutcome> BuildAttempt::go() {
     KOBOX_TRY(auto failure, run(command, key));
     if (failure) return std::move(*failure);
   }
-  KOBOX_TRY(auto modules,
-            built_modules(record_.modules, request_.source, record_.built_at,
-                          package_ ? fs::path() : site_.top(place_)));
-  return BuiltModules{
-      .modules = std::move(modules), .method = method_, .fresh = fresh, .log = place_.log()};
+  KOBOX_TRY(auto modules, built_modules(record_.modules, request_.source, record_.built_at,
+                                        package_ ? fs::path() : site_.top(place_)));
+  std::error_code ignored;
+  return BuiltModules{.modules = std::move(modules),
+                      .method = method_,
+                      .fresh = fresh,
+                      .log = place_.log(),
+                      .symbols = fs::exists(place_.symbols(), ignored) ? place_.symbols() : ""};
 }
 
 }  // namespace kobox

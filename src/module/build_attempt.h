@@ -43,8 +43,11 @@ class BuildAttempt {
         place_(std::move(place)) {}
 
   BuildJob job() const;
+  BuildJob job_of_method() const;
   std::vector<std::filesystem::path> built_files() const;
   std::filesystem::path built_at() const;
+  void hand_on_symbols(BuildJob& job) const;
+  Result<> keep_symbols() const;
   Result<> clear_products() const;
   Result<std::optional<BuildFailure>> run(const CommandLine& command, const std::string& key);
 

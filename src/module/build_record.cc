@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <functional>
 #include <set>
 
 #include <nlohmann/json.hpp>
@@ -31,6 +32,20 @@ bool is_module_file(const fs::path& path) {
   const auto name = path.filename().string();
   return std::ranges::any_of(std::array{".ko", ".ko.xz", ".ko.gz", ".ko.zst"},
                              [&](const char* ending) { return name.ends_with(ending); });
+}
+
+// A build may have left links, to itself too: they are not followed.
+std::vector<fs::path> files_below(const fs::path& directory,
+                                  const std::function<bool(const fs::path&)>& wanted) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (auto it = fs::recursive_directory_iterator(directory, error);
+       !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
+    const auto status = it->symlink_status(error);
+    if (status.type() == fs::file_type::regular && wanted(it->path())) files.push_back(it->path());
+  }
+  std::ranges::sort(files);
+  return files;
 }
 
 Result<RecordedModule> keep_module(const BuildPlace& place, const fs::path& ko) {
@@ -93,17 +108,12 @@ std::vector<fs::path> modules_in_order(const fs::path& directory, const fs::path
   return modules;
 }
 
+std::vector<fs::path> files_named(const fs::path& directory, std::string_view name) {
+  return files_below(directory, [&](const fs::path& path) { return path.filename() == name; });
+}
+
 std::vector<fs::path> all_module_files(const fs::path& directory) {
-  std::vector<fs::path> modules;
-  std::error_code error;
-  for (auto it = fs::recursive_directory_iterator(directory, error);
-       !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
-    const auto status = it->symlink_status(error);
-    if (status.type() == fs::file_type::regular && is_module_file(it->path()))
-      modules.push_back(it->path());
-  }
-  std::ranges::sort(modules);
-  return modules;
+  return files_below(directory, is_module_file);
 }
 
 std::vector<fs::path> modules_below(const fs::path& directory) {
@@ -138,8 +148,7 @@ std::optional<BuildRecord> read_build_record(const BuildPlace& place, std::strin
 
 Result<BuildRecord> write_build_record(const BuildPlace& place, std::string_view key,
                                        const fs::path& source, const Kernel& kernel,
-                                       const std::vector<fs::path>& kos,
-                                       const fs::path& built_at) {
+                                       const std::vector<fs::path>& kos, const fs::path& built_at) {
   BuildRecord record{.modules = {}, .built_at = built_at};
   auto list = nlohmann::json::array();
   for (const auto& ko : kos) {

@@ -7,6 +7,7 @@
 //     sources            what was copied (sync_sources)
 //     out/IDENTITY/X.ko  the modules as they were built: make writes again into src/, these never
 //                        change, so that a running test keeps its module while another kobox builds
+//     Module.symvers     what the last good build exports
 //     make.log           make's whole output of the last build, failed ones too
 //     build.json         of which key the last build was, its modules, or that there are none
 //     dkms/              dkms' tree, where dkms builds
@@ -38,6 +39,7 @@ struct BuildPlace {
   std::filesystem::path dkms() const { return directory / "dkms"; }
   std::filesystem::path manifest() const { return directory / "sources"; }
   std::filesystem::path out() const { return directory / "out"; }
+  std::filesystem::path symbols() const { return directory / "Module.symvers"; }
   std::filesystem::path log() const { return directory / "make.log"; }
   std::filesystem::path record() const { return directory / "build.json"; }
   std::filesystem::path lock() const { return directory / "lock"; }
@@ -73,6 +75,9 @@ Result<BuildRecord> write_build_record(const BuildPlace& place, std::string_view
 // directory is not taken for a module.
 std::vector<std::filesystem::path> modules_in_order(const std::filesystem::path& directory,
                                                     const std::filesystem::path& built_at);
+// All regular files of a name below a directory, by their paths.
+std::vector<std::filesystem::path> files_named(const std::filesystem::path& directory,
+                                               std::string_view name);
 // All .ko files below a directory, compressed ones too, by their paths.
 std::vector<std::filesystem::path> all_module_files(const std::filesystem::path& directory);
 // The same, each module once.

@@ -38,11 +38,14 @@ Result<GuestKind> parse_guest(const std::string& text) {
   return fail(ErrorKind::usage, "'{}' is no guest: use initramfs or disk", printable(text));
 }
 
-Result<BuildWhere> parse_build(const std::string& text) {
-  if (text == "host") return BuildWhere::host;
-  if (text == "guest") return BuildWhere::guest;
-  return fail(ErrorKind::usage, "'{}': a module is built on the host or in the guest",
-              printable(text));
+Result<BuildChoice> parse_build(const std::string& text) {
+  if (text == "host") return BuildChoice{};
+  if (text == "guest") return BuildChoice{.where = BuildWhere::guest};
+  const auto method = parse_build_method(text);
+  if (!method)
+    return fail(ErrorKind::usage, "'{}' is no way to build: auto, kbuild, make, dkms, guest",
+                printable(text));
+  return BuildChoice{.method = *method};
 }
 
 std::string name_of(const Project& project) {

@@ -12,6 +12,7 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "image/guest_disk.h"
+#include "module/build_method.h"
 
 namespace kobox {
 
@@ -36,8 +37,16 @@ enum class GuestKind {
 const char* to_string(GuestKind kind);
 Result<GuestKind> parse_guest(const std::string& text);
 
-enum class BuildWhere { host, guest };
-Result<BuildWhere> parse_build(const std::string& text);
+enum class BuildWhere {
+  host,   // or in a build root of it
+  guest,  // in the disk guest
+};
+struct BuildChoice {
+  BuildWhere where = BuildWhere::host;
+  BuildMethod method = BuildMethod::automatic;
+};
+// "auto", also called "host", "kbuild", "make", "dkms", "guest".
+Result<BuildChoice> parse_build(const std::string& text);
 
 struct TestSpec {
   std::string name;
@@ -73,7 +82,11 @@ struct Project {
   std::vector<std::string> devices = {};  // [machine]: further ones, as QEMU's -device takes them
   GuestKind guest = GuestKind::initramfs;
   BuildWhere build = BuildWhere::host;
-  std::string image = {};  // the disk guest's; "": the one for the kernel
+  BuildMethod method = BuildMethod::automatic;
+  std::vector<std::string> make = {};              // arguments for make
+  std::optional<std::filesystem::path> root = {};  // what is taken along for the build; absolute
+  std::vector<std::filesystem::path> needs = {};   // directories of other modules; absolute
+  std::string image = {};                          // the disk guest's; "": the one for the kernel
   BootFrom boot = BootFrom::kernel;
   std::vector<TestSpec> tests;
   bool has_file = false;    // there was a kobox.toml

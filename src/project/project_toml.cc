@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "base/errno_name.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "kernel/selector.h"
@@ -17,16 +16,6 @@ constexpr Duration k_longest = 24h;
 constexpr std::uint64_t k_least_memory = std::uint64_t{64} << 20;
 constexpr std::uint64_t k_most_memory = std::uint64_t{1} << 40;
 constexpr int k_most_cpus = 64;
-// The kernel's MODULE_NAME_LEN is 56 on 64-bit machines, the final NUL included.
-constexpr std::size_t k_longest_name = 55;
-
-bool is_module_name(std::string_view name) {
-  constexpr std::string_view k_allowed =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-  return !name.empty() && name.size() <= k_longest_name &&
-         name.find_first_not_of(k_allowed) == std::string_view::npos;
-}
-
 Result<std::vector<std::string>> read_selectors(const TomlTable& table, std::string_view key) {
   std::vector<std::string> selectors;
   KOBOX_TRY(auto found, table.strings(key, "an array of kernels such as [\"6.1-cloud\"]"));
@@ -42,37 +31,6 @@ Result<std::vector<std::string>> read_selectors(const TomlTable& table, std::str
     selectors.push_back(text);
   }
   return selectors;
-}
-
-Result<> check_module_name(const TomlTable& table, const PlacedText& name) {
-  if (is_module_name(name.value)) return {};
-  return table.error(name.place,
-                     fmt::format("'{}' is no module name: 1 to {} letters, digits, '_' and '-'",
-                                 printable(name.value), k_longest_name));
-}
-
-// `name` or `names`.
-Result<std::vector<std::string>> read_module_names(const TomlTable& table) {
-  KOBOX_TRY(const auto name, table.string("name", "a string"));
-  KOBOX_TRY(const auto names, table.strings("names", "an array of module names"));
-  std::vector<std::string> found;
-  if (name) {
-    KOBOX_CHECK(check_module_name(table, *name));
-    found.push_back(name->value);
-  }
-  if (!names) return found;
-  if (name)
-    return table.error(names->place, "[module] has both 'name' and 'names'; one of them will do");
-  if (names->value.empty())
-    return table.error(names->place,
-                       "'names' is empty; leave it out to have all modules that are built");
-  for (const auto& one : names->value) {
-    KOBOX_CHECK(check_module_name(table, one));
-    if (std::ranges::find(found, one.value) != found.end())
-      return table.error(one.place, fmt::format("'{}' is in 'names' twice", one.value));
-    found.push_back(one.value);
-  }
-  return found;
 }
 
 }  // namespace
@@ -102,47 +60,6 @@ Result<std::optional<Duration>> read_duration(const TomlTable& table, std::strin
   if (*duration > k_longest)
     return table.error(text->place, fmt::format("'{}' is longer than 24h", text->value));
   return *duration;
-}
-
-Result<> read_module_table(const TomlTable& table, Project& project) {
-  KOBOX_CHECK(table.only({"name", "names", "source", "params", "load", "expect_load", "build"}));
-  KOBOX_TRY(project.modules, read_module_names(table));
-
-  KOBOX_TRY(auto source, table.string("source", "a directory's path"));
-  if (source) {
-    project.source = absolute_directory(project.directory / source->value);
-    std::error_code ignored;
-    if (has_control_characters(source->value) || !fs::is_directory(project.source, ignored))
-      return table.error(source->place, fmt::format("the source directory '{}' does not exist",
-                                                    printable(source->value)));
-  }
-  KOBOX_TRY(auto params, table.string("params", "a string, as insmod takes them"));
-  if (params && has_control_characters(params->value))
-    return table.error(params->place, "'params' in [module] has control characters");
-  if (params) project.module_params = params->value;
-
-  KOBOX_TRY(auto load, table.boolean("load"));
-  if (load) project.load = load->value;
-
-  KOBOX_TRY(auto expected, table.string("expect_load", "an error such as \"ENODEV\""));
-  if (expected) {
-    const auto error = errno_of(expected->value);
-    if (!error)
-      return table.error(expected->place,
-                         fmt::format("'{}' of expect_load is no error's name, such as ENODEV",
-                                     printable(expected->value)));
-    project.expect_load = *error;
-  }
-  if (project.expect_load != 0 && !project.load)
-    return table.error(expected->place,
-                       "expect_load says what the load returns, but load is false");
-
-  KOBOX_TRY(auto build, table.string("build", "\"host\" or \"guest\""));
-  if (!build) return {};
-  const auto where = parse_build(build->value);
-  if (!where) return table.error(build->place, where.error().message());
-  project.build = *where;
-  return {};
 }
 
 Result<> read_kernels_table(const TomlTable& table, Project& project) {

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// [module] of kobox.toml.
+#include <algorithm>
+
+#include "base/errno_name.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "project/project_toml.h"
+
+namespace kobox {
+namespace {
+
+// The kernel's MODULE_NAME_LEN is 56 on 64-bit machines, the final NUL included.
+constexpr std::size_t k_longest_name = 55;
+
+bool is_module_name(std::string_view name) {
+  constexpr std::string_view k_allowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+  return !name.empty() && name.size() <= k_longest_name &&
+         name.find_first_not_of(k_allowed) == std::string_view::npos;
+}
+
+Result<> check_module_name(const TomlTable& table, const PlacedText& name) {
+  if (is_module_name(name.value)) return {};
+  return table.error(name.place,
+                     fmt::format("'{}' is no module name: 1 to {} letters, digits, '_' and '-'",
+                                 printable(name.value), k_longest_name));
+}
+
+// `name` or `names`.
+Result<std::vector<std::string>> read_module_names(const TomlTable& table) {
+  KOBOX_TRY(const auto name, table.string("name", "a string"));
+  KOBOX_TRY(const auto names, table.strings("names", "an array of module names"));
+  std::vector<std::string> found;
+  if (name) {
+    KOBOX_CHECK(check_module_name(table, *name));
+    found.push_back(name->value);
+  }
+  if (!names) return found;
+  if (name)
+    return table.error(names->place, "[module] has both 'name' and 'names'; one of them will do");
+  if (names->value.empty())
+    return table.error(names->place,
+                       "'names' is empty; leave it out to have all modules that are built");
+  for (const auto& one : names->value) {
+    KOBOX_CHECK(check_module_name(table, one));
+    if (std::ranges::find(found, one.value) != found.end())
+      return table.error(one.place, fmt::format("'{}' is in 'names' twice", one.value));
+    found.push_back(one.value);
+  }
+  return found;
+}
+
+// A path relative to the project's directory, of a directory that is there.
+Result<fs::path> read_directory(const TomlTable& table, const PlacedText& path,
+                                const Project& project, std::string_view what) {
+  auto directory = absolute_directory(project.directory / path.value);
+  std::error_code ignored;
+  if (path.value.empty() || has_control_characters(path.value) ||
+      !fs::is_directory(directory, ignored))
+    return table.error(path.place,
+                       fmt::format("{} '{}' does not exist", what, printable(path.value)));
+  return directory;
+}
+
+Result<> read_expected_load(const TomlTable& table, Project& project) {
+  KOBOX_TRY(auto expected, table.string("expect_load", "an error such as \"ENODEV\""));
+  if (expected) {
+    const auto error = errno_of(expected->value);
+    if (!error)
+      return table.error(expected->place,
+                         fmt::format("'{}' of expect_load is no error's name, such as ENODEV",
+                                     printable(expected->value)));
+    project.expect_load = *error;
+  }
+  if (project.expect_load != 0 && !project.load)
+    return table.error(expected->place,
+                       "expect_load says what the load returns, but load is false");
+  return {};
+}
+
+Result<> read_build(const TomlTable& table, Project& project) {
+  KOBOX_TRY(auto build,
+            table.string("build", "\"auto\", \"kbuild\", \"make\", \"dkms\" or \"guest\""));
+  if (build) {
+    const auto how = parse_build(build->value);
+    if (!how) return table.error(build->place, how.error().message());
+    project.build = how->where;
+    project.method = how->method;
+  }
+  KOBOX_TRY(auto make, table.strings("make", "an array of arguments for make"));
+  if (make) {
+    if (build && build->value != "make" && build->value != "kbuild")
+      return table.error(
+          make->place,
+          fmt::format("'make' has arguments for make, but build is \"{}\"", build->value));
+    for (const auto& [text, place] : make->value) {
+      if (text.empty() || has_control_characters(text))
+        return table.error(place, fmt::format("'{}' is no argument for make", printable(text)));
+      project.make.push_back(text);
+    }
+    if (!build) project.method = BuildMethod::make;
+  }
+  KOBOX_TRY(auto root, table.string("root", "a directory's path"));
+  if (!root) return {};
+  KOBOX_TRY(project.root, read_directory(table, *root, project, "the root directory"));
+  return {};
+}
+
+Result<> read_needs(const TomlTable& table, Project& project) {
+  KOBOX_TRY(auto needs, table.strings("needs", "an array of other modules' directories"));
+  if (!needs) return {};
+  for (const auto& need : needs->value) {
+    KOBOX_TRY(auto directory, read_directory(table, need, project, "the needed directory"));
+    if (directory == project.source || directory == project.directory)
+      return table.error(need.place, "a module cannot need itself");
+    project.needs.push_back(std::move(directory));
+  }
+  if (!project.needs.empty() && project.build == BuildWhere::guest)
+    return table.error(needs->place, "'needs' does not go with build = \"guest\"");
+  return {};
+}
+
+}  // namespace
+
+Result<> read_module_table(const TomlTable& table, Project& project) {
+  KOBOX_CHECK(table.only({"name", "names", "source", "params", "load", "expect_load", "build",
+                          "make", "root", "needs"}));
+  KOBOX_TRY(project.modules, read_module_names(table));
+
+  KOBOX_TRY(auto source, table.string("source", "a directory's path"));
+  if (source) {
+    KOBOX_TRY(project.source, read_directory(table, *source, project, "the source directory"));
+  }
+  KOBOX_TRY(auto params, table.string("params", "a string, as insmod takes them"));
+  if (params && has_control_characters(params->value))
+    return table.error(params->place, "'params' in [module] has control characters");
+  if (params) project.module_params = params->value;
+
+  KOBOX_TRY(auto load, table.boolean("load"));
+  if (load) project.load = load->value;
+
+  KOBOX_CHECK(read_expected_load(table, project));
+  KOBOX_CHECK(read_build(table, project));
+  return read_needs(table, project);
+}
+
+}  // namespace kobox
