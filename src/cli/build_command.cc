@@ -60,6 +60,8 @@ Result<> tell(const Built& built, const BuildArguments& arguments, Color color,
     return {};
   }
   const auto& modules = std::get<BuiltModules>(built.outcome);
+  auto how = std::string(modules.fresh ? "built" : "unchanged");
+  if (modules.method != BuildMethod::kbuild) how += fmt::format(" by {}", describe(modules.method));
   for (const auto& module : modules.modules) {
     auto path = module.ko;
     if (!arguments.output_directory.empty()) {
@@ -68,8 +70,7 @@ Result<> tell(const Built& built, const BuildArguments& arguments, Color color,
       KOBOX_CHECK(write_file(std::filesystem::absolute(path), bytes));
     }
     if (arguments.common.quiet) continue;
-    status.print(
-        fmt::format("{}  {}  {}\n", release, modules.fresh ? "built" : "unchanged", path.string()));
+    status.print(fmt::format("{}  {}  {}\n", release, how, path.string()));
   }
   return {};
 }

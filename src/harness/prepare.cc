@@ -65,6 +65,12 @@ constexpr int k_deepest_needs = 8;
 struct Needs {
   std::vector<BuiltModule> modules = {};
   std::vector<fs::path> symbols = {};
+  std::vector<SourcePackage> packages = {};
+
+  void hand_on(BuildRequest& request) const {
+    request.symbols = symbols;
+    request.packages = packages;
+  }
 };
 
 // Adds what a directory builds, and before it what that needs. A need may have a kobox.toml, whose
@@ -83,7 +89,7 @@ Result<std::optional<Failure>> add_need(const fs::path& directory, const LabOpti
     if (failure) return failure;
   }
   auto request = build_request(options, project, progress);
-  request.symbols = needs.symbols;
+  needs.hand_on(request);
   KOBOX_TRY(auto outcome, build_modules(request, kernel));
   if (const auto* failed = std::get_if<BuildFailure>(&outcome)) {
     auto failure = build_failure(*failed, project.source);
@@ -94,6 +100,7 @@ Result<std::optional<Failure>> add_need(const fs::path& directory, const LabOpti
   auto& built = std::get<BuiltModules>(outcome);
   std::ranges::move(built.modules, std::back_inserter(needs.modules));
   if (!built.symbols.empty()) needs.symbols.push_back(built.symbols);
+  if (built.package) needs.packages.push_back(*built.package);
   return std::optional<Failure>();
 }
 
@@ -104,7 +111,7 @@ Result<BuildOutcome> build(const LabOptions& options, const Project& project,
   if (project.build == BuildWhere::guest && prepared.disk)
     return build_in_guest(options, project, prepared, accel, progress_key, progress);
   auto request = build_request(options, project, progress);
-  request.symbols = needs.symbols;
+  needs.hand_on(request);
   return build_modules(request, prepared.kernel);
 }
 
@@ -198,6 +205,8 @@ Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project
   if (const auto* failed = std::get_if<BuildFailure>(&outcome))
     return build_failure(*failed, project.source);
   auto& built = std::get<BuiltModules>(outcome);
+  if (built.fresh && built.method != BuildMethod::kbuild)
+    progress.note(fmt::format("{}: built by {}", kernel.release, describe(built.method)));
   prepared.modules = std::move(needs.modules);
   std::ranges::move(built.modules, std::back_inserter(prepared.modules));
   prepared.built_now = built.fresh;

@@ -217,7 +217,9 @@ Result<> Session::reach_loaded(Trial& trial) {
     loaded.console_mark = guest_->console().size();
     loaded_ = std::move(loaded);
     if (!attach_debugger(trial)) return {};
-    trial.stage = Stage::loading;
+    // What one test alone loads is its own matter.
+    const bool for_all = trial.test == nullptr || trial.test->modules.empty();
+    trial.stage = for_all ? Stage::loading : Stage::testing;
     if (project_.load) KOBOX_CHECK(load_for_test(trial));
     if (!trial.findings.empty()) return {};
     // A report that the load made is told once, not by every test.

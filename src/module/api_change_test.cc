@@ -20,7 +20,7 @@ class ApiChangeTest : public testing::HeaderFixture {
  protected:
   static FailedBuild recorded(const std::string& name) {
     const auto directory = fs::path(KOBOX_SOURCE_DIR) / "tests/data/build_logs";
-    const auto read = first_error(read_file(directory / (name + ".log")).value(), "/c");
+    const auto read = first_error(read_file(directory / (name + ".log")).value(), SeenPaths("/c"));
     FailedBuild build{.failure = {.kind = FailureKind::build,
                                   .message = read.message,
                                   .file = read.file,

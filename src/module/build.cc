@@ -44,14 +44,6 @@ bool makefile_is_next(const BuildOutcome& outcome, const BuildRequest& request) 
   return failure == nullptr || makefile_may_help(request.source, failure->message);
 }
 
-// Where another choice of kobox's might have built it, the failure says which it was.
-void tell_choice(BuildFailure& failure, BuildMethod method, const BuildRequest& request) {
-  if (request.method != BuildMethod::automatic || method == BuildMethod::kbuild) return;
-  failure.message +=
-      fmt::format(" (built by {}; build in [module] of kobox.toml says otherwise)",
-                  describe(method));
-}
-
 Result<BuildOutcome> build_by(BuildMethod method, const BuildRequest& request,
                               const Kernel& kernel) {
   KOBOX_TRY(auto attempt, BuildAttempt::make(method, request, kernel));
@@ -61,24 +53,18 @@ Result<BuildOutcome> build_by(BuildMethod method, const BuildRequest& request,
 Result<BuildOutcome> build_by_any(const std::vector<BuildMethod>& methods,
                                   const BuildRequest& request, const Kernel& kernel) {
   KOBOX_TRY(auto outcome, build_by(methods.front(), request, kernel));
-  auto method = methods.front();
   if (!is_complete(outcome, request) && methods.size() > 1 && makefile_is_next(outcome, request)) {
     auto second = build_by(methods.back(), request, kernel);
     auto* failure = std::get_if<BuildFailure>(&outcome);
     if (!second && (failure == nullptr || second.error().kind() != ErrorKind::environment))
       return second;
-    if (second) {
+    if (second)
       outcome = std::move(*second);
-      method = methods.back();
-    } else {
-      failure->message += fmt::format("; its own Makefile could not be tried: {}",
-                                      second.error().message());
-    }
+    else
+      failure->message +=
+          fmt::format("; its own Makefile could not be tried: {}", second.error().message());
   }
-  if (auto* failure = std::get_if<BuildFailure>(&outcome)) {
-    tell_choice(*failure, method, request);
-    return outcome;
-  }
+  if (std::holds_alternative<BuildFailure>(outcome)) return outcome;
   auto& built = std::get<BuiltModules>(outcome);
   KOBOX_TRY(built.modules, choose_modules(built.modules, request.source, request.modules));
   return outcome;

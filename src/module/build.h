@@ -35,6 +35,12 @@ enum class BuildIn {
 // "auto", "host", "root". ErrorKind::usage for another word.
 Result<BuildIn> parse_build_in(std::string_view text);
 
+// The sources of a DKMS package.
+struct SourcePackage {
+  std::string name;                 // "jool-4.1.9", of its directory in /usr/src
+  std::filesystem::path directory;  // on the host
+};
+
 struct BuildRequest {
   std::filesystem::path source;           // holds the Kbuild or Makefile
   std::vector<std::string> modules = {};  // by name, in load order; empty: all that it builds
@@ -44,6 +50,8 @@ struct BuildRequest {
   std::optional<std::filesystem::path> root = {};  // see find_sources
   // Module.symvers files of other modules' builds, whose symbols this one uses.
   std::vector<std::filesystem::path> symbols = {};
+  // The same modules' sources, where dkms builds them: others' dkms.conf look for them in /usr/src.
+  std::vector<SourcePackage> packages = {};
   Deadline deadline = Deadline::never();
   BuildIn where = BuildIn::automatic;
   Network network = Network::allowed;  // for a build root that is not there yet
@@ -74,6 +82,7 @@ struct BuiltModules {
   bool fresh = false;                  // built now, not taken from the cache
   std::filesystem::path log;           // make's whole output when it was last run here
   std::filesystem::path symbols = {};  // the Module.symvers of this build; "" if there is none
+  std::optional<SourcePackage> package = {};  // of a build by dkms
 };
 
 // What the compiler (or modpost, the linker, make) said first.

@@ -119,12 +119,15 @@ Result<BuildAttempt> BuildAttempt::make(BuildMethod method, const BuildRequest& 
 
 BuildJob BuildAttempt::job() const {
   auto job = job_of_method();
-  hand_on_symbols(job);
+  hand_on_needs(job);
   return job;
 }
 
-// By the variable that kbuild reads them from (Documentation/kbuild/modules.rst).
-void BuildAttempt::hand_on_symbols(BuildJob& job) const {
+// Symbols by the variable that kbuild reads (Documentation/kbuild/modules.rst).
+void BuildAttempt::hand_on_needs(BuildJob& job) const {
+  if (package_)
+    for (const auto& [name, directory] : request_.packages)
+      job.mounts.push_back({Sandbox::Step::Kind::show, directory, fs::path("/usr/src") / name});
   if (request_.symbols.empty()) return;
   std::vector<std::string> files;
   for (const auto& file : request_.symbols) {
@@ -220,6 +223,13 @@ Result<std::optional<BuildFailure>> BuildAttempt::run(const CommandLine& command
       made.output, package_ ? SeenPaths(built_at()) : SeenPaths(built_at(), site_.top(place_)));
   if (asked_for_network(made.output))
     failure.message += "; the build asked for the network, which a build root does not have";
+  auto excluded = package_ ? why_excluded(*package_, kernel_, made.output) : std::nullopt;
+  if (excluded)
+    failure.message = std::move(*excluded);
+  else if (failure.file.empty() && method_ != BuildMethod::kbuild)
+    // It may be kobox's choice that is wrong, not the code.
+    failure.message += fmt::format(" (built by {}; build in [module] of kobox.toml says otherwise)",
+                                   describe(method_));
   failure.full_log = place_.log();
   return std::optional(std::move(failure));
 }
@@ -247,11 +257,15 @@ Result<BuildOutcome> BuildAttempt::go() {
   KOBOX_TRY(auto modules, built_modules(record_.modules, request_.source, record_.built_at,
                                         package_ ? fs::path() : site_.top(place_)));
   std::error_code ignored;
-  return BuiltModules{.modules = std::move(modules),
-                      .method = method_,
-                      .fresh = fresh,
-                      .log = place_.log(),
-                      .symbols = fs::exists(place_.symbols(), ignored) ? place_.symbols() : ""};
+  return BuiltModules{
+      .modules = std::move(modules),
+      .method = method_,
+      .fresh = fresh,
+      .log = place_.log(),
+      .symbols = fs::exists(place_.symbols(), ignored) ? place_.symbols() : "",
+      .package = package_ ? std::optional(SourcePackage{package_->name + "-" + package_->version,
+                                                        place_.sources()})
+                          : std::nullopt};
 }
 
 }  // namespace kobox

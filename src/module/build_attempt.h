@@ -46,7 +46,7 @@ class BuildAttempt {
   BuildJob job_of_method() const;
   std::vector<std::filesystem::path> built_files() const;
   std::filesystem::path built_at() const;
-  void hand_on_symbols(BuildJob& job) const;
+  void hand_on_needs(BuildJob& job) const;
   Result<> keep_symbols() const;
   Result<> clear_products() const;
   Result<std::optional<BuildFailure>> run(const CommandLine& command, const std::string& key);

@@ -227,7 +227,7 @@ Result<CommandLine> BuildSite::command(const BuildPlace& place, BuildJob job) co
   sandbox.directory = sources(place);
   sandbox.environment = {{"PATH", "/usr/bin:/usr/sbin"},
                          {"HOME", "/tmp"},
-                         {"LC_ALL", "C.UTF-8"},
+                         {"LC_ALL", "C"},
                          {"USER", "root"},
                          {"PWD", sandbox.directory.string()}};
   for (auto& variable : job.environment) sandbox.environment.push_back(std::move(variable));

@@ -44,7 +44,6 @@ class BuildSiteTest : public ::testing::Test {
   Result<BuildSite> choose(BuildIn where, const fs::path& headers,
                            const std::string& compiler = "gcc-14") const {
     return BuildSite::choose({.source = directory_.path() / "source",
-                              .module_name = "",
                               .cache = directory_.path() / "cache",
                               .where = where,
                               .network = Network::forbidden},
@@ -65,7 +64,7 @@ class BuildSiteTest : public ::testing::Test {
   std::string told(const BuildSite& site, const std::string& command) const {
     put("place/src/Kbuild", "");
     EXPECT_TRUE(site.prepare(place()));
-    const auto line = site.command(place(), {"sh", "-c", command}).value();
+    const auto line = site.command(place(), {.words = {"sh", "-c", command}}).value();
     const auto done = run_command(line, {.deadline = Deadline::after(30s)}, Streams::merged);
     EXPECT_TRUE(done) << done.error().to_string();
     return done ? done->output : "";
@@ -95,7 +94,7 @@ TEST_F(BuildSiteTest, AnOwnTreeIsAtItsOwnPath) {
 TEST_F(BuildSiteTest, WhereTheHeadersAreTheBuildLinkThereIsNone) {
   for (const std::string prefix : {"/lib/modules/", "/usr/lib/modules/"}) {
     const auto headers = prefix + k_release + "/build";
-    const auto command = in_root(headers).command(place(), {"true"});
+    const auto command = in_root(headers).command(place(), {.words = {"true"}});
     ASSERT_TRUE(command);
     EXPECT_THAT(command->to_string(), Not(HasSubstr("--symlink " + headers)));
     EXPECT_THAT(command->to_string(), HasSubstr(" " + headers + " --ro-bind"));
@@ -116,7 +115,7 @@ TEST_F(BuildSiteTest, WhatIsMountedInTheRootsOwnDirectoriesGetsMountPoints) {
 
 TEST_F(BuildSiteTest, ACommandWritesNothing) {
   const auto site = in_root("/usr/share/kobox-none/linux");
-  EXPECT_TRUE(site.command(place(), {"true"}));
+  EXPECT_TRUE(site.command(place(), {.words = {"true"}}));
   EXPECT_FALSE(fs::exists(place().directory));
   EXPECT_FALSE(fs::exists(root() / "usr/share"));
 }

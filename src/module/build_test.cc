@@ -224,7 +224,7 @@ TEST_F(BuildTest, NoKbuildIsUsage) {
   fs::remove(source() / "Kbuild");
   const auto error = refused(request(), kernel());
   EXPECT_EQ(error.kind(), ErrorKind::usage);
-  EXPECT_THAT(error.message(), AllOf(HasSubstr("no Kbuild and no Makefile"),
+  EXPECT_THAT(error.message(), AllOf(HasSubstr("no Kbuild, no Makefile and no dkms.conf"),
                                      HasSubstr("obj-m := hello.o\n  ccflags-y := -Wall")));
   put("Makefile", "obj-m += hello.o\nall:\n\tmake -C nowhere M=$(PWD)\n");
   EXPECT_EQ(built().name, "hello");

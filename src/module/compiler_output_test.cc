@@ -125,7 +125,7 @@ constexpr Case k_cases[] = {
 TEST(CompilerOutputTest, FindsTheFirstError) {
   for (const auto& one : k_cases) {
     SCOPED_TRACE(one.what);
-    const auto failure = first_error(one.output, "/c");
+    const auto failure = first_error(one.output, SeenPaths("/c"));
     EXPECT_EQ(failure.message, one.message);
     EXPECT_EQ(failure.file, one.file);
     EXPECT_EQ(failure.line, one.line);
@@ -142,7 +142,7 @@ TEST(CompilerOutputTest, LogStartsAtTheIncludeStackAndIsRelative) {
       "/c/hello.c: In function 'f':\n"
       "/c/hello.c:3:1: error: bad\n"
       "    3 | x\n",
-      "/c/");
+      SeenPaths("/c/"));
   EXPECT_THAT(failure.log,
               ElementsAre("In file included from /h/1.h:1,", "                 from /h/2.h:1,",
                           "                 from /h/3.h:1,", "                 from hello.c:1:",
@@ -154,7 +154,7 @@ TEST(CompilerOutputTest, LogIsBounded) {
   for (int i = 0; i < 1000; ++i) output += "before\n";
   output += "/c/x.c:1:1: error: " + std::string(100'000, 'x') + "\x07\n";
   for (int i = 0; i < 1000; ++i) output += "after\n";
-  const auto failure = first_error(output, "/c");
+  const auto failure = first_error(output, SeenPaths("/c"));
   EXPECT_THAT(failure.log, SizeIs(20));
   for (const auto& line : failure.log) EXPECT_LT(line.size(), 600U);
   EXPECT_LT(failure.message.size(), 600U);
@@ -163,7 +163,7 @@ TEST(CompilerOutputTest, LogIsBounded) {
 TEST(CompilerOutputTest, ControlCharactersAreShown) {
   EXPECT_EQ(first_error("/c/x.c:1:1: error: a\x07"
                         "b\xff\n",
-                        "/c")
+                        SeenPaths("/c"))
                 .message,
             "a\\x07b\\xff");
 }

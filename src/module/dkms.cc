@@ -2,8 +2,10 @@
 #include "module/dkms.h"
 
 #include <algorithm>
+#include <array>
 #include <thread>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "module/sandbox.h"
 
@@ -19,7 +21,12 @@ constexpr const char* k_programs = "/tmp/kobox-bin";
 // dkms sets these before it reads a dkms.conf (read_conf in its script).
 constexpr const char* k_read_conf =
     "kernelver=$1 arch=$2 dkms_tree=/var/lib/dkms source_tree=/usr/src\n"
-    ". ./dkms.conf >/dev/null && printf '%s\\n%s\\n' \"$PACKAGE_NAME\" \"$PACKAGE_VERSION\"";
+    "kernel_source_dir=/lib/modules/$1/build\n"
+    ". ./dkms.conf >/dev/null || exit\n"
+    "printf '%s\\n' \"$PACKAGE_NAME\" \"$PACKAGE_VERSION\" \"$BUILD_EXCLUSIVE_CONFIG\"\n"
+    "for one in KERNEL KERNEL_MIN KERNEL_MAX ARCH; do\n"
+    "  name=BUILD_EXCLUSIVE_$one; [ -n \"${!name}\" ] && printf '%s=%s ' $name \"${!name}\"\n"
+    "done; echo";
 
 constexpr const char* k_build =
     "dkms build -m \"$1\" -v \"$2\" -k \"$3\" -a \"$4\" -j \"${5#-j}\" --no-depmod 2>&1\n"
@@ -45,12 +52,39 @@ Result<DkmsPackage> read_dkms_conf(const BuildSite& site, const BuildPlace& plac
             site.command(place, {.words = {"bash", "-c", k_read_conf, "bash", kernel.release,
                                            std::string(kernel.arch->name)}}));
   KOBOX_TRY(const auto done, run_command(command, {.deadline = deadline}));
-  const auto lines = lines_of(done.output);
-  if (!done.status.success() || lines.size() != 2 || !is_plain(lines[0]) || !is_plain(lines[1]))
-    return fail(ErrorKind::usage,
-                "the dkms.conf does not say PACKAGE_NAME and PACKAGE_VERSION: {}",
+  const auto lines = split(done.output, '\n');
+  if (!done.status.success() || lines.size() < 4 || !is_plain(lines[0]) || !is_plain(lines[1]))
+    return fail(ErrorKind::usage, "the dkms.conf does not say PACKAGE_NAME and PACKAGE_VERSION: {}",
                 printable(trim(done.output.substr(0, 300))));
-  return DkmsPackage{.name = std::string(lines[0]), .version = std::string(lines[1])};
+  return DkmsPackage{.name = lines[0],
+                     .version = lines[1],
+                     .exclusive_configs = lines[2],
+                     .exclusive = std::string(trim(lines[3]))};
+}
+
+std::optional<std::string> why_excluded(const DkmsPackage& package, const Kernel& kernel,
+                                        std::string_view output) {
+  if (!output.contains("BUILD_EXCLUSIVE")) return std::nullopt;
+  std::vector<std::string> reasons;
+  const auto config = read_file(kernel.headers / ".config", 1 << 20).value_or("");
+  for (const auto& word : split(package.exclusive_configs, ' ')) {
+    const bool must_be_off = word.starts_with('!');
+    const auto option = word.substr(must_be_off ? 1 : 0);
+    if (option.empty()) continue;
+    const bool is_on = config.contains("\n" + option + "=");
+    if (is_on == must_be_off)
+      reasons.push_back(fmt::format("this kernel has {}{}", is_on ? "" : "no ", option));
+  }
+  // The dkms.conf may say it in words of its own, before dkms does.
+  const auto first = output.substr(0, output.find('\n'));
+  constexpr std::array<std::string_view, 4> k_dkms_own = {"Error!", "Creating symlink",
+                                                          "Sign command", "Key file"};
+  if (reasons.empty() && !trim(first).empty() &&
+      std::ranges::none_of(k_dkms_own, [&](const auto own) { return first.starts_with(own); }))
+    reasons.emplace_back(trim(first));
+  if (reasons.empty()) reasons.push_back(package.exclusive);
+  return fmt::format("its dkms.conf says that it is not for {}: {}", kernel.release,
+                     printable(join(reasons, ", ")));
 }
 
 BuildJob dkms_job(const DkmsPackage& package, const BuildPlace& place, const Kernel& kernel) {

@@ -24,9 +24,14 @@ SeenPaths::SeenPaths(std::filesystem::path directory, const std::filesystem::pat
 }
 
 std::string SeenPaths::relative(std::string_view file) const {
-  if (file.starts_with(directory_)) return std::string(file.substr(directory_.size()));
-  if (file.starts_with(top_)) return up_ + std::string(file.substr(top_.size()));
-  return std::string(file);
+  std::string found(file);
+  if (file.starts_with(directory_))
+    found = file.substr(directory_.size());
+  else if (file.starts_with(top_))
+    found = up_ + std::string(file.substr(top_.size()));
+  else
+    return found;
+  return std::filesystem::path(found).lexically_normal().string();
 }
 
 void SeenPaths::make_relative(std::string& text) const {

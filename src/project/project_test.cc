@@ -11,6 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::SizeIs;
@@ -92,6 +93,41 @@ name = "second"
 run = "true"
 stdout = ""
 )";
+
+TEST_F(ProjectTest, ReadsHowAModuleIsBuiltAndLoaded) {
+  put("a/b/driver/Kbuild", "");
+  put("bus/Kbuild", "");
+  const auto project = good(
+      "[module]\nsource = \"a/b/driver\"\nnames = [\"one\", \"an-other\"]\nbuild = \"kbuild\"\n"
+      "make = [\"W=1\", \"modules\"]\nroot = \"a\"\nneeds = [\"bus\"]\nexpect_load = \"ENODEV\"\n");
+  const auto here = fs::canonical(directory_.path());
+  EXPECT_THAT(project.modules, ElementsAre("one", "an-other"));
+  EXPECT_EQ(project.method, BuildMethod::kbuild);
+  EXPECT_THAT(project.make, ElementsAre("W=1", "modules"));
+  EXPECT_EQ(project.root, here / "a");
+  EXPECT_THAT(project.needs, ElementsAre(here / "bus"));
+  EXPECT_EQ(project.expect_load, ENODEV);
+  EXPECT_EQ(name_of(project), "one, an-other");
+  EXPECT_EQ(good("[module]\nmake = [\"all\"]\n").method, BuildMethod::make);
+  EXPECT_EQ(good("[module]\nbuild = \"guest\"\n").build, BuildWhere::guest);
+}
+
+TEST_F(ProjectTest, BadBuildsAreExplained) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"name = \"a\"\nnames = [\"b\"]", "3:9: [module] has both 'name' and 'names'"},
+      {"names = []", "2:9: 'names' is empty"},
+      {"names = [\"a\", \"a\"]", "2:15: 'a' is in 'names' twice"},
+      {"names = [\"a b\"]", "2:10: 'a b' is no module name"},
+      {"build = \"dkms\"\nmake = [\"all\"]", "3:8: 'make' has arguments for make, but build is"},
+      {"make = [\"\"]", "2:9: '' is no argument for make"},
+      {"root = \"none\"", "2:8: the root directory 'none' does not exist"},
+      {"needs = [\"none\"]", "2:10: the needed directory 'none' does not exist"},
+      {"needs = [\".\"]", "2:10: a module cannot need itself"},
+      {"expect_load = \"ENOPE\"", "2:15: 'ENOPE' of expect_load is no error's name"},
+      {"load = false\nexpect_load = \"ENODEV\"", "3:15: expect_load says what the load returns"}};
+  for (const auto& [text, error] : cases)
+    EXPECT_THAT(bad("[module]\n" + text + "\n"), HasSubstr("kobox.toml:" + error)) << text;
+}
 
 TEST_F(ProjectTest, ReadsEverything) {
   put("driver/Kbuild", "");
@@ -267,7 +303,7 @@ constexpr Case k_bad_files[] = {
      "'devices'?)"},
     {"[machine]\nguest = \"vax\"", "kobox.toml:2:9: 'vax' is no guest: use initramfs or disk"},
     {"[module]\nbuild = \"elsewhere\"",
-     "kobox.toml:2:9: 'elsewhere': a module is built on the host or in the guest"},
+     "kobox.toml:2:9: 'elsewhere' is no way to build: auto, kbuild, make, dkms, guest"},
     {"[limits]\ncpus = 65", "kobox.toml:2:8: 65 cpus: it must be 1 to 64"},
     {"[limits]\ncpus = 1.5",
      "kobox.toml:2:8: 'cpus' in [limits] must be a whole number, not a floating-point number"},
