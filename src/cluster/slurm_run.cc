@@ -260,6 +260,9 @@ class Gathering {
 
 Result<Report> run_on_slurm(const SlurmRun& run, Progress& progress) {
   KOBOX_TRY(auto directory, TempDir::make(run.state / "slurm", "run"));
+  // `kobox cache prune` leaves it alone meanwhile.
+  KOBOX_TRY(const auto lock, FileLock::acquire(directory.path() / "lock", LockMode::shared,
+                                               Deadline::after(k_file_delay)));
   Gathering gathering(run, directory.path(), progress);
   KOBOX_CHECK(gathering.submit());
   gathering.wait();

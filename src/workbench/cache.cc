@@ -139,6 +139,7 @@ Result<std::vector<CacheItem>> list_items(const fs::path& cache, const fs::path&
   add_images(items, cache, state);
   add_symbol_files(items, symbol_directory(cache));
   add_directory_items(items, state / "runs", "run");
+  add_directory_items(items, state / "slurm", "slurm run");
   for (auto& item : items)
     if (under_common_lock(item)) item.in_use = item.in_use || !cache_is_ours;
   std::ranges::sort(items, {}, &CacheItem::last_used);

@@ -15,7 +15,7 @@ namespace kobox {
 
 struct CacheItem {
   std::string kind;  // kernel, unpacked kernel, package lists, guest, machine, image, build,
-                     // program, run
+                     // program, run, slurm run
   std::string name;
   std::filesystem::path path;
   std::uint64_t bytes = 0;  // on disk

@@ -70,6 +70,17 @@ TEST_F(CacheTest, ListsTheLongestUnusedFirst) {
   }
 }
 
+TEST_F(CacheTest, WhatALostShardLeftIsPrunedUnlessItsRunGoesOn) {
+  add(state() / "slurm/run-f", 10h);
+  EXPECT_EQ(list_cache(cache(), state())->back().kind, "slurm run");
+  use(state() / "slurm/run-f");
+  prune({.everything = true});
+  EXPECT_THAT(left(), ElementsAre("run-f"));
+  lock_.reset();
+  prune({.everything = true});
+  EXPECT_THAT(left(), IsEmpty());
+}
+
 TEST_F(CacheTest, NothingThereIsAnEmptyList) {
   EXPECT_THAT(list_cache(directory_.path() / "no", directory_.path() / "nor").value(), IsEmpty());
   EXPECT_THAT(prune_cache(directory_.path() / "no", directory_.path() / "nor", {.everything = true})
