@@ -49,7 +49,8 @@ struct Finished {
   double seconds = 0;
 
   int code() const { return status.signal != 0 ? -status.signal : status.code; }
-  // The object that --format json prints; null, and a failure of the test, if it printed something else.
+  // The object that --format json prints; null, and a failure of the test, if it printed something
+  // else.
   nlohmann::json report() const;
 };
 std::ostream& operator<<(std::ostream& stream, const Finished& done);
@@ -96,5 +97,8 @@ std::string listing(const fs::path& directory);
 
 // Of a report: the failure of its only run, or of the run's first test that has one; else null.
 nlohmann::json failure_of(const nlohmann::json& report);
+
+// A report without what differs from run to run: how long its tests took, where their consoles are.
+nlohmann::json without_times(nlohmann::json report);
 
 }  // namespace kobox::e2e
