@@ -13,6 +13,7 @@
 #include "cli/exit_code.h"
 #include "harness/cache_use.h"
 #include "harness/explain_build.h"
+#include "harness/project_build.h"
 #include "report/render.h"
 
 namespace kobox {
@@ -35,12 +36,11 @@ Result<Built> build_for(const LabOptions& lab, const Project& project,
   KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
   KOBOX_TRY(const auto in_use, use_cache(lab.cache));
   status.stage(selector, "building");
-  KOBOX_TRY(auto outcome, build_modules(build_request(lab, project, status), kernel));
+  KOBOX_TRY(auto outcome, build_project(lab, project, kernel, status));
   status.done(selector);
-  if (auto* built = std::get_if<BuiltModules>(&outcome)) return Built{kernel, std::move(*built)};
-  auto failure = build_failure(std::get<BuildFailure>(outcome), project.source);
-  failure.reproduce = repeat_build(arguments.common, selector);
-  return Built{kernel, std::move(failure)};
+  if (auto* failure = std::get_if<Failure>(&outcome))
+    failure->reproduce = repeat_build(arguments.common, selector);
+  return Built{kernel, std::move(outcome)};
 }
 
 // Why it fails for some of them.

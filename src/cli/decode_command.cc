@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
+#include "harness/project_build.h"
 #include "module/decode.h"
 #include "report/render.h"
 
@@ -93,12 +94,11 @@ Result<int> run_decode_command(DecodeArguments arguments, Console& console) {
   StatusLine status(console.output, loudness_of(arguments.common));
   KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
   status.stage(selector, "building");
-  KOBOX_TRY(const auto outcome, build_modules(build_request(lab, project, status), kernel));
+  KOBOX_TRY(auto outcome, build_project(lab, project, kernel, status));
   status.done(selector);
-  if (const auto* failed = std::get_if<BuildFailure>(&outcome)) {
-    auto failure = build_failure(*failed, project.source);
-    failure.reproduce = repeat_build(arguments.common, selector);
-    status.print(render_failure(kernel.release, failure, color));
+  if (auto* failure = std::get_if<Failure>(&outcome)) {
+    failure->reproduce = repeat_build(arguments.common, selector);
+    status.print(render_failure(kernel.release, *failure, color));
     return k_exit_build;
   }
   const auto& modules = std::get<BuiltModules>(outcome).modules;

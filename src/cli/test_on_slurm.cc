@@ -6,20 +6,58 @@
 #include "base/interrupt.h"
 #include "base/text.h"
 #include "cluster/slurm_run.h"
+#include "harness/explain_build.h"
 
 namespace kobox {
 namespace {
 
-constexpr int k_max_tasks = 1000;  // MaxArraySize is 1001 where slurm.conf does not say another
+using Kernels = std::map<std::string, Kernel>;  // by what they are asked for
 
-// A kernel that cannot be had is the shard's to report, as it is on one machine.
-Result<> fetch_kernels(const TestOptions& options, Progress& progress) {
+Result<Kernel> make_ready(const TestOptions& options, const std::string& selector,
+                          Progress& progress) {
+  KOBOX_TRY(auto kernel, resolve_kernel(options.lab, selector, progress));
+  const auto made = ensure_root_or_disk(options.lab, options.project, kernel, progress);
+  if (!made) progress.note(fmt::format("{}: {}", selector, made.error().to_string()));
+  return kernel;
+}
+
+// What cannot be had is the shard's to report, as it is on one machine.
+Result<Kernels> make_all_ready(const TestOptions& options, Progress& progress) {
+  Kernels kernels;
   for (const auto& selector : options.selectors) {
-    const auto kernel = resolve_kernel(options.lab, selector, progress);
-    if (!kernel) progress.note(fmt::format("{}: {}", selector, kernel.error().to_string()));
+    auto kernel = make_ready(options, selector, progress);
     if (interrupted()) return fail_interrupted();
+    if (kernel)
+      kernels.emplace(selector, std::move(*kernel));
+    else
+      progress.note(fmt::format("{}: {}", selector, kernel.error().to_string()));
   }
-  return {};
+  return kernels;
+}
+
+// Of a shard that was lost nothing is known.
+bool was_built(const RunResult& run) {
+  if (run.failure && run.failure->kind != FailureKind::environment)
+    return run.failure->kind != FailureKind::build;
+  return std::ranges::any_of(run.tests, [&](const TestResult& test) {
+    if (test.failure) return test.failure->kind != FailureKind::environment;
+    return test.verdict != Verdict::skip || !run.failure;
+  });
+}
+
+// A shard knows only its own kernels, and a module may build for those of another.
+void explain(Report& report, const Kernels& kernels, const TestOptions& options) {
+  std::vector<BuildOn> builds;
+  for (auto& run : report.runs) {
+    const auto kernel = kernels.find(run.selector);
+    if (kernel == kernels.end()) continue;
+    if (run.failure) run.failure->api_change.reset();
+    if (was_built(run))
+      builds.push_back({kernel->second});
+    else if (run.failure)
+      builds.push_back({kernel->second, &*run.failure});
+  }
+  explain_builds(builds, options.project, options.lab);
 }
 
 using Pairs = std::set<std::pair<std::string, std::string>>;
@@ -47,7 +85,7 @@ void add_slurm_options(CLI::App& command, SlurmArguments& arguments) {
   command
       .add_option("--shards", arguments.shards, "Tasks of the job array (default: one a kernel)")
       ->type_name("N")
-      ->check(CLI::Range(1, k_max_tasks));
+      ->check(CLI::Range(1, k_max_shards));
   command.add_option("--partition", arguments.partition, "Slurm's partition")->type_name("NAME");
   command
       .add_option("--sbatch", arguments.sbatch,
@@ -72,7 +110,7 @@ Result<Report> test_on_slurm(const SlurmArguments& arguments, const TestOptions&
                              const std::vector<std::string>& words, Progress& progress) {
   KOBOX_TRY(const auto tests, select_tests(options.project, options.filter));
   for (const auto& selector : options.selectors) KOBOX_CHECK(parse_selector(selector));
-  KOBOX_CHECK(fetch_kernels(options, progress));
+  KOBOX_TRY(const auto kernels, make_all_ready(options, progress));
 
   SlurmRun run{.whole = {.module = name_of(options.project),
                          .project = options.project.digest,
@@ -88,7 +126,9 @@ Result<Report> test_on_slurm(const SlurmArguments& arguments, const TestOptions&
   if (error) return fail(ErrorKind::environment, "cannot read /proc/self/exe: {}", error.message());
   run.command.insert(run.command.end(), words.begin(), words.end());
   if (!arguments.partition.empty()) run.sbatch.push_back("--partition=" + arguments.partition);
-  return run_on_slurm(run, progress);
+  KOBOX_TRY(auto report, run_on_slurm(run, progress));
+  if (!report.interrupted) explain(report, kernels, options);
+  return report;
 }
 
 }  // namespace kobox

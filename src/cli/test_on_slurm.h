@@ -22,9 +22,9 @@ void add_slurm_options(CLI::App& command, SlurmArguments& arguments);
 // ErrorKind::usage for options that need --on slurm, and for another place than that.
 Result<> check_slurm_options(const SlurmArguments& arguments);
 
-// Has the kernels fetched here, as a cluster's nodes often have no network, and runs the tests
-// there. `words`: the options for kobox test on a node, without those that say which part of all it
-// runs and what becomes of the report.
+// Has the kernels fetched and the build roots and disk images made here, as a cluster's nodes often
+// have no network, and runs the tests there. `words`: the options for kobox test on a node, without
+// those that say which part of all it runs and what becomes of the report.
 Result<Report> test_on_slurm(const SlurmArguments& arguments, const TestOptions& options,
                              const std::vector<std::string>& words, Progress& progress);
 

@@ -10,10 +10,12 @@
 #include "harness/cache_use.h"
 #include "harness/disk.h"
 #include "harness/guest_build.h"
+#include "harness/project_build.h"
 #include "image/disk_initramfs.h"
 #include "image/initramfs.h"
 #include "kernel/cache.h"
 #include "module/blame.h"
+#include "module/build_site.h"
 
 namespace kobox {
 namespace {
@@ -59,60 +61,21 @@ Result<std::optional<Failure>> build_programs(const Project& project,
   return std::optional<Failure>();
 }
 
-constexpr int k_deepest_needs = 8;
-
-// What other directories the project's module needs, built before it.
-struct Needs {
-  std::vector<BuiltModule> modules = {};
-  std::vector<fs::path> symbols = {};
-  std::vector<SourcePackage> packages = {};
-
-  void hand_on(BuildRequest& request) const {
-    request.symbols = symbols;
-    request.packages = packages;
-  }
-};
-
-// Adds what a directory builds, and before it what that needs. A need may have a kobox.toml, whose
-// [module] counts. Something that does not build is told as the failure of what needs it.
-Result<std::optional<Failure>> add_need(const fs::path& directory, const LabOptions& options,
-                                        const Kernel& kernel, Progress& progress, int depth,
-                                        Needs& needs) {
-  if (depth > k_deepest_needs)
-    return fail(ErrorKind::usage, "{} is needed by what it needs itself", directory.string());
-  KOBOX_TRY(const auto project, load_project(directory));
-  const bool known = std::ranges::any_of(
-      needs.modules, [&](const BuiltModule& one) { return one.source == project.source; });
-  if (known) return std::optional<Failure>();
-  for (const auto& need : project.needs) {
-    KOBOX_TRY(auto failure, add_need(need, options, kernel, progress, depth + 1, needs));
-    if (failure) return failure;
-  }
-  auto request = build_request(options, project, progress);
-  needs.hand_on(request);
-  KOBOX_TRY(auto outcome, build_modules(request, kernel));
-  if (const auto* failed = std::get_if<BuildFailure>(&outcome)) {
-    auto failure = build_failure(*failed, project.source);
-    failure.message =
-        fmt::format("in {}, which is needed: {}", directory.string(), failure.message);
-    return failure;
-  }
-  auto& built = std::get<BuiltModules>(outcome);
-  std::ranges::move(built.modules, std::back_inserter(needs.modules));
-  if (!built.symbols.empty()) needs.symbols.push_back(built.symbols);
-  if (built.package) needs.packages.push_back(*built.package);
-  return std::optional<Failure>();
+bool builds_in_guest(const Project& project) {
+  return project.build == BuildWhere::guest && project.guest == GuestKind::disk;
 }
 
 // On the host or in the guest, as the project has it.
-Result<BuildOutcome> build(const LabOptions& options, const Project& project,
-                           const Prepared& prepared, const Needs& needs, AccelChoice accel,
-                           const std::string& progress_key, Progress& progress) {
-  if (project.build == BuildWhere::guest && prepared.disk)
-    return build_in_guest(options, project, prepared, accel, progress_key, progress);
-  auto request = build_request(options, project, progress);
-  needs.hand_on(request);
-  return build_modules(request, prepared.kernel);
+Result<std::variant<BuiltModules, Failure>> build(const LabOptions& options, const Project& project,
+                                                  const Prepared& prepared, AccelChoice accel,
+                                                  const std::string& progress_key,
+                                                  Progress& progress) {
+  if (!builds_in_guest(project)) return build_project(options, project, prepared.kernel, progress);
+  KOBOX_TRY(auto outcome,
+            build_in_guest(options, project, prepared, accel, progress_key, progress));
+  if (const auto* failed = std::get_if<BuildFailure>(&outcome))
+    return build_failure(*failed, project.source);
+  return std::get<BuiltModules>(std::move(outcome));
 }
 
 }  // namespace
@@ -196,24 +159,25 @@ Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project
                                AccelChoice accel) {
   KOBOX_TRY(auto prepared, prepare_bare(options, project, kernel, progress));
   progress.stage(progress_key, "building");
-  Needs needs;
-  for (const auto& need : project.needs) {
-    KOBOX_TRY(auto failure, add_need(need, options, kernel, progress, 0, needs));
-    if (failure) return std::move(*failure);
-  }
-  KOBOX_TRY(auto outcome, build(options, project, prepared, needs, accel, progress_key, progress));
-  if (const auto* failed = std::get_if<BuildFailure>(&outcome))
-    return build_failure(*failed, project.source);
+  KOBOX_TRY(auto outcome, build(options, project, prepared, accel, progress_key, progress));
+  if (auto* failure = std::get_if<Failure>(&outcome)) return std::move(*failure);
   auto& built = std::get<BuiltModules>(outcome);
-  if (built.fresh && built.method != BuildMethod::kbuild)
-    progress.note(fmt::format("{}: built by {}", kernel.release, describe(built.method)));
-  prepared.modules = std::move(needs.modules);
-  std::ranges::move(built.modules, std::back_inserter(prepared.modules));
+  prepared.modules = std::move(built.modules);
   prepared.built_now = built.fresh;
   KOBOX_TRY(prepared.module_drivers, drivers_of(prepared.modules, kernel));
   KOBOX_TRY(auto failed, build_programs(project, tests, options, prepared.programs));
   if (failed) return std::move(*failed);
   return prepared;
+}
+
+Result<> ensure_root_or_disk(const LabOptions& options, const Project& project,
+                             const Kernel& kernel, Progress& progress) {
+  KOBOX_TRY(const auto cache_lock, use_cache(options.cache));
+  KOBOX_TRY(const auto lock, use_lock(kernel));
+  if (project.guest == GuestKind::disk) KOBOX_CHECK(hold_disk(options, project, kernel, progress));
+  if (!builds_in_guest(project) && holds_module(project))
+    KOBOX_CHECK(BuildSite::choose(build_request(options, project, progress), kernel));
+  return {};
 }
 
 }  // namespace kobox

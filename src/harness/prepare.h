@@ -82,6 +82,11 @@ Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project
 Result<Prepared> prepare_bare(const LabOptions& options, const Project& project,
                               const Kernel& kernel, Progress& progress);
 
+// Makes what prepare() would otherwise need the network for besides the kernel: the build root or
+// the disk guest's image. For the sake of machines that have the same cache and no network.
+Result<> ensure_root_or_disk(const LabOptions& options, const Project& project,
+                             const Kernel& kernel, Progress& progress);
+
 // A build's failure in the terms of the report.
 Failure build_failure(const BuildFailure& failure, const std::filesystem::path& source);
 

@@ -105,12 +105,13 @@ struct RunResult {
 };
 
 // Which part of a run: `index` of `count`, from 1 on. What is whole is 1 of 1.
-inline constexpr int k_max_shards = 10'000;
 struct Shard {
   int index = 1;
   int count = 1;
   bool operator==(const Shard&) const = default;
 };
+// The most parts that a run can have. Slurm's own limit (MaxArraySize) may be lower.
+inline constexpr int k_max_shards = 10'000;
 
 struct Report {
   std::string module;

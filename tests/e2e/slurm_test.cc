@@ -77,6 +77,23 @@ run = "exit 3"
   EXPECT_EQ(without_times(kept), without_times(here.report()));
 }
 
+// What 6.12 does not include can be told only by who knows that it builds for 6.1.
+TEST_F(SlurmTest, WhyItDoesNotBuildIsKnownFromTheOtherShards) {
+  const auto module = module_project(
+      "m",
+      "#include <linux/module.h>\n#include <linux/version.h>\n"
+      "#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)\n#include \"old.h\"\n#endif\n"
+      "u32 m_sum(void);\nu32 m_sum(void)\n{\n\treturn crc32_le(0, \"m\", 1);\n}\n"
+      "MODULE_LICENSE(\"GPL\");\n",
+      "[[test]]\nname = \"passes\"\nrun = \"true\"\n");
+  spit(module / "old.h", "#include <linux/crc32.h>\n");
+  const auto there = run(on_slurm(module, {"--on", "slurm"}));
+  const auto here = run(on_slurm(module));
+  EXPECT_EQ(there.code(), here.code()) << there;
+  EXPECT_FALSE(here.report()["runs"][1]["failure"]["api_change"].is_null()) << here;
+  EXPECT_EQ(without_times(there.report()), without_times(here.report())) << there;
+}
+
 TEST_F(SlurmTest, ANodeThatDiesIsAnErrorOfItsShard) {
   auto running = start(on_slurm(waits_on_6_12(), {"--on", "slurm", "--shards", "2"}));
   wait_until_waiting(running);
