@@ -20,6 +20,7 @@
 #include <optional>
 
 #include "system.h"
+#include "users.h"
 
 namespace kobox::agent {
 namespace {
@@ -232,7 +233,8 @@ void Agent::handle(const Json& request) {
   const auto id = static_cast<std::uint64_t>(number(request, "id"));
   if (operation == "run") return start_job(request, Job::Kind::captured);
   if (operation == "terminal") return start_job(request, Job::Kind::terminal);
-  if (operation == "load" || operation == "unload") return start_job(request, Job::Kind::call);
+  if (operation == "load" || operation == "unload" || operation == "users")
+    return start_job(request, Job::Kind::call);
   if (operation == "poweroff") power_off();
   if (operation == "input" || operation == "resize") {
     for (const auto& job : jobs_) {
@@ -263,21 +265,27 @@ Json Agent::answer(const std::string& operation, const Json& request) {
   return failure(ENOSYS);
 }
 
-void Agent::start_job(const Json& request, Job::Kind kind) {
-  const auto path = text(request, "path");
-  const auto parameters = text(request, "params");
+// In a process of its own: see Job::Kind::call.
+int Agent::call_in_child(const Json& request) {
+  const auto operation = text(request, "op");
   const auto name = text(request, "name");
-  const bool load = text(request, "op") == "load";
-  const Job::Start start = {
-      .id = static_cast<std::uint64_t>(number(request, "id")),
-      .kind = kind,
-      .command = text(request, "command"),
-      .call = [=] { return load ? load_module(path, parameters) : unload_module(name); },
-      .timeout_ms = number(request, "timeout_ms"),
-      .max_output = static_cast<std::size_t>(number(request, "max_output")),
-      .rows = static_cast<unsigned>(number(request, "rows")),
-      .columns = static_cast<unsigned>(number(request, "columns")),
-      .term = text(request, "term")};
+  if (operation == "load") return load_module(text(request, "path"), text(request, "params"));
+  if (operation == "unload") return unload_module(name);
+  // Without a mark nothing is known to be new.
+  const auto found = users_of(name, marked_.empty() ? marked_ : new_entries(marked_));
+  return ::write(STDOUT_FILENO, found.data(), found.size()) < 0 ? errno : 0;
+}
+
+void Agent::start_job(const Json& request, Job::Kind kind) {
+  const Job::Start start = {.id = static_cast<std::uint64_t>(number(request, "id")),
+                            .kind = kind,
+                            .command = text(request, "command"),
+                            .call = [this, request] { return call_in_child(request); },
+                            .timeout_ms = number(request, "timeout_ms"),
+                            .max_output = static_cast<std::size_t>(number(request, "max_output")),
+                            .rows = static_cast<unsigned>(number(request, "rows")),
+                            .columns = static_cast<unsigned>(number(request, "columns")),
+                            .term = text(request, "term")};
   std::optional<Job> job;
   if (const int error = Job::start(start, job); error != 0) return reply(start.id, failure(error));
   jobs_.push_back(std::move(*job));

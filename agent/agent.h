@@ -22,6 +22,7 @@ class Agent {
   void handle(const Json& request);
   // Members of a successful reply; the caller adds id and ok. Unknown operations are an error.
   Json answer(const std::string& operation, const Json& request);
+  int call_in_child(const Json& request);
   void start_job(const Json& request, Job::Kind kind);
   void reply(std::uint64_t id, Json members);
   // Sends what there is, in one message of at most that many records. How many it sent.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Looking around: what is registered with the kernel, and where a module lies.
-#include <dirent.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -15,18 +14,6 @@ namespace kobox::agent {
 namespace {
 
 using Lines = std::vector<std::string>;
-
-bool all_digits(const char* text) { return text[std::strspn(text, "0123456789")] == '\0'; }
-
-// Calls back with each entry's name but "." and "..".
-void each_entry(const std::string& directory, const std::function<void(const dirent&)>& visit) {
-  DIR* open = ::opendir(directory.c_str());
-  if (open == nullptr) return;
-  while (const dirent* entry = ::readdir(open))
-    if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
-      visit(*entry);
-  ::closedir(open);
-}
 
 // Every path below the directory, down to so many levels. Symbolic links are not followed.
 void add_tree(Lines& lines, const std::string& directory, int levels) {
@@ -78,6 +65,17 @@ void add_names(Lines& lines, const char* directory, const char* prefix) {
 }
 
 }  // namespace
+
+bool all_digits(const char* text) { return text[std::strspn(text, "0123456789")] == '\0'; }
+
+void each_entry(const std::string& directory, const std::function<void(const dirent&)>& visit) {
+  DIR* open = ::opendir(directory.c_str());
+  if (open == nullptr) return;
+  while (const dirent* entry = ::readdir(open))
+    if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
+      visit(*entry);
+  ::closedir(open);
+}
 
 std::vector<std::string> inventory() {
   Lines lines;

@@ -64,9 +64,9 @@ bool become_standard(std::array<int, 3> sources) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (standard[1] >= 0 && !become_standard(standard)) ::_exit(127);
   // An exit status has 8 bits, which are no success where the errno has more.
   if (start.kind == Job::Kind::call) ::_exit(std::min(start.call(), 255));
-  if (!become_standard(standard)) ::_exit(127);
   if (start.kind == Job::Kind::terminal) {
     ::ioctl(0, TIOCSCTTY, 0);
     ::setenv("TERM", start.term.c_str(), 1);
@@ -95,7 +95,7 @@ void Captured::drain(std::size_t max, std::size_t bite) {
 }
 
 int Job::open_streams(ChildEnds& ends) {
-  if (start_.kind == Kind::call) return 0;
+  if (start_.kind == Kind::call && !keeps_output()) return 0;
   if (start_.kind == Kind::terminal) {
     if (const int error = open_terminal(out_.fd, ends.out); error != 0) return error;
     set_size(out_.fd.get(), start_.rows, start_.columns);
@@ -183,7 +183,7 @@ Json Job::finish(Port& port) {
     reply["errno"] = WEXITSTATUS(status_);
     reply["error"] = std::strerror(WEXITSTATUS(status_));
   }
-  if (start_.kind == Kind::captured) {
+  if (start_.kind == Kind::captured || keeps_output()) {
     reply["stdout"] = binary(out_.text);
     reply["stderr"] = binary(err_.text);
     reply["stdout_dropped"] = out_.dropped;

@@ -33,7 +33,8 @@ class Job {
   // captured: /bin/sh -c command, its output kept for the reply.
   // terminal: the same on a terminal of its own; its output goes to the host as it comes.
   // call: a function of ours in a process of its own, returning 0 or an errno. What may oops or
-  // hang in the kernel (loading a module) must not take PID 1 with it.
+  // hang in the kernel (loading a module) must not take PID 1 with it. With max_output, what it
+  // writes is kept as a command's output is.
   enum class Kind { captured, terminal, call };
   struct Start {
     std::uint64_t id = 0;
@@ -41,7 +42,7 @@ class Job {
     std::string command;
     std::function<int()> call;
     std::int64_t timeout_ms = 0;  // 0: none
-    std::size_t max_output = 0;   // captured: bytes kept of each stream
+    std::size_t max_output = 0;   // captured, call: bytes kept of each stream
     unsigned rows = 24, columns = 80;
     std::string term = "dumb";
   };
@@ -71,6 +72,7 @@ class Job {
 
  private:
   explicit Job(Start start) : start_(std::move(start)) {}
+  bool keeps_output() const { return start_.kind != Kind::terminal && start_.max_output > 0; }
   // Opens both ends of the streams; the child's are returned for a moment. 0, or an errno.
   struct ChildEnds {
     Fd in, out, err;

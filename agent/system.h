@@ -2,6 +2,8 @@
 // What the agent does to the guest's system: bring it up, load and unload modules, look around.
 #pragma once
 
+#include <dirent.h>
+
 #include <functional>
 #include <map>
 #include <string>
@@ -31,6 +33,11 @@ std::vector<std::string> new_entries(const std::vector<std::string>& before);
 // the C++ library would have the emulator translate a hundred times the code.)
 std::string read_text(const std::string& path);
 void for_each_line(std::string_view text, const std::function<void(std::string)>& visit);
+
+// Calls back with each entry of a directory but "." and "..".
+void each_entry(const std::string& directory, const std::function<void(const dirent&)>& visit);
+// Such as a process in /proc.
+bool all_digits(const char* text);
 
 // Writes a value into a file of /proc or /sys; 0, or an errno.
 int write_setting(const std::string& path, const std::string& value);

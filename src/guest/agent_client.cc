@@ -2,6 +2,8 @@
 #include "guest/agent_client.h"
 
 #include <algorithm>
+#include <charconv>
+#include <span>
 
 #include "base/text.h"
 
@@ -17,6 +19,8 @@ constexpr std::size_t k_record_cost = 64;
 // Within this an idle agent answers even on a loaded host under TCG.
 constexpr Duration k_answer_limit = 10s;
 constexpr Duration k_file_limit = 5min;  // for all of one, whatever little an answer brings
+constexpr Duration k_users_limit = 5s;
+constexpr std::size_t k_max_users = 16384;  // bytes that tell of a module's users
 // A command that is killed at its limit has a second to die in (agent/job.cc).
 constexpr Duration k_after_timeout = 5s;
 
@@ -217,6 +221,26 @@ Result<AgentClient::KernelAnswer> AgentClient::load(std::string_view path, std::
 
 Result<AgentClient::KernelAnswer> AgentClient::unload(std::string_view name, Duration limit) {
   return ask_kernel("unload", {{"name", name}}, limit);
+}
+
+Result<AgentClient::ModuleUsers> AgentClient::users(std::string_view name) {
+  KOBOX_TRY(
+      const auto reply,
+      ask("users",
+          {{"name", name}, {"timeout_ms", k_users_limit.count()}, {"max_output", k_max_users}},
+          k_users_limit + k_after_timeout));
+  ModuleUsers found;
+  if (!reply.ok) return found;
+  const auto text = reply.text("stdout");
+  const auto lines = lines_of(text);
+  if (lines.empty()) return found;
+  const auto count = lines[0];
+  if (std::from_chars(count.data(), count.data() + count.size(), found.references).ec !=
+      std::errc())
+    return found;
+  for (const auto line : std::span(lines).subspan(1))
+    if (!line.empty()) found.users.emplace_back(printable(line));
+  return found;
 }
 
 Result<std::map<std::string, std::uint64_t>> AgentClient::sections(std::string_view name) {

@@ -72,6 +72,13 @@ class AgentClient {
   };
   Result<KernelAnswer> load(std::string_view path, std::string_view params, Duration limit);
   Result<KernelAnswer> unload(std::string_view name, Duration limit);
+  struct ModuleUsers {
+    std::int64_t references = -1;    // -1: not known
+    std::vector<std::string> users;  // "process 87 (sleep 1000) has opened /dev/x"
+  };
+  // Who uses a module, as far as it can be seen. Without a mark_inventory before it was loaded, a
+  // device's users are not. Nothing is known if the guest does not come back with it in its time.
+  Result<ModuleUsers> users(std::string_view name);
   Result<std::map<std::string, std::uint64_t>> sections(std::string_view name);
   // Has the agent note what the kernel has registered, and tell what has come since.
   Result<> mark_inventory();

@@ -11,6 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Pair;
 using Json = nlohmann::json;
 
@@ -187,6 +188,20 @@ TEST_F(AgentClientTest, SectionsAndInventory) {
   EXPECT_THAT(client_.sections("m").value(), ElementsAre(Pair(".text", 0xFFFFFFFFC0000000)));
   expect("new", {{"entries", {"/dev/null", 7, "/dev/zero"}}});
   EXPECT_THAT(client_.new_in_inventory().value(), ElementsAre("/dev/null", "/dev/zero"));
+}
+
+TEST_F(AgentClientTest, UsersOfAModule) {
+  expect("users", {{"stdout", binary("2\nthe module b\n\x1b[1mprocess\n\n")}});
+  const auto found = client_.users("a").value();
+  EXPECT_EQ(found.references, 2);
+  EXPECT_THAT(found.users, ElementsAre("the module b", "\\x1b[1mprocess"));
+  for (const auto& reply : {Json{{"ok", false}}, Json{{"stdout", binary("")}},
+                            Json{{"stdout", binary("\nx\n")}}, Json{{"stdout", 7}}}) {
+    expect("users", reply);
+    const auto unknown = client_.users("a").value();
+    EXPECT_EQ(unknown.references, -1) << reply;
+    EXPECT_THAT(unknown.users, IsEmpty()) << reply;
+  }
 }
 
 TEST_F(AgentClientTest, PutGoesInChunks) {

@@ -28,6 +28,8 @@
 //   load       path, params, timeout_ms → signal, timed_out   (finit_module(2) in a process of
 //              its own; errno on refusal; signal if the process was killed: an oops)
 //   unload     name, timeout_ms → signal, timed_out           (delete_module(2), O_NONBLOCK)
+//   users      name, timeout_ms, max_output → signal, timed_out, stdout   (who uses the module: in
+//              stdout a line with its reference count, then one for each user that was found)
 //   sections   name → sections {".text": address, …}
 //   mark       – → –         (remembers what the kernel has registered)
 //   new        – → entries ["/dev/left_behind", …]   (what is registered now and was not then)

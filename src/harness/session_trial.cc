@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <iterator>
+#include <ranges>
 
 #include "base/errno_name.h"
 #include "base/text.h"
@@ -53,14 +54,31 @@ void excuse_stopped_host(Failure& failure, Duration stopped) {
   failure.kind = FailureKind::environment;
 }
 
-Failure leak(const std::vector<std::string>& left) {
+std::string first_of(const std::vector<std::string>& entries) {
   constexpr std::size_t k_named = 5;
-  std::vector<std::string> named(
-      left.begin(), left.begin() + static_cast<std::ptrdiff_t>(std::min(k_named, left.size())));
-  for (auto& entry : named) entry = printable(entry);
-  auto message = fmt::format("after the unload this was left: {}", join(named, ", "));
-  if (left.size() > k_named) message += fmt::format(" and {} more", left.size() - k_named);
-  return {.kind = FailureKind::leak, .message = message, .log = left};
+  std::vector<std::string> named;
+  for (const auto& entry : entries | std::views::take(k_named)) named.push_back(printable(entry));
+  auto text = join(named, ", ");
+  if (entries.size() > k_named) text += fmt::format(" and {} more", entries.size() - k_named);
+  return text;
+}
+
+Failure leak(const std::vector<std::string>& left) {
+  return {.kind = FailureKind::leak,
+          .message = "after the unload this was left: " + first_of(left),
+          .log = left};
+}
+
+// Why the module cannot be unloaded.
+std::string describe_users(const std::string& module, const AgentClient::ModuleUsers& found) {
+  auto message = fmt::format(
+      "a reference to {} is still held after the test, which forbids its unloading", module);
+  if (!found.users.empty()) return message + ": " + first_of(found.users);
+  if (found.references < 0) return message;
+  return message + fmt::format(
+                       "; its reference count is {} and nobody is seen to hold it: is a "
+                       "module_put() missing?",
+                       found.references);
 }
 
 }  // namespace
@@ -318,11 +336,8 @@ Result<> Session::unload(const std::string& module, Trial& trial) {
   KOBOX_TRY(auto answer, guest_->agent().unload(module, k_unload_limit));
   KOBOX_TRY(const bool busy, still_busy(module, answer));
   if (busy) {
-    trial.findings.push_back(
-        {.kind = FailureKind::leak,
-         .message = fmt::format("a reference to {} is still held after the test, which forbids its "
-                                "unloading",
-                                module)});
+    KOBOX_TRY(const auto users, guest_->agent().users(module));
+    trial.findings.push_back({.kind = FailureKind::leak, .message = describe_users(module, users)});
     return {};
   }
   if (answer.killed || answer.timed_out) {
