@@ -13,6 +13,7 @@
 #include "module/choose_modules.h"
 #include "module/compiler_output.h"
 #include "module/source_tree.h"
+#include "module/symbol_origin.h"
 
 namespace kobox {
 namespace {
@@ -160,6 +161,8 @@ Result<BuildOutcome> build_in_guest(const LabOptions& options, const Project& pr
                     place.log().string());
       auto failure = first_error(made.first, fs::path(guest_directory(project)));
       failure.full_log = place.log();
+      failure.message +=
+          symbol_hint(failure.message, project.source, prepared.kernel, options.cache);
       return failure;
     }
     KOBOX_TRY(record, write_build_record(place, key, project.source, kernel,

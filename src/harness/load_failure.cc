@@ -8,6 +8,7 @@
 #include "base/errno_name.h"
 #include "base/text.h"
 #include "module/ko_file.h"
+#include "module/symbol_origin.h"
 
 namespace kobox {
 namespace {
@@ -47,12 +48,20 @@ std::string vermagic_mismatch(const BuiltModule& module, const Kernel& kernel) {
   return fmt::format("; the module was built for {}, this kernel is {}", built_for, kernel.release);
 }
 
+// Of the kernel's line about a symbol that it does not have.
+std::string missing_symbol_hint(const std::string& line, const BuiltModule& module,
+                                const Kernel& kernel) {
+  const auto info = read_modinfo(module.ko);
+  return symbol_hint(line, module.source, kernel, /*cache=*/"", info ? info->license : "");
+}
+
 std::string refusal(const AgentClient::KernelAnswer& answer, const BuiltModule& module,
                     const Kernel& kernel, Lines said) {
   for (const auto& [words, meaning] : k_refusals)
     if (const auto line = line_with(said, words); !line.empty())
-      return fmt::format("the kernel refused {}: {}{} ({})", module.name, meaning,
-                         vermagic_mismatch(module, kernel), line);
+      return fmt::format("the kernel refused {}: {}{} ({}){}", module.name, meaning,
+                         vermagic_mismatch(module, kernel), line,
+                         missing_symbol_hint(line, module, kernel));
   // Errors that load_module() in kernel/module/main.c returns by itself; init's own stand apart.
   switch (answer.error_number) {
     case ENOEXEC:

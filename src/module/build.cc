@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "module/build_attempt.h"
 #include "module/choose_modules.h"
+#include "module/symbol_origin.h"
 
 namespace kobox {
 namespace {
@@ -64,7 +65,10 @@ Result<BuildOutcome> build_by_any(const std::vector<BuildMethod>& methods,
       failure->message +=
           fmt::format("; its own Makefile could not be tried: {}", second.error().message());
   }
-  if (std::holds_alternative<BuildFailure>(outcome)) return outcome;
+  if (auto* failure = std::get_if<BuildFailure>(&outcome)) {
+    failure->message += symbol_hint(failure->message, request.source, kernel, request.cache);
+    return outcome;
+  }
   auto& built = std::get<BuiltModules>(outcome);
   KOBOX_TRY(built.modules, choose_modules(built.modules, request.source, request.modules));
   return outcome;

@@ -202,6 +202,7 @@ std::optional<HeaderTree::Export> HeaderTree::exported(std::string_view symbol) 
     if (fields.size() < 4 || fields[1] != symbol) continue;
     return Export{.line = number,
                   .text = std::string(line),
+                  .module = fields[2],
                   .how = fields[3],
                   .name_space = fields.size() > 4 ? fields[4] : ""};
   }

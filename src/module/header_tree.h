@@ -57,6 +57,7 @@ class HeaderTree {
   struct Export {
     int line = 0;
     std::string text;
+    std::string module;      // "vmlinux", or of a module the path in the kernel's tree, without .ko
     std::string how;         // EXPORT_SYMBOL or EXPORT_SYMBOL_GPL
     std::string name_space;  // that a module has to import, or ""
   };

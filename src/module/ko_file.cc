@@ -50,6 +50,7 @@ Result<ModInfo> read_modinfo(const fs::path& ko) {
     const auto value = entry.substr(equals + 1);
     if (key == "name") result.name = value;
     if (key == "vermagic") result.vermagic = value;
+    if (key == "license") result.license = value;
     // "parmtype=NAME:TYPE"
     if (key == "parmtype") result.parameters.push_back(value.substr(0, value.find(':')));
     if (key != "depends" || value.empty()) continue;

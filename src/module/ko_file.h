@@ -18,6 +18,7 @@ namespace kobox {
 struct ModInfo {
   std::string name;
   std::string vermagic;
+  std::string license;  // MODULE_LICENSE
   std::vector<std::string> depends;
   std::vector<std::string> parameters;
 };

@@ -8,6 +8,8 @@
 namespace kobox::e2e {
 namespace {
 
+using ::testing::AllOf;
+
 // A module that uses what Linux 6.1 has, and what became of that until 6.12.
 struct History {
   const char* name;
@@ -60,6 +62,34 @@ TEST_P(HistoryTest, IsSaidInOneClause) {
       run({"build", place.string(), "--kernel", "6.1-cloud", "--kernel", "6.12-cloud"});
   EXPECT_EQ(done.code(), 3) << done;
   EXPECT_THAT(done.output, HasSubstr(fmt::format("  changed      {}\n", GetParam().summary)));
+}
+
+// A module that calls a function of the kernel's that it cannot have.
+constexpr const char* k_caller =
+    "#include <linux/module.h>\n"
+    "extern long {0}(const void *);\n"
+    "static int __init m_init(void)\n{{\n\treturn {0}(NULL) != 0;\n}}\n"
+    "module_init(m_init);\nMODULE_LICENSE(\"GPL\");\n";
+
+class MissingSymbolTest : public KoboxTest {
+ protected:
+  std::string message(const std::string& symbol) {
+    const auto place = module_project("m", fmt::format(fmt::runtime(k_caller), symbol));
+    const auto done = test(place);
+    EXPECT_EQ(done.code(), 3) << done;
+    return done.report()["runs"][0]["failure"]["message"];
+  }
+};
+
+TEST_F(MissingSymbolTest, WhatTheKernelKeepsToItselfIsSaidToBeThere) {
+  EXPECT_THAT(
+      message("kallsyms_lookup_name"),
+      AllOf(HasSubstr("undefined!"), HasSubstr("exports it to no module"), HasSubstr("since 5.7")));
+}
+
+TEST_F(MissingSymbolTest, WhatThisFlavourLacksIsFoundInAnother) {
+  EXPECT_THAT(message("video_device_release_empty"),
+              AllOf(HasSubstr("the module videodev of 6.1."), HasSubstr("--kernel 6.1")));
 }
 
 class ApiChangeTest : public KoboxTest {

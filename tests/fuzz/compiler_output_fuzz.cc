@@ -2,6 +2,7 @@
 // What make and the compiler print, which the user's own sources and Makefile write.
 #include "fuzz_target.h"
 #include "module/compiler_output.h"
+#include "module/symbol_origin.h"
 
 using namespace kobox;
 
@@ -9,4 +10,7 @@ FUZZ_TARGET(input) {
   const auto failure = first_error(input, kobox::SeenPaths("/cache/builds/0123/src"));
   REQUIRE(failure.line >= 0);
   (void)host_fault(input).has_value();
+  const auto symbol = missing_symbol(failure.message);
+  REQUIRE(symbol.empty() || failure.message.find(symbol) != std::string::npos);
+  REQUIRE(!exports_symbol(input, "foo") || input.find("foo") != std::string_view::npos);
 }
