@@ -86,7 +86,7 @@ TEST_F(CommandTest, ValuesThatAreNone) {
     EXPECT_THAT(refused({"test", "--jobs=" + std::string(jobs)}), HasSubstr("--jobs")) << jobs;
   EXPECT_THAT(refused({"test", "--guest", "vax"}), HasSubstr("initramfs"));
   EXPECT_THAT(refused({"test", "--boot", "floppy"}), HasSubstr("use kernel or disk"));
-  EXPECT_THAT(refused({"test", "--build", "elsewhere"}), HasSubstr("on the host or in the guest"));
+  EXPECT_THAT(refused({"test", "--build", "elsewhere"}), HasSubstr("no way to build"));
   for (const char* option : {"--boot=disk", "--build=guest", "--image=mine"})
     EXPECT_THAT(refused({"test", option}), HasSubstr("add --guest disk")) << option;
   EXPECT_THAT(refused({"test", "--guest", "disk", "--image", "mine"}),
