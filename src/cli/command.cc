@@ -45,8 +45,9 @@ void add_machine_options(CLI::App& app, CommonOptions& options) {
       ->type_name("NAME");
   app.add_option("--boot", options.boot, "A disk guest boots by its kernel or by its disk")
       ->type_name("HOW");
-  app.add_option("--build", options.build, "Build the module on the host or in the (disk) guest")
-      ->type_name("WHERE");
+  app.add_option("--build", options.build,
+                 "How the module is built: auto, kbuild, make, dkms, or guest (in a disk guest)")
+      ->type_name("HOW");
   app.add_option("--timeout", options.timeout,
                  "Time limit of each test, or of a script, such as 10s or 2m")
       ->type_name("T");

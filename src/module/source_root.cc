@@ -28,8 +28,8 @@ int dots_in(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto at = text.find("..", i);
     if (at == std::string_view::npos) break;
-    const bool begins = at == 0 || std::string_view(".\"\\").find(text[at - 1]) == text.npos ||
-                        text[at - 1] == '"';
+    const bool begins =
+        at == 0 || std::string_view(".\"\\").find(text[at - 1]) == text.npos || text[at - 1] == '"';
     const auto end = at + 2;
     const bool ends = end == text.size() || std::string_view("/ \t\n\"')").contains(text[end]);
     if (at > i || !begins) run = 0;
@@ -94,7 +94,10 @@ Result<Sources> sources_below(const fs::path& top, const fs::path& directory,
   if (sources.inside == ".") sources.inside.clear();
   const auto in_git = git_top(top) ? seen_by_git(top) : std::nullopt;
   const auto is_wanted = [&](const fs::path& relative) {
-    if (!in_git || in_git->contains(relative)) return true;
+    if (!in_git) return true;
+    // Of a submodule git names only the directory.
+    for (auto path = relative; !path.empty(); path = path.parent_path())
+      if (in_git->contains(path)) return true;
     const auto rest = relative.lexically_relative(sources.inside);
     return !rest.empty() && *rest.begin() != "..";
   };

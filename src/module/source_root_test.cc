@@ -94,6 +94,16 @@ TEST_F(SourceRootTest, OfAGitWorkTreeAllThatGitSees) {
                                         "a/drv/x.c", "a/include/shared.h"));
 }
 
+TEST_F(SourceRootTest, ASubmoduleIsTakenWhole) {
+  git({"init", "-q"});
+  put("lib/.git/HEAD", "");
+  git({"update-index", "--add", "--cacheinfo",
+       "160000,0123456789012345678901234567890123456789,lib"});
+  put("lib/src/lib.h", "");
+  put("a/drv/Makefile", "ccflags-y := -I$(PWD)/../../lib/src\n");
+  EXPECT_THAT(names(sources()), ::testing::Contains("lib/src/lib.h"));
+}
+
 TEST_F(SourceRootTest, TheRootThatIsNamed) {
   EXPECT_EQ(sources(path()).inside, "a/drv");
   EXPECT_EQ(sources(module()).inside, "");
