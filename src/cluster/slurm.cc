@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // A controller that is busy makes its clients wait.
-constexpr Duration k_patience = 60s;
+constexpr Duration k_reply_limit = 60s;
 
 // squeue(1), "JOB STATE CODES": those in which a task stays.
 constexpr std::array<std::string_view, 10> k_final_states = {
@@ -96,7 +96,7 @@ Result<SlurmJob> SlurmJob::submit(const SlurmSubmission& submission) {
     return fail(ErrorKind::environment,
                 "--on slurm needs Slurm's commands, and there is no sbatch in PATH");
   const auto done =
-      run_slurm(sbatch(submission), Deadline::after(submission.patience), OnInterrupt::go_on);
+      run_slurm(sbatch(submission), Deadline::after(submission.limit), OnInterrupt::go_on);
   if (!done && done.error().kind() == ErrorKind::timeout)
     return fail(ErrorKind::timeout,
                 "{}; the job may have been submitted all the same: `squeue --name {}` shows it, "
@@ -128,14 +128,15 @@ Result<std::vector<SlurmTask>> SlurmJob::tasks(Deadline deadline, OnInterrupt on
                                    "--states=all", "--jobs=" + id_.number, "--format=%K|%T|%N|%r"};
   if (!id_.cluster.empty()) argv.push_back("--clusters=" + id_.cluster);
   KOBOX_TRY(const auto done,
-            run_slurm(argv, deadline.sooner(Deadline::after(k_patience)), on_interrupt));
+            run_slurm(argv, deadline.sooner(Deadline::after(k_reply_limit)), on_interrupt));
   if (done.status.success()) return parse_squeue(done.output);
   if (done.error.find("Invalid job id") != std::string::npos) return std::vector<SlurmTask>();
   return refused("squeue", done);
 }
 
 Result<> SlurmJob::cancel() {
-  KOBOX_TRY(const auto done, run_slurm(scancel(), Deadline::after(k_patience), OnInterrupt::go_on));
+  KOBOX_TRY(const auto done,
+            run_slurm(scancel(), Deadline::after(k_reply_limit), OnInterrupt::go_on));
   // What slurm_strerror(3) says of a job that has ended, or that Slurm has forgotten since.
   const bool over = done.error.find("already completing or completed") != std::string::npos ||
                     done.error.find("Invalid job id") != std::string::npos;

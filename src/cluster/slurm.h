@@ -42,7 +42,7 @@ struct SlurmSubmission {
   std::string name;               // that squeue shows
   std::string log;                // of a task; %a is its number
   std::vector<std::string> more;  // arguments of the user's for sbatch
-  Duration patience = std::chrono::seconds(60);  // with sbatch: a busy controller makes it wait
+  Duration limit = std::chrono::seconds(60);  // of sbatch: a busy controller makes it wait
 };
 
 // A submitted array. Cancelled by the destructor if it is neither cancelled nor known to have

@@ -56,9 +56,8 @@ TEST(Sbatch, SaysTheNumberAndPerhapsTheCluster) {
 
 class SlurmJobTest : public FakeSlurm {
  protected:
-  Result<SlurmJob> submit(Duration patience = 60s) const {
-    return SlurmJob::submit(
-        {.script = "job.sh", .name = "kobox-m", .log = "log", .patience = patience});
+  Result<SlurmJob> submit(Duration limit = 60s) const {
+    return SlurmJob::submit({.script = "job.sh", .name = "kobox-m", .log = "log", .limit = limit});
   }
 };
 

@@ -271,14 +271,17 @@ Result<std::optional<AccelDecision>> settled_accel(const Kernel& kernel, AccelCh
 
 Result<BootOutcome> boot_guest(EventLoop& loop, const GuestSpec& wanted, AccelChoice choice,
                                const std::filesystem::path& cache) {
+  KOBOX_TRY(const auto qemu, find_qemu(*wanted.kernel.arch));
   auto spec = wanted;
-  spec.kernel = as_it_boots(wanted.kernel, cache);
+  spec.kernel = as_it_boots(wanted.kernel, qemu, cache);
   KOBOX_TRY(auto outcome, boot_by_choice(loop, spec, choice, cache));
-  if (silent_death(outcome) != nullptr && spec.kernel.pvh && !spec.kernel.vmlinuz.empty()) {
+  // A disk that boots by itself has its own way to its kernel.
+  const bool by_pvh = spec.kernel.pvh && !machine_spec(spec, Accel::tcg).kernel.empty();
+  if (silent_death(outcome) != nullptr && by_pvh && !spec.kernel.vmlinuz.empty()) {
     spec.kernel.pvh = false;
     KOBOX_TRY(outcome, boot_by_choice(loop, spec, choice, cache));
     if (auto* booted = std::get_if<BootedGuest>(&outcome)) {
-      remember_bzimage(spec.kernel, cache);
+      remember_bzimage(spec.kernel, qemu, cache);
       booted->decision.reason +=
           "; by its bzImage, for by PVH the kernel died before its first word";
     }

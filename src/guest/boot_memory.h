@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Which kernels QEMU cannot start by PVH, though they have an entry for it.
 //
-// One small file, <cache>/boot.json: Kernel::identity → "bzImage". A damaged one counts as empty.
+// One small file, <cache>/boot.json: of kernel and QEMU → "bzImage".
 #pragma once
 
 #include <filesystem>
@@ -10,10 +10,12 @@
 
 namespace kobox {
 
-// The kernel as it is to be booted: without PVH if an earlier boot found that it needs that.
-Kernel as_it_boots(Kernel kernel, const std::filesystem::path& cache);
+// The kernel as it is to be booted: without PVH if an earlier boot by this QEMU found that it needs
+// that.
+Kernel as_it_boots(Kernel kernel, const std::filesystem::path& qemu,
+                   const std::filesystem::path& cache);
 
-// Best effort: a cache that cannot be written only costs the next boot the same again.
-void remember_bzimage(const Kernel& kernel, const std::filesystem::path& cache);
+void remember_bzimage(const Kernel& kernel, const std::filesystem::path& qemu,
+                      const std::filesystem::path& cache);
 
 }  // namespace kobox

@@ -154,8 +154,9 @@ class Store {
  private:
   // The boot may have found out how this kernel boots: forks need the very same machine.
   Result<> take_as_booted(const GuestSpec& booted) {
-    if (booted.kernel.pvh == spec_.kernel.pvh) return {};
+    if (booted.kernel.pvh == spec_.kernel.pvh && booted.boot_output == spec_.boot_output) return {};
     spec_.kernel = booted.kernel;
+    spec_.boot_output = booted.boot_output;
     KOBOX_TRY(base_, base_key(spec_));
     return {};
   }
@@ -195,8 +196,9 @@ class Store {
 Result<TemplateOutcome> ensure_template(EventLoop& loop, const GuestSpec& wanted,
                                         AccelChoice choice, const fs::path& cache,
                                         const std::function<void(const std::string&)>& notice) {
+  KOBOX_TRY(const auto qemu, find_qemu(*wanted.kernel.arch));
   auto spec = wanted;
-  spec.kernel = as_it_boots(wanted.kernel, cache);
+  spec.kernel = as_it_boots(wanted.kernel, qemu, cache);
   KOBOX_TRY(auto base, base_key(spec));
   Store store(spec, cache, std::move(base), notice);
   const auto find = [&]() -> Result<std::shared_ptr<Template>> {

@@ -57,6 +57,18 @@ TEST_F(MachinesTest, AForkOfAMachineThatIsSavedOnce) {
   EXPECT_EQ(qemu_.starts(), "tcg\ntcg\n");
 }
 
+// A second boot, with all that the kernel can print, is another machine than the quiet one.
+TEST_F(MachinesTest, ABootThatHadToSpeakIsNotKeptAsAQuietOne) {
+  qemu_.tcg_does("greet;console SeaBIOS;shutdown guest-reset;exit 0|" + k_serves);
+  Machines some(project_, prepared_, options(), Isolation::forked, progress_);
+  EXPECT_FALSE(ready(some));
+  EXPECT_TRUE(some.made_template());
+  qemu_.tcg_does(k_serves);
+  Machines again(project_, prepared_, options(), Isolation::forked, progress_);
+  EXPECT_FALSE(ready(again));
+  EXPECT_TRUE(again.made_template());
+}
+
 // Stepping and QEMU's plugins each go wrong with the other (TcgThreads, plugin/trace.cc).
 TEST_F(MachinesTest, ADebuggedMachinesProcessorsTakeTurnsAndATracedOnesDoNot) {
   Machines some(project_, prepared_, options(), Isolation::forked, progress_);

@@ -3,27 +3,12 @@
 
 #include <fcntl.h>
 
-#include <nlohmann/json.hpp>
-
 #include "base/files.h"
 #include "base/text.h"
 
 namespace kobox {
-namespace {
 
 using nlohmann::json;
-
-constexpr std::size_t k_max_remembered = 200;
-
-json load_memory(const fs::path& file) {
-  auto text = read_file(file, 1 << 20);
-  if (!text) return json::object();
-  auto value = json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  return value.is_object() ? value : json::object();
-}
-
-}  // namespace
-
 std::string to_string(Accel accel) { return accel == Accel::kvm ? "kvm" : "tcg"; }
 
 Result<AccelChoice> parse_accel(std::string_view text) {
@@ -43,40 +28,28 @@ std::optional<std::string> kvm_obstacle(const fs::path& device) {
 }
 
 AccelMemory::AccelMemory(const fs::path& cache, const std::string& kernel, const fs::path& qemu)
-    : file_(cache / "accel.json") {
-  const auto boot_id = read_file("/proc/sys/kernel/random/boot_id").value_or("");
-  std::error_code ignored;
-  const auto stamp = fs::last_write_time(qemu, ignored).time_since_epoch().count();
-  key_ = Digest()
-             .add(boot_id)
-             .add(kernel)
-             .add(fs::canonical(qemu, ignored).string())
-             .add(std::to_string(stamp))
-             .hex();
-}
+    : findings_(cache / "accel.json"),
+      key_(Digest()
+               .add(read_file("/proc/sys/kernel/random/boot_id").value_or(""))
+               .add(kernel)
+               .add(program_stamp(qemu))
+               .hex()) {}
 
 std::optional<AccelDecision> AccelMemory::recall() const {
-  const auto memory = load_memory(file_);
-  const auto it = memory.find(key_);
-  if (it == memory.end() || !it->is_object()) return std::nullopt;
-  const auto accel = it->value("accel", json());
-  const auto reason = it->value("reason", json());
+  const auto known = findings_.recall(key_);
+  if (!known.is_object()) return std::nullopt;
+  const auto accel = known.value("accel", json());
+  const auto reason = known.value("reason", json());
   if (!reason.is_string() || (accel != "kvm" && accel != "tcg")) return std::nullopt;
   return AccelDecision{.accel = accel == "kvm" ? Accel::kvm : Accel::tcg,
                        .reason = reason.get<std::string>(),
-                       .kvm_only_slower = it->value("kvm_only_slower", json()) == true};
+                       .kvm_only_slower = known.value("kvm_only_slower", json()) == true};
 }
 
 void AccelMemory::remember(const AccelDecision& decision) const {
-  const auto lock = FileLock::acquire(file_.string() + ".lock", LockMode::exclusive,
-                                      Deadline::after(std::chrono::seconds(2)));
-  if (!lock) return;
-  auto memory = load_memory(file_);
-  if (memory.size() >= k_max_remembered) memory = json::object();
-  memory[key_] = {{"accel", to_string(decision.accel)}, {"reason", decision.reason}};
-  if (decision.kvm_only_slower) memory[key_]["kvm_only_slower"] = true;
-  [[maybe_unused]] const auto written =
-      write_file(file_, memory.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
+  json finding = {{"accel", to_string(decision.accel)}, {"reason", decision.reason}};
+  if (decision.kvm_only_slower) finding["kvm_only_slower"] = true;
+  findings_.remember(key_, std::move(finding));
 }
 
 }  // namespace kobox

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "vm/findings.h"
 
 namespace kobox {
 
@@ -46,7 +47,7 @@ class AccelMemory {
   void remember(const AccelDecision& decision) const;
 
  private:
-  std::filesystem::path file_;
+  Findings findings_;
   std::string key_;
 };
 

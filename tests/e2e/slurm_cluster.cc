@@ -22,7 +22,7 @@ namespace {
 
 const std::array<std::string, 3> k_nodes = {"n1", "n2", "n3"};
 // The longest that a step of a cluster's may take on a host with much else to do.
-constexpr auto k_patience = 120s;
+constexpr auto k_limit = 120s;
 
 // Ports of 127.0.0.1 that nobody listens on.
 std::vector<int> free_ports(std::size_t count) {
@@ -80,11 +80,11 @@ SlurmCluster::SlurmCluster(fs::path directory) : directory_(std::move(directory)
   start("munged", {"/usr/sbin/munged", "--force", "--foreground", "--key-file=" + in("munge.key"),
                    "--socket=" + in("munge.socket"), "--pid-file=" + in("munged.pid"),
                    "--log-file=" + in("munged.log"), "--seed-file=" + in("munged.seed")});
-  EXPECT_TRUE(holds_within(k_patience, [&] { return fs::exists(directory_ / "munge.socket"); }));
+  EXPECT_TRUE(holds_within(k_limit, [&] { return fs::exists(directory_ / "munge.socket"); }));
   start("slurmctld", {"/usr/sbin/slurmctld", "-D", "-f", in("slurm.conf")});
   for (const auto& node : k_nodes)
     start(node, {"/usr/sbin/slurmd", "-D", "-f", in("slurm.conf"), "-N", node});
-  EXPECT_TRUE(holds_within(k_patience, [&] {
+  EXPECT_TRUE(holds_within(k_limit, [&] {
     const auto states = try_run({"sinfo", "--noheader", "--Node", "--format=%t"});
     return states && *states == "idle\nidle\nidle\n";
   })) << slurp(directory_ / "slurmctld.out");
@@ -115,7 +115,7 @@ void SlurmCluster::end_node(const std::string& node) {
     kill_if(step, [&] { return is_slurmstepd(step) && parent_of(pid) == step; });
   }
   // Again and again, as they start others meanwhile.
-  EXPECT_TRUE(holds_within(k_patience, [&] {
+  EXPECT_TRUE(holds_within(k_limit, [&] {
     const auto jobs = jobs_on(node);
     for (const auto pid : jobs) kill_if(pid, [&] { return is_job_of(pid, node); });
     return jobs.empty();
@@ -186,7 +186,7 @@ std::string SlurmCluster::run(const std::vector<std::string>& argv) const {
 
 Result<std::string> SlurmCluster::try_run(const std::vector<std::string>& argv) const {
   KOBOX_TRY(const auto done, run_command({.argv = argv, .environment = {environment()}},
-                                         {.deadline = Deadline::after(k_patience)}));
+                                         {.deadline = Deadline::after(k_limit)}));
   if (!done.status.success()) return fail(ErrorKind::tool, "{}", done.error);
   return done.output;
 }

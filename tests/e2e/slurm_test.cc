@@ -9,7 +9,7 @@ namespace kobox::e2e {
 namespace {
 
 // Far more than any of it takes, even on a host with much else to do.
-constexpr auto k_patience = 300s;
+constexpr auto k_limit = 300s;
 
 class SlurmTest : public KoboxTest {
  protected:
@@ -38,13 +38,13 @@ kernels = ">=6.12"
   }
   // Until the test that waits does so, in a machine of its own.
   void wait_until_waiting(Running& running) {
-    EXPECT_TRUE(holds_within(k_patience, [&] { return running.ended() || begun(); }));
+    EXPECT_TRUE(holds_within(k_limit, [&] { return running.ended() || begun(); }));
     EXPECT_FALSE(running.ended());
   }
   // The node that runs a shard, once it does.
   std::string node_of(const std::string& shard) {
     std::string node;
-    EXPECT_TRUE(holds_within(k_patience, [&] {
+    EXPECT_TRUE(holds_within(k_limit, [&] {
       for (const auto& line : cluster_.queue())
         if (line.starts_with(shard + " RUNNING ")) node = line.substr(line.rfind(' ') + 1);
       return !node.empty();
@@ -106,7 +106,7 @@ TEST_F(SlurmTest, ANodeThatDiesIsAnErrorOfItsShard) {
     EXPECT_EQ(test["failure"]["kind"], "environment") << done;
     EXPECT_THAT(test["failure"]["message"].get<std::string>(), HasSubstr("NODE_FAIL")) << done;
   }
-  EXPECT_TRUE(machines_end_within(k_patience));
+  EXPECT_TRUE(machines_end_within(k_limit));
 }
 
 TEST_F(SlurmTest, AnInterruptCancelsTheJob) {
@@ -117,8 +117,8 @@ TEST_F(SlurmTest, AnInterruptCancelsTheJob) {
   EXPECT_EQ(done.code(), 130) << done;
   EXPECT_EQ(done.report()["interrupted"], true) << done;
   EXPECT_TRUE(
-      holds_within(k_patience, [&] { return cluster_.queue() == std::vector<std::string>{""}; }));
-  EXPECT_TRUE(machines_end_within(k_patience));
+      holds_within(k_limit, [&] { return cluster_.queue() == std::vector<std::string>{""}; }));
+  EXPECT_TRUE(machines_end_within(k_limit));
 }
 
 TEST_F(SlurmTest, WhatSbatchRefusesIsSaid) {
