@@ -2,6 +2,7 @@
 #include "report/merge.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "base/text.h"
