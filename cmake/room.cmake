@@ -18,26 +18,22 @@ function(kobox_flags target)
   endif()
 endfunction()
 
-# Most of a compilation is reading the same headers: read once for all rooms, and once for all
-# tests. They are still included where they are used; this is for speed alone. The release preset
-# does without: g++ 12 forgets which headers are the system's, and warns of what is in them.
-set(KOBOX_COMMON_HEADERS <algorithm> <chrono> <expected> <filesystem> <functional> <map> <memory>
+# Most of a test's compilation is reading the same headers: read once for all tests. They are still
+# included where they are used; this is for speed alone. The rooms do without, so that an include
+# that is missing is seen in every build. So does the release preset: g++ 12 forgets which
+# headers are the system's, and warns of what is in them.
+set(KOBOX_TEST_HEADERS <algorithm> <chrono> <expected> <filesystem> <functional> <map> <memory>
     <optional> <set> <span> <string> <string_view> <variant> <vector> <fmt/format.h>
-    <nlohmann/json.hpp>)
+    <nlohmann/json.hpp> <gmock/gmock.h> <gtest/gtest.h>)
 
-# The headers above for a room, those and GoogleTest's for a test. The first room and the first
-# test compile them.
-function(kobox_precompiled target kind)
-  get_property(first GLOBAL PROPERTY KOBOX_PRECOMPILED_${kind})
+# The first test compiles them.
+function(kobox_precompiled test)
+  get_property(first GLOBAL PROPERTY KOBOX_PRECOMPILED)
   if(first)
-    target_precompile_headers(${target} REUSE_FROM ${first})
+    target_precompile_headers(${test} REUSE_FROM ${first})
   else()
-    set(headers ${KOBOX_COMMON_HEADERS})
-    if(kind STREQUAL test)
-      list(APPEND headers <gmock/gmock.h> <gtest/gtest.h>)
-    endif()
-    target_precompile_headers(${target} PRIVATE ${headers})
-    set_property(GLOBAL PROPERTY KOBOX_PRECOMPILED_${kind} ${target})
+    target_precompile_headers(${test} PRIVATE ${KOBOX_TEST_HEADERS})
+    set_property(GLOBAL PROPERTY KOBOX_PRECOMPILED ${test})
   endif()
 endfunction()
 
@@ -47,7 +43,6 @@ function(kobox_room name)
   target_include_directories(kobox_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(kobox_${name} PUBLIC fmt::fmt Threads::Threads ${ROOM_LINKS})
   kobox_flags(kobox_${name})
-  kobox_precompiled(kobox_${name} room)
   if(ROOM_TESTS AND BUILD_TESTING)
     add_executable(${name}_test ${ROOM_TESTS})
     target_link_libraries(${name}_test PRIVATE kobox_${name} ${ROOM_TEST_LINKS} GTest::gmock
@@ -55,7 +50,7 @@ function(kobox_room name)
     target_compile_definitions(${name}_test
                                PRIVATE KOBOX_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     kobox_flags(${name}_test)
-    kobox_precompiled(${name}_test test)
+    kobox_precompiled(${name}_test)
     gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
                          PROPERTIES TIMEOUT 120 LABELS unit)
   endif()

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include <fmt/format.h>
+
 namespace kobox {
 namespace {
 
