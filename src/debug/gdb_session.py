@@ -101,7 +101,9 @@ class Tracker:
         for breakpoint in visible_breakpoints():
             if breakpoint.number in self.asleep:
                 for location in breakpoint.locations:
-                    location.enabled = True
+                    if not PARKED <= location.address < 1 << 63:
+                        location.enabled = True
+        self.asleep = set()
 
     def initialised(self, _module):
         sections = dict(self.sections)

@@ -98,6 +98,12 @@ Result<std::string> python_of(const json& facts) {
   }
 }
 
+// GDB finds a file by its path's last parts; "../" is none of them.
+std::string_view known_to_gdb(std::string_view file) {
+  while (file.starts_with("../")) file.remove_prefix(3);
+  return file;
+}
+
 }  // namespace
 
 Result<fs::path> find_gdb() {
@@ -110,7 +116,8 @@ Result<fs::path> find_gdb() {
 std::string missing_debug_info(const std::vector<BuiltModule>& modules) {
   std::vector<std::string> names;
   for (const auto& module : modules)
-    if (const auto lines = KoLines::open(module.ko, module.built_at()); lines && !lines->has_lines())
+    if (const auto lines = KoLines::open(module.ko, module.built_at());
+        lines && !lines->has_lines())
       names.push_back(module.name);
   if (names.empty()) return "";
   return fmt::format(
@@ -130,7 +137,7 @@ std::string qualified_location(const std::string& location,
     if (!lines) continue;
     const auto places = lines->locate(location, 0, 0, KoLines::Address::exact);
     if (!places.empty() && !places.back().file.empty())
-      return fmt::format("{}:{}", places.back().file, location);
+      return fmt::format("{}:{}", known_to_gdb(places.back().file), location);
   }
   return location;
 }

@@ -195,6 +195,28 @@ TEST_F(GdbSetupTest, AFunctionOfTheModuleIsMeantInItsFile) {
     EXPECT_EQ(qualified_location(other, {built}), other);
 }
 
+// GDB knows no file "../common/dev.c".
+TEST_F(GdbSetupTest, AFunctionOfASourceBesideTheModulesIsMeantByItsLastParts) {
+  auto built = module();
+  built.top = built.copy;
+  built.copy /= "drivers/mine";
+  EXPECT_EQ(qualified_location("dev_open", {built}), "sub/dev.c:dev_open");
+}
+
+TEST_F(GdbSetupTest, TwoModulesOfTwoDirectoriesHaveTheirSources) {
+  auto one = module();
+  auto other = one;
+  other.name = "other";
+  other.copy = "/needs/bus";
+  other.source = "/home/me/bus";
+  const auto vmlinux =
+      kernel({{"module", "name", 24}, {"module", "kallsyms", 888}, {"mod_kallsyms", "symtab", 16}});
+  const auto read = facts(write_gdb_setup(path() / "gdb", {}, vmlinux, {other, one}));
+  ASSERT_EQ(read["modules"].size(), 2U);
+  EXPECT_EQ(read["modules"][0]["sources"], Json({"/needs/bus", "/home/me/bus"}));
+  EXPECT_EQ(read["modules"][1]["name"], "exercise");
+}
+
 TEST_F(GdbSetupTest, WithoutDwarfALocationStaysAndTheUserIsTold) {
   const auto bare = module(k_module, "-g0");
   EXPECT_EQ(qualified_location("dev_open", {bare}), "dev_open");

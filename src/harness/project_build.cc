@@ -22,6 +22,7 @@ class ProjectBuild {
     }
     auto request = build_request(options_, project, progress_);
     request.symbols = symbols_;
+    request.is_need = depth > 0;
     request.packages = packages_;
     KOBOX_TRY(auto outcome, build_modules(request, kernel_));
     if (const auto* failed = std::get_if<BuildFailure>(&outcome))

@@ -40,30 +40,33 @@ bool is_complete(const BuildOutcome& outcome, const BuildRequest& request) {
 }
 
 // Is it worth while to build by the directory's Makefile what kbuild alone did not build?
-bool makefile_is_next(const BuildOutcome& outcome, const BuildRequest& request) {
+bool makefile_is_next(const BuildOutcome& outcome) {
   const auto* failure = std::get_if<BuildFailure>(&outcome);
-  return failure == nullptr || makefile_may_help(request.source, failure->message);
+  return failure == nullptr || makefile_may_help(failure->message);
 }
 
-Result<BuildOutcome> build_by(BuildMethod method, const BuildRequest& request,
-                              const Kernel& kernel) {
-  KOBOX_TRY(auto attempt, BuildAttempt::make(method, request, kernel));
-  return attempt.go();
+// By the directory's Makefile, what `first` has not built.
+Result<BuildOutcome> build_by_makefile(const BuildAttempt& first, BuildOutcome outcome,
+                                       const BuildRequest& request, const Kernel& kernel) {
+  auto* failure = std::get_if<BuildFailure>(&outcome);
+  auto attempt = BuildAttempt::make(BuildMethod::make, request, kernel);
+  auto second = attempt ? attempt->go() : std::unexpected(attempt.error());
+  if (second) {
+    if (failure != nullptr && is_complete(*second, request)) KOBOX_CHECK(first.forget());
+    return second;
+  }
+  if (failure == nullptr || second.error().kind() != ErrorKind::environment) return second;
+  failure->message +=
+      fmt::format("; its own Makefile could not be tried: {}", second.error().message());
+  return outcome;
 }
 
 Result<BuildOutcome> build_by_any(const std::vector<BuildMethod>& methods,
                                   const BuildRequest& request, const Kernel& kernel) {
-  KOBOX_TRY(auto outcome, build_by(methods.front(), request, kernel));
-  if (!is_complete(outcome, request) && methods.size() > 1 && makefile_is_next(outcome, request)) {
-    auto second = build_by(methods.back(), request, kernel);
-    auto* failure = std::get_if<BuildFailure>(&outcome);
-    if (!second && (failure == nullptr || second.error().kind() != ErrorKind::environment))
-      return second;
-    if (second)
-      outcome = std::move(*second);
-    else
-      failure->message +=
-          fmt::format("; its own Makefile could not be tried: {}", second.error().message());
+  KOBOX_TRY(auto first, BuildAttempt::make(methods.front(), request, kernel));
+  KOBOX_TRY(auto outcome, first.go());
+  if (!is_complete(outcome, request) && methods.size() > 1 && makefile_is_next(outcome)) {
+    KOBOX_TRY(outcome, build_by_makefile(first, std::move(outcome), request, kernel));
   }
   if (auto* failure = std::get_if<BuildFailure>(&outcome)) {
     failure->message += symbol_hint(failure->message, request.source, kernel, request.cache);

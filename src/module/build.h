@@ -39,6 +39,7 @@ Result<BuildIn> parse_build_in(std::string_view text);
 struct SourcePackage {
   std::string name;                 // "jool-4.1.9", of its directory in /usr/src
   std::filesystem::path directory;  // on the host
+  std::string identity;             // changes with them
 };
 
 struct BuildRequest {
@@ -52,6 +53,7 @@ struct BuildRequest {
   std::vector<std::filesystem::path> symbols = {};
   // The same modules' sources, where dkms builds them: others' dkms.conf look for them in /usr/src.
   std::vector<SourcePackage> packages = {};
+  bool is_need = false;  // of another module: then its paths in the build root are no other's
   Deadline deadline = Deadline::never();
   BuildIn where = BuildIn::automatic;
   Network network = Network::allowed;  // for a build root that is not there yet

@@ -42,12 +42,13 @@ Result<BuildSite> site_for(BuildMethod method, const BuildRequest& request, cons
 
 // The command names the place, and the place's name has the kernel's identity in it.
 Result<std::string> key_of(const std::string& sources, const BuildSite& site,
-                           const CommandLine& command, const std::vector<fs::path>& symbols) {
+                           const CommandLine& command, const BuildRequest& request) {
   Digest digest;
   digest.add(sources).add(site.identity());
   for (const auto& word : command.argv)
     if (!word.starts_with("-j")) digest.add(word);
-  for (const auto& file : symbols) KOBOX_CHECK(digest.add_file(file));
+  for (const auto& file : request.symbols) KOBOX_CHECK(digest.add_file(file));
+  for (const auto& package : request.packages) digest.add(package.identity);
   return digest.hex();
 }
 
@@ -88,14 +89,6 @@ Result<MakeResult> run_make(const CommandLine& command, const fs::path& log, Dea
   return MakeResult{done.status, std::move(done.output)};
 }
 
-// What programs say that find no network (glibc's gai_strerror, git, curl, wget).
-bool asked_for_network(std::string_view output) {
-  constexpr std::array<std::string_view, 5> k_words = {
-      "Could not resolve host", "Temporary failure in name resolution",
-      "unable to resolve host address", "Network is unreachable", "Name or service not known"};
-  return std::ranges::any_of(k_words, [&](const auto words) { return output.contains(words); });
-}
-
 constexpr std::uint64_t k_largest_list = 16 << 20;
 
 // Without "-jN": a Makefile need not bear that its goals are made at once.
@@ -112,8 +105,13 @@ Result<BuildAttempt> BuildAttempt::make(BuildMethod method, const BuildRequest& 
   KOBOX_TRY(auto site, site_for(method, request, kernel));
   auto how = site.name();
   if (method != BuildMethod::kbuild) how += fmt::format(" by {}", describe(method));
+  // What is needed is built at a path of its own, or one could not tell its sources from those of
+  // what needs it.
+  if (request.is_need) how += " as a need";
   auto place = BuildPlace::of(request.cache, request.source, kernel, how);
+  if (request.is_need) place.in_root = fs::path("/needs") / request.source.filename();
   KOBOX_CHECK(check_path("kobox's cache", place.directory));
+  KOBOX_CHECK(check_path("the module's directory", place.in_root));
   return BuildAttempt(method, request, kernel, std::move(site), std::move(place));
 }
 
@@ -126,8 +124,9 @@ BuildJob BuildAttempt::job() const {
 // Symbols by the variable that kbuild reads (Documentation/kbuild/modules.rst).
 void BuildAttempt::hand_on_needs(BuildJob& job) const {
   if (package_)
-    for (const auto& [name, directory] : request_.packages)
-      job.mounts.push_back({Sandbox::Step::Kind::show, directory, fs::path("/usr/src") / name});
+    for (const auto& package : request_.packages)
+      job.mounts.push_back(
+          {Sandbox::Step::Kind::show, package.directory, fs::path("/usr/src") / package.name});
   if (request_.symbols.empty()) return;
   std::vector<std::string> files;
   for (const auto& file : request_.symbols) {
@@ -135,7 +134,7 @@ void BuildAttempt::hand_on_needs(BuildJob& job) const {
       files.push_back(file.string());
       continue;
     }
-    files.push_back(fmt::format("/needs/{}/Module.symvers", files.size()));
+    files.push_back(fmt::format("/symbols/{}/Module.symvers", files.size()));
     job.mounts.push_back({Sandbox::Step::Kind::show, file, files.back()});
   }
   job.environment.emplace_back("KBUILD_EXTRA_SYMBOLS", join(files, " "));
@@ -184,14 +183,14 @@ Result<> BuildAttempt::clear_products() const {
     KOBOX_CHECK(remove_tree(place_.dkms()));
     return make_directories(place_.dkms());
   }
-  if (method_ != BuildMethod::make) return {};
+  // kbuild writes it anew, and only the modules that it lists are taken.
+  if (method_ == BuildMethod::kbuild) return remove_tree(place_.sources() / "modules.order");
   for (const auto& ko : all_module_files(place_.copy())) KOBOX_CHECK(remove_tree(ko));
   return {};
 }
 
 // What the modules export, of all directories that were built.
-Result<> BuildAttempt::keep_symbols() const {
-  KOBOX_CHECK(remove_tree(place_.symbols()));
+std::string BuildAttempt::exported() const {
   const auto built =
       package_ ? place_.dkms() / package_->name / package_->version / "build" : place_.sources();
   std::string all;
@@ -199,39 +198,54 @@ Result<> BuildAttempt::keep_symbols() const {
     const auto text = read_regular_file(file, k_largest_list);
     if (text && all.size() < k_largest_list) all += *text;
   }
-  if (all.empty()) return {};
-  return write_file(place_.symbols(), all);
+  return all;
 }
 
-Result<std::optional<BuildFailure>> BuildAttempt::run(const CommandLine& command,
-                                                      const std::string& key) {
+Result<std::optional<BuildFailure>> BuildAttempt::run(const CommandLine& command) {
   KOBOX_CHECK(clear_products());
   KOBOX_TRY(auto made, run_make(command, place_.log(), request_.deadline));
-  if (!made.status.success() && method_ == BuildMethod::make) {
+  auto failure = failure_of(made.status, made.output);
+  // A Makefile need not bear that its goals are made at once; a compiler's error is one anyway.
+  if (failure && method_ == BuildMethod::make && failure->file.empty()) {
     KOBOX_TRY(made, run_make(one_at_a_time(command), place_.log(), request_.deadline));
+    failure = failure_of(made.status, made.output);
   }
-  if (made.status.success()) {
-    KOBOX_CHECK(keep_symbols());
-    KOBOX_TRY(record_,
-              write_build_record(place_, key, request_.source, kernel_, built_files(), built_at()));
-    return std::optional<BuildFailure>();
+  if (!failure) {
+    KOBOX_TRY(record_, write_build_record(place_, key_, request_.source, kernel_, built_files(),
+                                          built_at(), exported()));
+    return failure;
   }
   if (const auto fault = host_fault(made.output))
     return fail(ErrorKind::environment, "{}; make's output is in {}", *fault,
                 place_.log().string());
+  return failure;
+}
+
+std::optional<BuildFailure> BuildAttempt::failure_of(const ExitStatus& status,
+                                                     const std::string& output) const {
+  if (status.success()) return std::nullopt;
   auto failure = first_error(
-      made.output, package_ ? SeenPaths(built_at()) : SeenPaths(built_at(), site_.top(place_)));
-  if (asked_for_network(made.output))
-    failure.message += "; the build asked for the network, which a build root does not have";
-  auto excluded = package_ ? why_excluded(*package_, kernel_, made.output) : std::nullopt;
-  if (excluded)
-    failure.message = std::move(*excluded);
-  else if (failure.file.empty() && method_ != BuildMethod::kbuild)
-    // It may be kobox's choice that is wrong, not the code.
-    failure.message += fmt::format(" (built by {}; build in [module] of kobox.toml says otherwise)",
-                                   describe(method_));
+      output, package_ ? SeenPaths(built_at()) : SeenPaths(built_at(), site_.top(place_)));
   failure.full_log = place_.log();
-  return std::optional(std::move(failure));
+  if (auto excluded = package_ ? why_excluded(*package_, kernel_, output) : std::nullopt) {
+    failure.message = std::move(*excluded);
+    return failure;
+  }
+  if (!site_.name().empty()) failure.message += missing_in_root(output);
+  // It may be kobox's choice that is wrong, not the code.
+  if (failure.file.empty() && method_ != BuildMethod::kbuild)
+    failure.message +=
+        fmt::format(" (built by {}; to build it another way, set build in [module] of kobox.toml)",
+                    describe(method_));
+  return failure;
+}
+
+Result<> BuildAttempt::forget() const {
+  KOBOX_TRY(const auto lock,
+            FileLock::acquire(place_.lock(), LockMode::exclusive, request_.deadline));
+  KOBOX_TRY([[maybe_unused]] const auto none,
+            write_build_record(place_, key_, request_.source, kernel_, {}, built_at()));
+  return {};
 }
 
 Result<BuildOutcome> BuildAttempt::go() {
@@ -246,26 +260,26 @@ Result<BuildOutcome> BuildAttempt::go() {
     KOBOX_TRY(package_, read_dkms_conf(site_, place_, kernel_, request_.deadline));
   }
   KOBOX_TRY(const auto command, site_.command(place_, job()));
-  KOBOX_TRY(const auto key, key_of(digest, site_, command, request_.symbols));
-  auto known = read_build_record(place_, key);
+  KOBOX_TRY(key_, key_of(digest, site_, command, request_));
+  auto known = read_build_record(place_, key_);
   const bool fresh = !known;
   if (known) record_ = std::move(*known);
   if (fresh) {
-    KOBOX_TRY(auto failure, run(command, key));
+    KOBOX_TRY(auto failure, run(command));
     if (failure) return std::move(*failure);
   }
   KOBOX_TRY(auto modules, built_modules(record_.modules, request_.source, record_.built_at,
                                         package_ ? fs::path() : site_.top(place_)));
-  std::error_code ignored;
-  return BuiltModules{
-      .modules = std::move(modules),
-      .method = method_,
-      .fresh = fresh,
-      .log = place_.log(),
-      .symbols = fs::exists(place_.symbols(), ignored) ? place_.symbols() : "",
-      .package = package_ ? std::optional(SourcePackage{package_->name + "-" + package_->version,
-                                                        place_.sources()})
-                          : std::nullopt};
+  BuiltModules built{.modules = std::move(modules),
+                     .method = method_,
+                     .fresh = fresh,
+                     .log = place_.log(),
+                     .symbols = record_.symbols};
+  if (package_)
+    built.package = SourcePackage{.name = package_->name + "-" + package_->version,
+                                  .directory = place_.sources(),
+                                  .identity = key_};
+  return built;
 }
 
 }  // namespace kobox

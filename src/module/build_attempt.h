@@ -33,6 +33,10 @@ class BuildAttempt {
   // builds, none if it builds none. Blocks while another kobox builds the same.
   Result<BuildOutcome> go();
 
+  // After a go() that failed, where another attempt has built the same sources: from now on go()
+  // builds none of them by this method.
+  Result<> forget() const;
+
  private:
   BuildAttempt(BuildMethod method, const BuildRequest& request, const Kernel& kernel,
                BuildSite site, BuildPlace place)
@@ -47,9 +51,10 @@ class BuildAttempt {
   std::vector<std::filesystem::path> built_files() const;
   std::filesystem::path built_at() const;
   void hand_on_needs(BuildJob& job) const;
-  Result<> keep_symbols() const;
+  std::string exported() const;
+  std::optional<BuildFailure> failure_of(const ExitStatus& status, const std::string& output) const;
   Result<> clear_products() const;
-  Result<std::optional<BuildFailure>> run(const CommandLine& command, const std::string& key);
+  Result<std::optional<BuildFailure>> run(const CommandLine& command);
 
   BuildMethod method_;
   const BuildRequest& request_;
@@ -57,6 +62,7 @@ class BuildAttempt {
   BuildSite site_;
   BuildPlace place_;
   std::optional<DkmsPackage> package_;
+  std::string key_;
   BuildRecord record_;
 };
 

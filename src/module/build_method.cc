@@ -31,15 +31,18 @@ bool has_rules(std::string_view text) { return text.starts_with('\t') || text.co
 // "CONFIG_X=m", "EXTRA_CFLAGS=-DY".
 bool hands_on_variables(std::string_view text) {
   constexpr std::array<std::string_view, 12> k_usual = {
-      "M",    "SUBDIRS", "KBUILD_EXTMOD", "ARCH",         "CROSS_COMPILE", "CC",
-      "LLVM", "V",       "W",             "O",            "src",           "KBUILD_VERBOSE"};
+      "M", "SUBDIRS", "KBUILD_EXTMOD", "ARCH",          "CROSS_COMPILE", "CC", "LLVM", "V",
+      "W", "O",       "src",           "KBUILD_VERBOSE"};
   for (const auto line : lines_of(text)) {
-    if (!line.starts_with('\t') || !(line.contains("$(MAKE)") || line.contains("make"))) continue;
+    const bool calls_make = line.contains("$(MAKE)") || line.contains("make");
+    const bool builds = !line.contains("clean") && !line.contains("modules_install");
+    if (!line.starts_with('\t') || !calls_make || !builds) continue;
     for (const auto& word : split(std::string(trim(line)), ' ')) {
       const auto equals = word.find('=');
       if (equals == std::string::npos || equals == 0) continue;
       const auto name = std::string_view(word).substr(0, equals);
-      if (name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") ==
+      if (name.find_first_not_of(
+              "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") ==
               std::string_view::npos &&
           std::ranges::find(k_usual, name) == k_usual.end())
         return true;
@@ -86,6 +89,7 @@ std::vector<BuildMethod> methods_for(const fs::path& directory, BuildMethod want
   if (fs::exists(directory / "dkms.conf", ignored)) return {BuildMethod::dkms};
   std::vector<BuildMethod> methods;
   const auto makefile = makefile_of(directory);
+  if (makefile && hands_on_variables(*makefile)) return {BuildMethod::make};
   if (fs::exists(directory / "Kbuild", ignored) || (makefile && speaks_of_objects(*makefile)))
     methods.push_back(BuildMethod::kbuild);
   // One without rules of its own is for kbuild too, whatever it includes.
@@ -94,22 +98,36 @@ std::vector<BuildMethod> methods_for(const fs::path& directory, BuildMethod want
   return methods;
 }
 
-bool makefile_may_help(const fs::path& directory, std::string_view message) {
-  if (message.empty() || message.contains("No such file or directory") ||
-      message.contains("No rule to make target"))
-    return true;
-  const auto makefile = makefile_of(directory);
-  return makefile && hands_on_variables(*makefile);
+bool makefile_may_help(std::string_view message) {
+  return message.contains("No such file or directory") ||
+         message.contains("No rule to make target");
 }
 
 std::vector<std::pair<std::string, std::string>> kernel_variables(const fs::path& directory,
                                                                   const Kernel& kernel,
                                                                   const fs::path& headers) {
-  constexpr std::array k_trees = {
-      "KDIR",       "KERNELDIR",   "KERNEL_DIR",  "KERNEL_SRC",  "KERNEL_SOURCE", "KERNELSRC",
-      "KSRC",       "KSOURCE",     "KERNEL_PATH", "KERNEL_TREE", "KERN_DIR",      "KERNDIR",
-      "KBUILD_DIR", "KERNEL_BUILD", "KBUILD",     "LINUX_DIR",   "LINUX_SRC",     "LINUXSRC",
-      "KERNEL_SOURCE_DIR", "KERNELBUILDDIR", "LINUXINCLUDE_DIR", "KDIR_BUILD"};
+  constexpr std::array k_trees = {"KDIR",
+                                  "KERNELDIR",
+                                  "KERNEL_DIR",
+                                  "KERNEL_SRC",
+                                  "KERNEL_SOURCE",
+                                  "KERNELSRC",
+                                  "KSRC",
+                                  "KSOURCE",
+                                  "KERNEL_PATH",
+                                  "KERNEL_TREE",
+                                  "KERN_DIR",
+                                  "KERNDIR",
+                                  "KBUILD_DIR",
+                                  "KERNEL_BUILD",
+                                  "KBUILD",
+                                  "LINUX_DIR",
+                                  "LINUX_SRC",
+                                  "LINUXSRC",
+                                  "KERNEL_SOURCE_DIR",
+                                  "KERNELBUILDDIR",
+                                  "LINUXINCLUDE_DIR",
+                                  "KDIR_BUILD"};
   constexpr std::array k_releases = {"KVER",           "KVERSION",       "kver",
                                      "KERNEL_VERSION", "KERNELVERSION",  "kernelver",
                                      "KERNELVER",      "KERNEL_RELEASE", "TARGET_KERNEL"};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// How a module's directory is built: by kbuild, by its own Makefile, or by dkms, as its author does.
+// How a module's directory is built: by kbuild, by its own Makefile, or by dkms, as its author
+// does.
 #pragma once
 
 #include <filesystem>
@@ -25,18 +26,18 @@ Result<BuildMethod> parse_build_method(std::string_view text);
 std::string_view describe(BuildMethod method);
 
 // What a directory can be built by; the first that builds a module is taken. With a dkms.conf that
-// is dkms alone; else kbuild where its Kbuild or Makefile speaks of obj-m, and then the Makefile's
-// default goal, if it has rules of its own. Empty: there is nothing to build. `wanted` other than
-// automatic: that one.
+// is dkms alone. Where its Makefile hands variables on to kbuild (CONFIG_X=m, EXTRA_CFLAGS=…), it
+// is the Makefile's default goal, for kbuild alone would build something else. Else it is kbuild
+// where the Kbuild or Makefile speaks of obj-m, and then the Makefile, if it has rules of its own.
+// Empty: there is nothing to build. `wanted` other than automatic: that one.
 std::vector<BuildMethod> methods_for(const std::filesystem::path& directory, BuildMethod wanted);
 
-// May what kbuild failed at be something that the directory's Makefile gives it: files that its
-// rules make, or variables that it hands on (CONFIG_X=m, EXTRA_CFLAGS=…)? `message`: of the first
-// error, "" where nothing was built.
-bool makefile_may_help(const std::filesystem::path& directory, std::string_view message);
+// May what kbuild failed at be something that the rules of the directory's Makefile make?
+// `message`: of the first error.
+bool makefile_may_help(std::string_view message);
 
 // Names by which modules' Makefiles are told of the kernel, each with its value. For the
-// environment: what a Makefile sets itself stays, and nothing reaches the kernel's own Makefiles.
+// environment: what a Makefile sets itself stays, and the kernel's own Makefiles set theirs.
 // `headers`: the build tree, as the build names it.
 std::vector<std::pair<std::string, std::string>> kernel_variables(
     const std::filesystem::path& directory, const Kernel& kernel,

@@ -26,11 +26,6 @@ class BuildMethodTest : public ::testing::Test {
   }
   const fs::path& path() const { return directory_.path(); }
   std::vector<BuildMethod> methods() const { return methods_for(path(), automatic); }
-  bool may_help(const std::string& makefile) {
-    put("Makefile", makefile);
-    return makefile_may_help(path(), "'X' undeclared");
-  }
-
   TempDir directory_ = TempDir::make(fs::temp_directory_path(), "kobox-method-test").value();
 };
 
@@ -51,14 +46,23 @@ TEST_F(BuildMethodTest, WhatLiesInTheDirectorySays) {
   EXPECT_THAT(methods_for(path(), kbuild), ElementsAre(kbuild));
 }
 
-TEST_F(BuildMethodTest, TheMakefileMayMakeAFileOrHandOnAVariable) {
-  EXPECT_FALSE(may_help(k_wrapper));
-  EXPECT_TRUE(may_help("all:\n\t$(MAKE) -C $(KDIR) M=$(PWD) CONFIG_X=m modules\n"));
-  EXPECT_TRUE(may_help("all:\n\tmake -C $(KDIR) M=$(PWD) EXTRA_CFLAGS=\"-DX -DY\"\n"));
-  put("Makefile", k_wrapper);
-  EXPECT_TRUE(makefile_may_help(path(), "gen.h: No such file or directory"));
-  EXPECT_TRUE(makefile_may_help(path(), "No rule to make target 'x.c'"));
-  EXPECT_TRUE(makefile_may_help(path(), ""));
+TEST_F(BuildMethodTest, AMakefileThatHandsOnVariablesIsRunItself) {
+  const auto is_first = [&](const std::string& recipe) {
+    put("Makefile", "obj-m := x.o\nall:\n" + recipe);
+    return methods() == std::vector{make};
+  };
+  EXPECT_TRUE(is_first("\t$(MAKE) -C $(KDIR) M=$(PWD) CONFIG_X=m modules\n"));
+  EXPECT_TRUE(is_first("\tmake -C $(KDIR) M=$(PWD) EXTRA_CFLAGS=\"-DX -DY\"\n"));
+  EXPECT_FALSE(is_first("\t$(MAKE) -C $(KDIR) M=$(PWD) V=1 ARCH=$(ARCH) modules\n"));
+  EXPECT_FALSE(
+      is_first("\tmake -C $(KDIR) M=$(PWD)\n\nclean:\n\tmake -C $(KDIR) X=1 clean\n"
+               "install:\n\tmake -C $(KDIR) INSTALL_MOD_PATH=/x modules_install\n"));
+}
+
+TEST_F(BuildMethodTest, TheMakefileMayMakeAFile) {
+  EXPECT_TRUE(makefile_may_help("gen.h: No such file or directory"));
+  EXPECT_TRUE(makefile_may_help("No rule to make target 'x.c'"));
+  EXPECT_FALSE(makefile_may_help("'X' undeclared"));
 }
 
 TEST_F(BuildMethodTest, KernelreleaseIsGivenOnlyWhereItTellsKbuildNothing) {

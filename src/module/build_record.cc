@@ -19,6 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::string_view k_schema = "kobox.build/1";
+constexpr const char* k_symbols = "Module.symvers";
 constexpr auto k_keep_old_modules = 24h;
 constexpr std::uint64_t k_largest_module = std::uint64_t{1} << 30;
 
@@ -62,7 +63,8 @@ Result<RecordedModule> keep_module(const BuildPlace& place, const fs::path& ko) 
   return module;
 }
 
-void drop_old_modules(const BuildPlace& place, const std::vector<RecordedModule>& current) {
+void drop_old_modules(const BuildPlace& place, const std::vector<RecordedModule>& current,
+                      std::string_view symbols) {
   std::error_code ignored;
   const auto oldest = fs::file_time_type::clock::now() - k_keep_old_modules;
   std::vector<fs::path> old;
@@ -70,7 +72,9 @@ void drop_old_modules(const BuildPlace& place, const std::vector<RecordedModule>
     const auto is_current = std::ranges::any_of(current, [&](const RecordedModule& module) {
       return module.identity == entry.path().filename();
     });
-    if (!is_current && entry.last_write_time(ignored) < oldest) old.push_back(entry.path());
+    if (!is_current && entry.path().filename() != symbols &&
+        entry.last_write_time(ignored) < oldest)
+      old.push_back(entry.path());
   }
   for (const auto& path : old) fs::remove_all(path, ignored);
 }
@@ -133,6 +137,11 @@ std::optional<BuildRecord> read_build_record(const BuildPlace& place, std::strin
   try {
     if (json.at("schema") != k_schema || json.at("key") != key) return std::nullopt;
     BuildRecord record{.modules = {}, .built_at = json.at("built_at").get<std::string>()};
+    if (const std::string symbols = json.at("symbols"); !symbols.empty()) {
+      record.symbols = place.out() / symbols / k_symbols;
+      const auto text = read_file(record.symbols);
+      if (!text || Digest().add(*text).hex() != symbols) return std::nullopt;
+    }
     for (const auto& one : json.at("modules")) {
       RecordedModule module{.name = one.at("name"), .ko = {}, .identity = one.at("identity")};
       module.ko = place.out() / module.identity / one.at("file").get<std::string>();
@@ -148,8 +157,14 @@ std::optional<BuildRecord> read_build_record(const BuildPlace& place, std::strin
 
 Result<BuildRecord> write_build_record(const BuildPlace& place, std::string_view key,
                                        const fs::path& source, const Kernel& kernel,
-                                       const std::vector<fs::path>& kos, const fs::path& built_at) {
+                                       const std::vector<fs::path>& kos, const fs::path& built_at,
+                                       std::string_view symbols) {
   BuildRecord record{.modules = {}, .built_at = built_at};
+  const auto symbols_identity = symbols.empty() ? "" : Digest().add(symbols).hex();
+  if (!symbols.empty()) {
+    record.symbols = place.out() / symbols_identity / k_symbols;
+    KOBOX_CHECK(write_file(record.symbols, symbols));
+  }
   auto list = nlohmann::json::array();
   for (const auto& ko : kos) {
     KOBOX_TRY(auto module, keep_module(place, ko));
@@ -158,12 +173,13 @@ Result<BuildRecord> write_build_record(const BuildPlace& place, std::string_view
                     {"identity", module.identity}});
     record.modules.push_back(std::move(module));
   }
-  drop_old_modules(place, record.modules);
+  drop_old_modules(place, record.modules, symbols_identity);
   const nlohmann::json json = {{"schema", k_schema},
                                {"key", key},
                                {"source", source.string()},
                                {"kernel", kernel.release},
                                {"built_at", built_at.string()},
+                               {"symbols", symbols_identity},
                                {"modules", std::move(list)}};
   const auto text = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
   KOBOX_CHECK(write_file(place.record(), text + "\n"));

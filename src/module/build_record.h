@@ -5,9 +5,9 @@
 //   builds/<digest of directory, kernel and site>/
 //     src/               the private copy, where make runs, or in a directory below it
 //     sources            what was copied (sync_sources)
+//     out/IDENTITY/Module.symvers  what they export
 //     out/IDENTITY/X.ko  the modules as they were built: make writes again into src/, these never
 //                        change, so that a running test keeps its module while another kobox builds
-//     Module.symvers     what the last good build exports
 //     make.log           make's whole output of the last build, failed ones too
 //     build.json         of which key the last build was, its modules, or that there are none
 //     dkms/              dkms' tree, where dkms builds
@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "archive/build_root.h"
 #include "base/result.h"
 #include "kernel/kernel.h"
 
@@ -28,6 +29,7 @@ namespace kobox {
 struct BuildPlace {
   std::filesystem::path directory;
   std::filesystem::path inside = {};  // the module's directory below the copy; "" if that is it
+  std::filesystem::path in_root = k_root_module;  // where the copy is in a build root
 
   // `source` need not be canonical; `cache` is kobox's cache directory; `how` tells apart what is
   // built of it for one kernel in several ways: by its Makefile, in a build root.
@@ -39,7 +41,6 @@ struct BuildPlace {
   std::filesystem::path dkms() const { return directory / "dkms"; }
   std::filesystem::path manifest() const { return directory / "sources"; }
   std::filesystem::path out() const { return directory / "out"; }
-  std::filesystem::path symbols() const { return directory / "Module.symvers"; }
   std::filesystem::path log() const { return directory / "make.log"; }
   std::filesystem::path record() const { return directory / "build.json"; }
   std::filesystem::path lock() const { return directory / "lock"; }
@@ -57,6 +58,7 @@ std::string module_name_of(const std::filesystem::path& ko);
 struct BuildRecord {
   std::vector<RecordedModule> modules;  // empty if the build failed or built none
   std::filesystem::path built_at;       // the module's directory, as the build knew it
+  std::filesystem::path symbols = {};   // what the modules export, in out/; "" if nothing
 };
 
 // What became of the last build if that was of this key and its modules are all still there,
@@ -64,11 +66,13 @@ struct BuildRecord {
 std::optional<BuildRecord> read_build_record(const BuildPlace& place, std::string_view key);
 
 // After a good build: takes these .ko files into out/ and writes the record. Modules of builds
-// older than a day go away. `kos`: see modules_in_order and modules_below.
+// older than a day go away. `kos`: see modules_in_order and modules_below. `symbols`: the text of
+// their Module.symvers.
 Result<BuildRecord> write_build_record(const BuildPlace& place, std::string_view key,
                                        const std::filesystem::path& source, const Kernel& kernel,
                                        const std::vector<std::filesystem::path>& kos,
-                                       const std::filesystem::path& built_at);
+                                       const std::filesystem::path& built_at,
+                                       std::string_view symbols = {});
 
 // The .ko files that kbuild lists in a directory's modules.order. `built_at`: that directory's path
 // as the build knew it. The build wrote it, and may have written anything: a file outside of the

@@ -178,7 +178,7 @@ Result<BuildSite> BuildSite::in_root(const BuildRequest& request, const Kernel& 
 }
 
 fs::path BuildSite::top(const BuildPlace& place) const {
-  return root_ ? fs::path(k_root_module) : place.copy();
+  return root_ ? place.in_root : place.copy();
 }
 
 fs::path BuildSite::sources(const BuildPlace& place) const {
@@ -222,7 +222,7 @@ Result<CommandLine> BuildSite::command(const BuildPlace& place, BuildJob job) co
   steps.push_back({Kind::show, preload, k_root_preload});
   for (const auto* file : {k_root_release, "/proc/sys/kernel/osrelease"})
     steps.push_back({Kind::show, release_file(place), file});
-  steps.push_back({Kind::lend, place.copy(), k_root_module});
+  steps.push_back({Kind::lend, place.copy(), place.in_root});
   steps.insert(steps.end(), job.mounts.begin(), job.mounts.end());
   sandbox.directory = sources(place);
   sandbox.environment = {{"PATH", "/usr/bin:/usr/sbin"},

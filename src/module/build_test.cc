@@ -220,6 +220,39 @@ TEST_F(BuildTest, TheUsersEnvironmentDoesNotReachTheCompiler) {
   EXPECT_THAT(environment, AllOf(HasSubstr("PATH="), HasSubstr("PWD="), Not(HasSubstr("harmful"))));
 }
 
+TEST_F(BuildTest, WhatTheMakefileGeneratesIsBuiltByItAndTheNextTimeAtOnce) {
+  directory_ = TempDir::make(fs::temp_directory_path(), "kobox-build-test").value();
+  EXPECT_TRUE(write_file(root() / "headers/Makefile", k_tree));
+  auto what = request();
+  what.source = root() / "module";
+  const auto put_in = [&](const char* name, const std::string& text) {
+    EXPECT_TRUE(write_file(what.source / name, text));
+  };
+  put_in("hello.c", "#include \"gen.h\"\n" + std::string(k_module));
+  put_in("Makefile",
+         "obj-m := hello.o\nall: gen.h\n\t$(MAKE) -C $(KDIR) M=$(CURDIR) CC=gcc modules\n"
+         "gen.h:\n\techo > gen.h\n");
+  const auto build = [&] {
+    auto outcome = build_modules(what, kernel());
+    EXPECT_TRUE(outcome) << outcome.error().to_string();
+    return std::get<BuiltModules>(outcome.value());
+  };
+  const auto first = build();
+  EXPECT_EQ(first.method, BuildMethod::make);
+  EXPECT_TRUE(first.fresh);
+  ASSERT_EQ(first.modules.size(), 1U);
+  const int times = compiled();
+  const auto second = build();
+  EXPECT_FALSE(second.fresh);
+  EXPECT_EQ(second.modules[0].identity, first.modules[0].identity);
+  EXPECT_EQ(compiled(), times) << "kbuild was tried again";
+  // A mistake is told by the Makefile's build.
+  put_in("hello.c", "#include \"gen.h\"\nint x = y;\n");
+  const auto failed = build_modules(what, kernel());
+  ASSERT_TRUE(failed);
+  EXPECT_THAT(std::get<BuildFailure>(*failed).message, HasSubstr("'y' undeclared"));
+}
+
 TEST_F(BuildTest, NoKbuildIsUsage) {
   fs::remove(source() / "Kbuild");
   const auto error = refused(request(), kernel());
@@ -244,7 +277,7 @@ TEST_F(BuildTest, AllModulesOrThoseThatAreNamed) {
   put("Kbuild", "# nothing\n");
   error = refused(request(), kernel());
   EXPECT_EQ(error.kind(), ErrorKind::usage);
-  EXPECT_THAT(error.message(), HasSubstr("builds no module; it needs a line such as"));
+  EXPECT_THAT(error.message(), HasSubstr("makes no module; a Kbuild needs a line such as"));
 }
 
 TEST_F(BuildTest, WrongDirectoriesAreUsage) {

@@ -76,10 +76,11 @@ Result<std::vector<BuiltModule>> choose_modules(const std::vector<BuiltModule>& 
                                                 const fs::path& source,
                                                 const std::vector<std::string>& wanted) {
   if (modules.empty())
-    return fail(ErrorKind::usage,
-                "the Kbuild or Makefile of {} builds no module; it needs a line such as "
-                "'obj-m := {}.o'",
-                source.string(), example_object(source));
+    return fail(
+        ErrorKind::usage,
+        "the build of {} makes no module; a Kbuild needs a line such as 'obj-m := {}.o', and "
+        "build and make in [module] of kobox.toml say how else it is built",
+        source.string(), example_object(source));
   std::vector<std::string> names;
   for (const auto& module : modules) names.push_back(module.name);
   Walk walk(modules);

@@ -61,7 +61,7 @@ TEST(ChooseModules, AnotherNameIsRefusedWithWhatThereIs) {
               AllOf(HasSubstr("builds no module 'bse', but top, right"), HasSubstr("base")));
   const auto nothing = choose_modules({}, "/src", {});
   ASSERT_FALSE(nothing);
-  EXPECT_THAT(nothing.error().message(), HasSubstr("builds no module"));
+  EXPECT_THAT(nothing.error().message(), HasSubstr("makes no module"));
 }
 
 TEST(ParametersFor, ASingleModuleGetsThemAsTheyAre) {

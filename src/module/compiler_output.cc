@@ -6,6 +6,8 @@
 #include <charconv>
 #include <span>
 
+#include <re2/re2.h>
+
 #include "base/text.h"
 
 namespace kobox {
@@ -277,6 +279,36 @@ std::optional<std::string> host_fault(std::string_view output) {
       return "there was not enough memory: " + plain(trim(line));
   }
   return std::nullopt;
+}
+
+std::string missing_in_root(std::string_view output) {
+  // glibc's gai_strerror, git, curl, wget.
+  constexpr std::array<std::string_view, 5> k_no_network = {
+      "Could not resolve host", "Temporary failure in name resolution",
+      "unable to resolve host address", "Network is unreachable", "Name or service not known"};
+  constexpr std::array<std::string_view, 6> k_fetchers = {"curl",    "wget", "git",
+                                                          "apt-get", "pip",  "pip3"};
+  constexpr const char* k_network =
+      "; the build asks for the network, which a build root does not have: fetch what it needs "
+      "before";
+  for (const auto raw : lines_of(output)) {
+    if (quotes_source(raw)) continue;
+    const auto line = plain(raw);
+    if (std::ranges::any_of(k_no_network, [&](const auto words) { return line.contains(words); }))
+      return k_network;
+    // dash: "/bin/sh: 1: bison: not found"; bash: "bash: line 1: bison: command not found"; make:
+    // "make: bison: No such file or directory".
+    std::string program;
+    if (!RE2::PartialMatch(line, R"(^/bin/sh: \d+: ([\w.+-]+): not found)", &program) &&
+        !RE2::PartialMatch(line, R"(: ([\w.+-]+): command not found)", &program) &&
+        !RE2::PartialMatch(line, R"(^make(?:\[\d+\])?: ([\w.+-]+): No such file or directory)",
+                           &program))
+      continue;
+    if (std::ranges::find(k_fetchers, program) != k_fetchers.end()) return k_network;
+    return fmt::format("; the build root has no {}: --build-in host builds with what this host has",
+                       program);
+  }
+  return "";
 }
 
 }  // namespace kobox

@@ -168,6 +168,20 @@ TEST(CompilerOutputTest, ControlCharactersAreShown) {
             "a\\x07b\\xff");
 }
 
+TEST(CompilerOutputTest, ABuildRootLacksTheNetworkAndPrograms) {
+  EXPECT_THAT(missing_in_root("curl: (6) Could not resolve host: x\n"), HasSubstr("the network"));
+  EXPECT_THAT(missing_in_root("/bin/sh: 1: wget: not found\n"), HasSubstr("the network"));
+  EXPECT_THAT(missing_in_root("make[2]: git: No such file or directory\n"),
+              HasSubstr("the network"));
+  EXPECT_THAT(missing_in_root("a\n/bin/sh: 12: bison: not found\n"),
+              HasSubstr("the build root has no bison"));
+  EXPECT_THAT(missing_in_root("x.sh: line 3: python3: command not found\n"),
+              HasSubstr("no python3"));
+  for (const auto* other : {"", "x.c:1:1: error: y.h: No such file or directory\n",
+                            "   84 |   \"/bin/sh: 1: wget: not found\"\n"})
+    EXPECT_EQ(missing_in_root(other), "") << other;
+}
+
 TEST(CompilerOutputTest, AFullDiskIsTheHosts) {
   EXPECT_THAT(host_fault("/c/x.c:3:1: fatal error: error writing to /tmp/ccA.s: "
                          "No space left on device\n")

@@ -54,8 +54,12 @@ Result<DkmsPackage> read_dkms_conf(const BuildSite& site, const BuildPlace& plac
   KOBOX_TRY(const auto done, run_command(command, {.deadline = deadline}));
   const auto lines = split(done.output, '\n');
   if (!done.status.success() || lines.size() < 4 || !is_plain(lines[0]) || !is_plain(lines[1]))
-    return fail(ErrorKind::usage, "the dkms.conf does not say PACKAGE_NAME and PACKAGE_VERSION: {}",
-                printable(trim(done.output.substr(0, 300))));
+    return fail(ErrorKind::usage,
+                "the dkms.conf in {} gives no PACKAGE_NAME and PACKAGE_VERSION that a directory "
+                "can be named by ({}); build = \"kbuild\" or \"make\" in [module] of kobox.toml "
+                "builds without dkms",
+                site.sources(place).string(),
+                printable(trim((done.error + done.output).substr(0, 300))));
   return DkmsPackage{.name = lines[0],
                      .version = lines[1],
                      .exclusive_configs = lines[2],

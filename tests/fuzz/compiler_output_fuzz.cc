@@ -10,6 +10,7 @@ FUZZ_TARGET(input) {
   const auto failure = first_error(input, kobox::SeenPaths("/cache/builds/0123/src"));
   REQUIRE(failure.line >= 0);
   (void)host_fault(input).has_value();
+  (void)missing_in_root(input);
   const auto symbol = missing_symbol(failure.message);
   REQUIRE(symbol.empty() || failure.message.find(symbol) != std::string::npos);
   REQUIRE(!exports_symbol(input, "foo") || input.find("foo") != std::string_view::npos);
