@@ -105,6 +105,11 @@ fs::path absolute_directory(const fs::path& path) {
   return whole.has_filename() ? whole : whole.parent_path();
 }
 
+bool is_below(const fs::path& path, const fs::path& directory) {
+  const auto relative = path.lexically_relative(directory);
+  return !relative.empty() && *relative.begin() != "..";
+}
+
 Result<> remove_tree(const fs::path& path) {
   std::error_code error;
   fs::remove_all(path, error);

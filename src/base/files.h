@@ -21,6 +21,9 @@ namespace fs = std::filesystem;
 // Absolute, without "." and "..", and without a slash at its end: its filename is the directory's.
 fs::path absolute_directory(const fs::path& path);
 
+// Whether `path` is `directory` or in it, by their names alone; no link is followed.
+bool is_below(const fs::path& path, const fs::path& directory);
+
 // The file's bytes; ErrorKind::environment if it cannot be read or is larger than max.
 Result<std::string> read_file(const fs::path& path, std::uint64_t max = std::uint64_t{1} << 30);
 // The same of a file that somebody made who is not trusted: ErrorKind::environment for a link, a

@@ -20,11 +20,6 @@ using Kind = Step::Kind;
 // Of a merged /usr: /bin is a link to usr/bin.
 constexpr std::array k_usr_links = {"bin", "sbin", "lib", "lib64"};
 
-bool is_below(const fs::path& path, const fs::path& directory) {
-  const auto rest = path.lexically_relative(directory);
-  return !rest.empty() && *rest.begin() != "..";
-}
-
 // A kernel's build tree as Debian lays it out: usr/src has it and its common part, usr/lib its
 // programs, and they refer to one another by these paths. Ubuntu's has its programs in itself.
 std::vector<Step> debian_tree(const fs::path& headers) {

@@ -9,6 +9,7 @@
 #include "base/child.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "module/toolchain.h"
 
 namespace kobox {
 namespace {
@@ -65,8 +66,8 @@ bool may_be_copied(const fs::path& top) {
   if (depth_of(top) <= 2) return false;
   const char* home = std::getenv("HOME");
   if (home == nullptr || *home == '\0') return true;
-  const auto rest = fs::path(home).lexically_normal().lexically_relative(top);
-  return rest.empty() || (rest != "." && *rest.begin() == "..");
+  std::error_code error;
+  return !is_below(fs::weakly_canonical(home, error), top);
 }
 
 std::optional<fs::path> git_top(const fs::path& directory) {
@@ -76,15 +77,21 @@ std::optional<fs::path> git_top(const fs::path& directory) {
   return std::nullopt;
 }
 
-// What git does not ignore below a directory, relative to it. Nothing if git cannot say.
+// What git does not ignore below a directory, relative to it. Nothing if git cannot say. The work
+// tree's own configuration must not run a program here, and a hook's GIT_DIR names another one.
 std::optional<std::set<fs::path>> seen_by_git(const fs::path& top) {
-  const auto done = run_command({.argv = {"git", "-C", top.string(), "ls-files", "-z", "--cached",
-                                          "--others", "--exclude-standard"}},
-                                {.deadline = Deadline::after(1min)});
+  const CommandLine command{
+      .argv = {"git", "-c", "core.fsmonitor=false", "-C", top.string(), "ls-files", "-z",
+               "--cached", "--others", "--exclude-standard"},
+      .environment = build_environment(top)};
+  const auto done = run_command(command, {.deadline = Deadline::after(1min)});
   if (!done || !done->status.success()) return std::nullopt;
   std::set<fs::path> files;
-  for (auto& name : split(done->output, '\0'))
+  for (auto& name : split(done->output, '\0')) {
+    // A repository in this one that is no submodule: "lib/".
+    if (name.ends_with('/')) name.pop_back();
     if (!name.empty()) files.emplace(std::move(name));
+  }
   return files;
 }
 
@@ -95,34 +102,30 @@ Result<Sources> sources_below(const fs::path& top, const fs::path& directory,
   const auto in_git = git_top(top) ? seen_by_git(top) : std::nullopt;
   const auto is_wanted = [&](const fs::path& relative) {
     if (!in_git) return true;
-    // Of a submodule git names only the directory.
+    // Of a repository in this one git names only the directory.
     for (auto path = relative; !path.empty(); path = path.parent_path())
       if (in_git->contains(path)) return true;
-    const auto rest = relative.lexically_relative(sources.inside);
-    return !rest.empty() && *rest.begin() != "..";
+    return is_below(relative, sources.inside);
   };
-  KOBOX_TRY(sources.entries, list_sources(top, skip, {}, is_wanted));
+  KOBOX_TRY(sources.entries,
+            list_sources(top, skip, {.inside = sources.inside, .is_wanted = is_wanted}));
   return sources;
 }
 
-// From where on it is copied if nobody has said.
-Result<Sources> reached_sources(Sources own, const fs::path& skip) {
-  const auto& directory = own.top;
-  const int levels = levels_reached(directory, own.entries);
-  if (levels == 0) return own;
-  auto up = directory;
-  for (int i = 0; i < levels; ++i) up = up.parent_path();
-  const auto top = git_top(directory);
-  const bool git_holds_it = top && depth_of(*top) <= depth_of(up);
+// The directories to begin at if nobody has said, the best first. Those that reach too far get what
+// they may have: a "../../../.." in a script need not be a path that the build takes.
+std::vector<fs::path> possible_tops(const fs::path& directory, int levels) {
   std::vector<fs::path> tops;
-  if (git_holds_it) tops.push_back(*top);
-  tops.push_back(up);
-  for (const auto& one : tops) {
-    if (!may_be_copied(one)) continue;
-    auto found = sources_below(one, directory, skip);
-    if (found || found.error().kind() != ErrorKind::usage) return found;
+  auto up = directory;
+  int left = levels;
+  for (; left > 0 && may_be_copied(up.parent_path()); --left)
+    tops.insert(tops.begin(), up = up.parent_path());
+  const auto git = git_top(directory);
+  if (git && *git != directory && (left > 0 || is_below(up, *git))) {
+    std::erase(tops, *git);
+    tops.insert(tops.begin(), *git);
   }
-  return own;  // what is missing is the compiler's to say
+  return tops;
 }
 
 }  // namespace
@@ -131,20 +134,19 @@ int levels_reached(const fs::path& directory, const std::vector<SourceEntry>& en
   int most = 0;
   for (const auto& entry : entries) {
     const int depth = depth_of(entry.relative.parent_path());
-    int up = 0;
     const auto place = directory / entry.relative;
     std::error_code error;
     if (fs::is_symlink(fs::symlink_status(place, error))) {
+      if (fs::is_regular_file(place, error)) continue;  // it is copied as a file
       const auto target = (place.parent_path() / fs::read_symlink(place, error)).lexically_normal();
       const auto rest = target.lexically_relative(directory);
-      up = static_cast<int>(std::ranges::count(rest, fs::path("..")));
-      most = std::max(most, up);
+      most = std::max(most, static_cast<int>(std::ranges::count(rest, fs::path(".."))));
       continue;
     }
     if (!is_script(entry.relative) && !is_code(entry.relative)) continue;
     const auto text = read_file(place, k_largest_script);
     if (!text) continue;
-    up = is_code(entry.relative) ? dots_in_includes(*text) : dots_in(*text);
+    const int up = is_code(entry.relative) ? dots_in_includes(*text) : dots_in(*text);
     most = std::max(most, up - depth);
   }
   return most;
@@ -158,15 +160,20 @@ Result<Sources> find_sources(const fs::path& directory, const std::optional<fs::
   if (root) {
     const auto top = fs::canonical(*root, error);
     if (error) return fail(ErrorKind::usage, "{}: {}", root->string(), error.message());
-    const auto rest = own.lexically_relative(top);
-    if (rest.empty() || *rest.begin() == "..")
+    if (!is_below(own, top))
       return fail(ErrorKind::usage,
                   "root in [module] is {}, which does not hold the module's directory {}",
                   root->string(), directory.string());
     return sources_below(top, own, skip);
   }
+  KOBOX_TRY(const auto survey, list_sources(own, skip, {.outer_links = OuterLinks::listed}));
+  for (const auto& top : possible_tops(own, levels_reached(own, survey))) {
+    auto found = sources_below(top, own, skip);
+    if (found || found.error().kind() != ErrorKind::usage) return found;
+  }
+  // What is missing in the directory alone is the compiler's to say.
   KOBOX_TRY(auto entries, list_sources(own, skip));
-  return reached_sources({.top = own, .inside = {}, .entries = std::move(entries)}, skip);
+  return Sources{.top = own, .inside = {}, .entries = std::move(entries)};
 }
 
 }  // namespace kobox

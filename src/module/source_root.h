@@ -24,7 +24,8 @@ struct Sources {
 
 // `directory`: the module's. `root`: [module] root, which holds the directory or is it; without one
 // it is the directory alone where that reaches for nothing outside, else the git work tree's top,
-// or, outside of git or where that is too large, as far up as it reaches. Outside of the module's
+// or, outside of git or where that is too large, as far up as it reaches, or may: not the user's
+// home, nor a directory of the whole system's. Outside of the module's
 // directory only what git does not ignore is taken, if there is git. `skip`: see list_sources.
 // Errors: see list_sources; usage for a root that does not hold the directory.
 Result<Sources> find_sources(const std::filesystem::path& directory,
@@ -32,8 +33,8 @@ Result<Sources> find_sources(const std::filesystem::path& directory,
                              const std::filesystem::path& skip);
 
 // How many directories further up a directory reaches: by "..", in its Makefiles, dkms.conf and
-// includes, and by its links. 0: it has all that it needs.
-int levels_reached(const std::filesystem::path& directory,
-                   const std::vector<SourceEntry>& entries);
+// includes, and by its links to directories. 0: it has all that it needs. `entries`: its own, with
+// OuterLinks::listed.
+int levels_reached(const std::filesystem::path& directory, const std::vector<SourceEntry>& entries);
 
 }  // namespace kobox

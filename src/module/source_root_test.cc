@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "base/child.h"
 #include "base/files.h"
 #include "module/seen_paths.h"
@@ -23,7 +25,10 @@ class SourceRootTest : public ::testing::Test {
   }
   fs::path path() const { return fs::canonical(directory_.path()); }
   fs::path module() const { return path() / "a/drv"; }
-  int reached() const { return levels_reached(module(), list_sources(module(), {}).value()); }
+  int reached() const {
+    const auto entries = list_sources(module(), {}, {.outer_links = OuterLinks::listed});
+    return levels_reached(module(), entries.value());
+  }
   Sources sources(const std::optional<fs::path>& root = {}) const {
     auto found = find_sources(module(), root, {});
     EXPECT_TRUE(found) << found.error().to_string();
@@ -69,6 +74,64 @@ TEST_F(SourceRootTest, DotsInMakefilesIncludesAndLinksReachUp) {
   put("a/drv/sub/y.c", "");
   fs::create_symlink("../shared", module() / "shared");
   EXPECT_EQ(reached(), 1);
+  put("file.h", "");
+  fs::create_symlink(path() / "file.h", module() / "file.h");
+  EXPECT_EQ(reached(), 1) << "a file that is linked is copied";
+}
+
+TEST_F(SourceRootTest, ALinkToAFileElsewhereLeavesTheDirectoryAlone) {
+  put("common/common.c", "common");
+  fs::create_symlink(path() / "common/common.c", module() / "common.c");
+  const auto found = sources();
+  EXPECT_EQ(found.top, module());
+  EXPECT_THAT(names(found), ElementsAre("common.c", "x.c"));
+}
+
+TEST_F(SourceRootTest, ALinkToADirectoryElsewhereIsFollowedWhereTheTopDoesNotHoldIt) {
+  put("a/include/shared.h", "");
+  fs::create_symlink("../include", module() / "include");
+  auto found = sources();
+  EXPECT_EQ(found.top, path() / "a");
+  ASSERT_THAT(names(found), ElementsAre("drv/include", "drv/x.c", "include/shared.h"));
+  EXPECT_EQ(found.entries[0].link, "../include");
+  found = sources(module());
+  EXPECT_THAT(names(found), ElementsAre("include/shared.h", "x.c"));
+}
+
+// The home directory is never copied.
+class SourceRootBelowHome : public SourceRootTest {
+ protected:
+  SourceRootBelowHome() {
+    const auto link = path() / "home-link";
+    fs::create_directory_symlink(path() / "a", link);
+    ::setenv("HOME", link.c_str(), 1);
+    put("a/work/drv/x.c", "");
+    put("a/work/include/shared.h", "");
+    put("a/work/drv/Makefile", "ccflags-y := -I$(src)/../../../../../../usr/include\n");
+  }
+  ~SourceRootBelowHome() override {
+    if (home_)
+      ::setenv("HOME", home_->c_str(), 1);
+    else
+      ::unsetenv("HOME");
+  }
+  fs::path top() const {
+    return find_sources(path() / "a/work/drv", std::nullopt, {}).value_or(Sources{}).top;
+  }
+
+ private:
+  std::optional<std::string> home_ = std::getenv("HOME") == nullptr
+                                         ? std::nullopt
+                                         : std::optional<std::string>(std::getenv("HOME"));
+};
+
+TEST_F(SourceRootBelowHome, AReachTooFarGetsWhatItMayHave) { EXPECT_EQ(top(), path() / "a/work"); }
+
+TEST_F(SourceRootBelowHome, AReachTooFarGetsGitsTop) {
+  put("a/work/deep/drv/Makefile", "all: ; cp $(PWD)/../../../../../../../../x .\n");
+  fs::create_directories(path() / "a/work/deep/.git");
+  EXPECT_EQ(find_sources(path() / "a/work/deep/drv", std::nullopt, {}).value().top,
+            path() / "a/work/deep");
 }
 
 TEST_F(SourceRootTest, AsFarUpAsItReaches) {
@@ -102,6 +165,43 @@ TEST_F(SourceRootTest, ASubmoduleIsTakenWhole) {
   put("lib/src/lib.h", "");
   put("a/drv/Makefile", "ccflags-y := -I$(PWD)/../../lib/src\n");
   EXPECT_THAT(names(sources()), ::testing::Contains("lib/src/lib.h"));
+}
+
+TEST_F(SourceRootTest, ARepositoryInsideIsTakenWhole) {
+  git({"init", "-q"});
+  git({"init", "-q", "lib"});
+  put("lib/src/lib.h", "");
+  put("a/drv/Makefile", "ccflags-y := -I$(PWD)/../../lib/src\n");
+  EXPECT_THAT(names(sources()), ::testing::Contains("lib/src/lib.h"));
+}
+
+TEST_F(SourceRootTest, TheWorkTreesConfigurationRunsNothing) {
+  git({"init", "-q"});
+  git({"config", "core.fsmonitor", "touch " + (path() / "ran").string() + "; false"});
+  put("a/drv/Makefile", "ccflags-y := -I$(PWD)/../../lib\n");
+  EXPECT_EQ(sources().top, path());
+  EXPECT_FALSE(fs::exists(path() / "ran"));
+}
+
+// In a hook of git's, kobox inherits the name of the repository whose hook it is.
+TEST_F(SourceRootTest, TheRepositoryIsTheDirectorysNotTheEnvironments) {
+  git({"init", "-q"});
+  put(".gitignore", "*.bin\n");
+  put("large.bin", "");
+  put("a/drv/Makefile", "ccflags-y := -I$(PWD)/../../lib\n");
+  ::setenv("GIT_DIR", "/nonexistent", 1);
+  const auto found = sources();
+  ::unsetenv("GIT_DIR");
+  EXPECT_THAT(names(found), ::testing::Not(::testing::Contains("large.bin")));
+}
+
+// Module.symvers of another directory may be meant for KBUILD_EXTRA_SYMBOLS.
+TEST_F(SourceRootTest, ProductsAreThoseOfTheModulesDirectory) {
+  for (const auto* name : {"Module.symvers", "a/bus/Module.symvers", "a/drv/Module.symvers",
+                           "kobox.toml", "a/drv/kobox.toml", "a/bus/kobox.toml"})
+    put(name, "");
+  EXPECT_THAT(names(sources(path())),
+              ElementsAre("Module.symvers", "a/bus/Module.symvers", "a/drv/x.c"));
 }
 
 TEST_F(SourceRootTest, TheRootThatIsNamed) {

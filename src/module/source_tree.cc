@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 
 #include "base/files.h"
@@ -12,34 +13,26 @@
 namespace kobox {
 namespace {
 
-bool is_below(const fs::path& path, const fs::path& directory) {
-  const auto relative = path.lexically_relative(directory);
-  return !relative.empty() && *relative.begin() != "..";
-}
+// As many links as Linux follows in one path (MAXSYMLINKS in its include/linux/namei.h).
+constexpr std::size_t k_max_nested_links = 40;
 
 bool is_hidden(const fs::path& name) { return name.native().starts_with('.'); }
 
-// Whether a path that is below the module's directory is one of its sources.
-bool is_source(const fs::path& relative) {
-  for (const auto& directory : relative.parent_path())
-    if (is_hidden(directory)) return false;
-  return !is_build_product(relative);
-}
-
 class Lister {
  public:
-  Lister(fs::path directory, fs::path root, fs::path skip, const SourceLimits& limits,
-         const WantedSource& is_wanted)
-      : directory_(std::move(directory)),
-        root_(std::move(root)),
+  Lister(const fs::path& directory, const fs::path& root, fs::path skip,
+         const SourceSelection& selection)
+      : directory_(directory),
         skip_(std::move(skip)),
-        limits_(limits),
-        is_wanted_(is_wanted) {}
+        selection_(selection),
+        trees_({{.place = root, .relative = {}}}) {}
 
-  Result<> add_directory(const fs::path& relative) {
+  Result<> add_directory(const fs::path& place, const fs::path& relative) {
+    ++directories_;
+    KOBOX_CHECK(check_limits());
     std::error_code error;
-    for (auto it = fs::directory_iterator(root_ / relative, error);
-         !error && it != fs::directory_iterator(); it.increment(error)) {
+    for (auto it = fs::directory_iterator(place, error); !error && it != fs::directory_iterator();
+         it.increment(error)) {
       if (interrupted()) return fail_interrupted();
       KOBOX_CHECK(add(*it, relative / it->path().filename()));
     }
@@ -55,14 +48,28 @@ class Lister {
   }
 
  private:
+  // A directory that is listed: the one itself, or one that a link leads to.
+  struct Tree {
+    fs::path place;     // canonical
+    fs::path relative;  // where it comes to lie in the copy
+  };
+
+  bool is_product(const fs::path& relative) const {
+    return is_build_product(relative, selection_.inside);
+  }
+
+  bool is_wanted(const fs::path& relative) const {
+    return !selection_.is_wanted || selection_.is_wanted(relative);
+  }
+
   Result<> add(const fs::directory_entry& entry, const fs::path& relative) {
     std::error_code error;
     const auto status = entry.symlink_status(error);
     if (status.type() == fs::file_type::directory) {
       if (is_hidden(relative.filename()) || entry.path() == skip_) return {};
-      return add_directory(relative);
+      return add_directory(entry.path(), relative);
     }
-    if (is_build_product(relative) || (is_wanted_ && !is_wanted_(relative))) return {};
+    if (is_product(relative) || !is_wanted(relative)) return {};
     if (status.type() == fs::file_type::symlink) return add_link(entry.path(), relative);
     // Sockets, pipes and devices are nobody's source, and reading a pipe would block.
     if (status.type() == fs::file_type::regular) return add_file(entry.path(), relative);
@@ -71,21 +78,52 @@ class Lister {
 
   Result<> add_link(const fs::path& path, const fs::path& relative) {
     std::error_code error;
-    const auto target = fs::canonical(path, error);
-    if (error) {  // it dangles; whether the build needs it is make's to say
-      entries_.push_back({.relative = relative, .link = fs::read_symlink(path, error).string()});
+    const auto named = fs::read_symlink(path, error);
+    auto target = fs::canonical(path, error);
+    const bool dangles = static_cast<bool>(error);
+    if (dangles) target = fs::weakly_canonical(path.parent_path() / named, error);
+    // Whether the build needs one that dangles is make's to say.
+    if (const auto inner = place_in_copy(target, dangles)) {
+      const auto link = inner->lexically_relative(relative.parent_path());
+      entries_.push_back({.relative = relative, .link = link.string()});
       return {};
     }
-    const bool stays =
-        is_below(target, root_) && is_source(target.lexically_relative(root_)) && target != skip_;
-    if (stays) {
-      entries_.push_back(
-          {.relative = relative, .link = target.lexically_relative(path.parent_path()).string()});
+    if (!dangles && fs::is_regular_file(target, error)) return add_file(target, relative);
+    if (selection_.outer_links == OuterLinks::listed) {
+      entries_.push_back({.relative = relative, .link = named.string()});
       return {};
     }
-    if (fs::is_regular_file(target, error)) return add_file(target, relative);
-    if (fs::is_directory(target, error))
-      entries_.push_back({.relative = relative, .link = fs::read_symlink(path, error).string()});
+    if (dangles || !fs::is_directory(target, error)) return {};
+    return add_outer_directory(target, relative);
+  }
+
+  // Where the copy has what a link leads to; nothing if it does not have it.
+  std::optional<fs::path> place_in_copy(const fs::path& target, bool dangles) const {
+    std::error_code ignored;
+    for (const auto& tree : trees_) {
+      if (!is_below(target, tree.place)) continue;
+      const auto rest = target.lexically_relative(tree.place);
+      const auto relative = rest == "." ? tree.relative : tree.relative / rest;
+      if (dangles) return relative;
+      const bool is_taken =
+          !std::ranges::any_of(rest.parent_path(), is_hidden) && !is_product(relative) &&
+          !is_below(target, skip_) &&
+          (fs::is_directory(target, ignored) ? !is_hidden(rest.filename()) : is_wanted(relative));
+      if (is_taken || rest == ".") return relative;
+    }
+    return std::nullopt;
+  }
+
+  // A directory that holds one that is being listed would come without end.
+  Result<> add_outer_directory(const fs::path& target, const fs::path& relative) {
+    const auto is_in_it = [&](const Tree& tree) { return is_below(tree.place, target); };
+    if (std::ranges::any_of(trees_, is_in_it) || is_below(target, skip_)) return {};
+    if (trees_.size() > k_max_nested_links)
+      return fail(ErrorKind::usage, "{} leads through more than {} links",
+                  (directory_ / relative).string(), k_max_nested_links);
+    trees_.push_back({.place = target, .relative = relative});
+    KOBOX_CHECK(add_directory(target, relative));
+    trees_.pop_back();
     return {};
   }
 
@@ -99,20 +137,29 @@ class Lister {
     bytes_ += size;
     const bool executable = (mode & fs::perms::owner_exec) != fs::perms::none;
     entries_.push_back({.relative = relative, .origin = origin, .executable = executable});
-    if (bytes_ > limits_.bytes || entries_.size() > limits_.files)
-      return fail(ErrorKind::usage,
-                  "{} holds more than {} or {} files, too much to copy for a build; give the "
-                  "module a directory of its own (source and root in [module] of kobox.toml)",
-                  directory_.string(), format_bytes(limits_.bytes), limits_.files);
-    return {};
+    return check_limits();
+  }
+
+  // Directories count too: links can show one tree any number of times.
+  Result<> check_limits() const {
+    const auto& limits = selection_.limits;
+    if (bytes_ <= limits.bytes && entries_.size() <= limits.files && directories_ <= limits.files)
+      return {};
+    const auto through = trees_.size() == 1 ? ""
+                                            : fmt::format(" with what the link {} leads to",
+                                                          trees_[1].relative.string());
+    return fail(ErrorKind::usage,
+                "{}{} holds more than {} or {} files, too much to copy for a build; give the "
+                "module a directory of its own (source and root in [module] of kobox.toml)",
+                directory_.string(), through, format_bytes(limits.bytes), limits.files);
   }
 
   fs::path directory_;  // as the user wrote it, for messages
-  fs::path root_;       // the same without links
   fs::path skip_;
-  SourceLimits limits_;
-  const WantedSource& is_wanted_;
+  const SourceSelection& selection_;
+  std::vector<Tree> trees_;  // the directory without links, and those that are being listed in it
   std::uint64_t bytes_ = 0;
+  std::size_t directories_ = 0;
   std::vector<SourceEntry> entries_;
 };
 
@@ -171,7 +218,7 @@ bool leads_through_link(const fs::path& copy, const fs::path& relative) {
 
 }  // namespace
 
-bool is_build_product(const fs::path& relative) {
+bool is_build_product(const fs::path& relative, const fs::path& inside) {
   constexpr std::array<std::string_view, 14> k_endings = {
       ".o",   ".ko",       ".ko.gz", ".ko.xz", ".ko.zst",       ".mod", ".mod.c",
       ".cmd", ".symtypes", ".dwo",   ".o.d",   "modules.order", "~",    ".swp"};
@@ -180,19 +227,18 @@ bool is_build_product(const fs::path& relative) {
     if (name.ends_with(ending)) return true;
   // Emacs' locks and auto-saves, and kbuild's own temporary files.
   if (name.starts_with(".#") || name.starts_with("#") || name.starts_with(".tmp_")) return true;
-  // In a subdirectory Module.symvers may be another module's, for KBUILD_EXTRA_SYMBOLS.
-  return relative == "Module.symvers" || relative == "kobox.toml";
+  // Elsewhere Module.symvers may be another module's, for KBUILD_EXTRA_SYMBOLS.
+  return relative == inside / "Module.symvers" || name == "kobox.toml";
 }
 
 Result<std::vector<SourceEntry>> list_sources(const fs::path& directory, const fs::path& skip,
-                                              const SourceLimits& limits,
-                                              const WantedSource& is_wanted) {
+                                              const SourceSelection& selection) {
   std::error_code error;
   const auto root = fs::canonical(directory, error);
   if (error) return fail(ErrorKind::usage, "{}: {}", directory.string(), error.message());
   const auto skipped = skip.empty() ? skip : fs::weakly_canonical(skip, error);
-  Lister lister(directory, root, skipped, limits, is_wanted);
-  KOBOX_CHECK(lister.add_directory({}));
+  Lister lister(directory, root, skipped, selection);
+  KOBOX_CHECK(lister.add_directory(root, {}));
   return lister.take();
 }
 

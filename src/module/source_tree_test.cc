@@ -212,11 +212,78 @@ TEST_F(SourceTreeTest, ALinkThatABuildLeftInTheWayIsNotFollowed) {
   EXPECT_EQ(read_file(copy() / "sub/x.c").value(), "x");
 }
 
-TEST_F(SourceTreeTest, LinksToDirectoriesOutsideStayLinks) {
+// A build that runs on the host would write through such a link.
+TEST_F(SourceTreeTest, LinksToDirectoriesOutsideAreCopied) {
+  put("x.c");
+  const auto common = directory_.path() / "common";
+  for (const auto* name : {"a.c", "a.o", ".git/HEAD", "sub/b.h", "sub/Module.symvers"})
+    ASSERT_TRUE(write_file(common / name, name));
+  fs::create_symlink("sub/b.h", common / "b.h");
+  fs::create_symlink(source() / "x.c", common / "back.c");
+  fs::create_symlink("../common", source() / "relative");
+  fs::create_symlink(common / "sub", source() / "absolute");
+  put(".store/c.c");
+  fs::create_symlink(".store", source() / "annexed");
+  EXPECT_THAT(names(), ElementsAre("absolute/Module.symvers", "absolute/b.h", "annexed/c.c",
+                                   "relative/a.c", "relative/b.h", "relative/back.c",
+                                   "relative/sub/Module.symvers", "relative/sub/b.h", "x.c"));
+  const auto first = sync();
+  EXPECT_FALSE(fs::is_symlink(copy() / "relative"));
+  EXPECT_EQ(read_file(copy() / "relative/sub/b.h").value(), "sub/b.h");
+  EXPECT_EQ(fs::read_symlink(copy() / "relative/b.h"), "sub/b.h");
+  EXPECT_EQ(fs::read_symlink(copy() / "relative/back.c"), "../x.c");
+  ASSERT_TRUE(write_file(common / "a.c", "changed"));
+  EXPECT_NE(sync(), first) << "its files are in the digest";
+}
+
+TEST_F(SourceTreeTest, LinksThatComeBackDoNotGoOnForever) {
+  put("x.c");
+  const auto one = directory_.path() / "one";
+  const auto two = directory_.path() / "two";
+  ASSERT_TRUE(write_file(one / "a.h", ""));
+  ASSERT_TRUE(write_file(two / "b.h", ""));
+  fs::create_symlink(two, one / "two");
+  fs::create_symlink(one, two / "one");
+  fs::create_symlink(one, source() / "one");
+  fs::create_symlink("..", source() / "holds-the-module");
+  EXPECT_THAT(names(), ElementsAre("one/a.h", "one/two/b.h", "one/two/one", "x.c"));
+  sync();
+  EXPECT_EQ(fs::read_symlink(copy() / "one/two/one"), "..");
+  EXPECT_TRUE(fs::exists(copy() / "one/two/one/a.h"));
+}
+
+// Each shows all that the one before it shows, twice.
+TEST_F(SourceTreeTest, LinksThatMultiplyAreRefused) {
+  put("x.c");
+  const auto place = [&](int i) { return directory_.path() / fmt::format("d{}", i); };
+  for (int i = 0; i < 12; ++i) {
+    fs::create_directories(place(i));
+    for (const auto* name : {"left", "right"}) fs::create_symlink(place(i + 1), place(i) / name);
+  }
+  fs::create_directories(place(12));
+  fs::create_symlink(place(0), source() / "first");
+  const auto entries = list_sources(source(), {}, {.limits = {.files = 1000}});
+  ASSERT_FALSE(entries);
+  EXPECT_EQ(entries.error().kind(), ErrorKind::usage);
+  EXPECT_THAT(entries.error().message(), HasSubstr("the link first leads to"));
+}
+
+// A build might write there.
+TEST_F(SourceTreeTest, LinksThatLeadOutsideToNothingAreLeftOut) {
+  put("x.c");
+  fs::create_symlink(directory_.path() / "nothing", source() / "log");
+  fs::create_symlink("../nothing", source() / "out");
+  fs::create_symlink(source() / "later", source() / "inside");
+  EXPECT_THAT(names(), ElementsAre("inside", "x.c"));
+  sync();
+  EXPECT_EQ(fs::read_symlink(copy() / "inside"), "later");
+}
+
+TEST_F(SourceTreeTest, LinksThatLeadOutsideCanBeListed) {
   put("x.c");
   fs::create_directories(directory_.path() / "common");
   fs::create_symlink("../common", source() / "common");
-  const auto entries = list_sources(source(), {}).value();
+  const auto entries = list_sources(source(), {}, {.outer_links = OuterLinks::listed}).value();
   ASSERT_EQ(entries.size(), 2U);
   EXPECT_EQ(entries[0].link, "../common");
 }
@@ -232,13 +299,13 @@ TEST_F(SourceTreeTest, TooMuchIsRefused) {
   put("y.c", std::string(600, 'x'));
   for (const auto& limits :
        {SourceLimits{.bytes = 1000, .files = 10}, SourceLimits{.bytes = 9999, .files = 1}}) {
-    auto entries = list_sources(source(), {}, limits);
+    auto entries = list_sources(source(), {}, {.limits = limits});
     ASSERT_FALSE(entries);
     EXPECT_EQ(entries.error().kind(), ErrorKind::usage);
     EXPECT_THAT(entries.error().message(),
                 AllOf(HasSubstr(source().string()), HasSubstr("too much to copy")));
   }
-  EXPECT_TRUE(list_sources(source(), {}, {.bytes = 1200, .files = 2}));
+  EXPECT_TRUE(list_sources(source(), {}, {.limits = {.bytes = 1200, .files = 2}}));
 }
 
 }  // namespace
