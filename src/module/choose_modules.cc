@@ -51,7 +51,7 @@ Result<std::vector<BuiltModule>> built_modules(const std::vector<RecordedModule>
   for (const auto& one : recorded) {
     KOBOX_TRY(auto info, read_modinfo(one.ko));
     for (auto* names : {&info.depends, &info.parameters})
-      for (auto& name : *names) std::ranges::replace(name, '-', '_');
+      for (auto& name : *names) name = kernel_name(name);
     modules.push_back({.name = one.name,
                        .ko = one.ko,
                        .bare = without_debug_sections(one.ko),
@@ -68,7 +68,7 @@ Result<std::vector<BuiltModule>> built_modules(const std::vector<RecordedModule>
 std::vector<BuiltModule> with_dependencies(const std::vector<BuiltModule>& modules,
                                            const std::string& name) {
   Walk walk(modules);
-  walk.add(module_name_of(name + ".ko"));
+  walk.add(kernel_name(name));
   return walk.take();
 }
 
@@ -85,7 +85,7 @@ Result<std::vector<BuiltModule>> choose_modules(const std::vector<BuiltModule>& 
   for (const auto& module : modules) names.push_back(module.name);
   Walk walk(modules);
   for (const auto& name : wanted) {
-    const auto kernels_name = module_name_of(name + ".ko");
+    const auto kernels_name = kernel_name(name);
     if (std::ranges::find(names, kernels_name) == names.end())
       return fail(ErrorKind::usage, "{} builds no module '{}', but {}{}", source.string(), name,
                   join(names, ", "), did_you_mean(kernels_name, names));

@@ -64,9 +64,10 @@ TEST(ChooseModules, AnotherNameIsRefusedWithWhatThereIs) {
   EXPECT_THAT(nothing.error().message(), HasSubstr("makes no module"));
 }
 
-TEST(ParametersFor, ASingleModuleGetsThemAsTheyAre) {
+TEST(ParametersFor, ASingleModuleGetsAllOfThem) {
   const auto one = module("one");
-  EXPECT_EQ(parameters_for(one, {one}, "one.a=1  b=\"x y\""), "one.a=1  b=\"x y\"");
+  EXPECT_EQ(parameters_for(one, {one}, "one.a=1\t b=\"x  y\" other.c=2"),
+            "a=1 b=\"x  y\" other.c=2");
 }
 
 TEST(ParametersFor, EachModuleGetsItsOwn) {

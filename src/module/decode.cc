@@ -5,15 +5,11 @@
 #include <iterator>
 
 #include "base/text.h"
+#include "module/ko_file.h"
 #include "verdict/log_prefix.h"
 
 namespace kobox {
 namespace {
-
-std::string with_underscores(std::string name) {
-  std::ranges::replace(name, '-', '_');
-  return name;
-}
 
 std::optional<std::string> release_in_line(std::string_view line) {
   constexpr std::string_view k_first = "Linux version ";
@@ -71,7 +67,7 @@ std::string Decoder::line(std::string_view text) {
   std::size_t done = 0;
   const bool in_trace = parse_trace_line(read_log_prefix(text).text).has_value();
   for (const auto& [frame, end] : find_frames(text)) {
-    const auto module = lines_.find(with_underscores(frame.module));
+    const auto module = lines_.find(kernel_name(frame.module));
     if (module == lines_.end()) continue;
     if (is_decoded(text.substr(end))) {
       ++decoded_;

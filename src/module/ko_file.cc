@@ -5,6 +5,8 @@
 #include <gelf.h>
 #include <libelf.h>
 
+#include <algorithm>
+
 #include "base/files.h"
 #include "base/text.h"
 
@@ -32,7 +34,21 @@ std::optional<std::string_view> section(Elf* elf, std::string_view name) {
   return std::nullopt;
 }
 
+// "parmtype=NAME:TYPE", "parm=NAME:DESCRIPTION". One by module_param_cb has no type, others need no
+// description (include/linux/moduleparam.h).
+void add_parameter(ModInfo& info, const std::string& value) {
+  auto name = value.substr(0, value.find(':'));
+  if (std::ranges::find(info.parameters, name) == info.parameters.end())
+    info.parameters.push_back(std::move(name));
+}
+
 }  // namespace
+
+std::string kernel_name(std::string_view name) {
+  std::string changed(name);
+  std::ranges::replace(changed, '-', '_');
+  return changed;
+}
 
 Result<ModInfo> read_modinfo(const fs::path& ko) {
   KOBOX_TRY(auto bytes, read_file(ko));
@@ -51,8 +67,7 @@ Result<ModInfo> read_modinfo(const fs::path& ko) {
     if (key == "name") result.name = value;
     if (key == "vermagic") result.vermagic = value;
     if (key == "license") result.license = value;
-    // "parmtype=NAME:TYPE"
-    if (key == "parmtype") result.parameters.push_back(value.substr(0, value.find(':')));
+    if (key == "parmtype" || key == "parm") add_parameter(result, value);
     if (key != "depends" || value.empty()) continue;
     for (auto& name : split(value, ',')) result.depends.push_back(std::move(name));
   }

@@ -15,12 +15,15 @@
 
 namespace kobox {
 
+// A module's or a parameter's name as the kernel has it: "my_driver" for "my-driver".
+std::string kernel_name(std::string_view name);
+
 struct ModInfo {
   std::string name;
   std::string vermagic;
   std::string license;  // MODULE_LICENSE
   std::vector<std::string> depends;
-  std::vector<std::string> parameters;
+  std::vector<std::string> parameters;  // those with a type or a description
 };
 Result<ModInfo> read_modinfo(const std::filesystem::path& ko);
 

@@ -12,8 +12,7 @@ namespace kobox {
 
 // What of `parameters` (as insmod takes them: "debug=1 name=\"a b\"") goes to `module`, which is
 // one of `modules`. A word "other.debug=1" is for the module of that name; any other for those that
-// have such a parameter; what none of them has goes to the last, so that the kernel says so. For a
-// single module all of it, as it is.
+// have such a parameter; what none of them has goes to the last, so that the kernel says so.
 std::string parameters_for(const BuiltModule& module, const std::vector<BuiltModule>& modules,
                            std::string_view parameters);
 

@@ -15,7 +15,7 @@
 #include "kernel/selector.h"
 #include "kernel/store.h"
 #include "module/api_words.h"
-#include "module/build_record.h"
+#include "module/ko_file.h"
 
 namespace kobox {
 namespace {
@@ -101,15 +101,15 @@ std::optional<SymbolOrigin::Elsewhere> find_elsewhere(const Kernel& kernel,
   return std::nullopt;
 }
 
+// "videodev" for drivers/media/v4l2-core/videodev.
+std::string module_of(std::string_view path) {
+  return kernel_name(path.substr(path.rfind('/') + 1));
+}
+
 bool has_module_file(const Kernel& kernel, const HeaderTree::Export& exported) {
   if (exported.module == "vmlinux") return true;
   const auto files = modules_of(kernel);
-  return !files || files->empty() || files->contains(module_name_of(exported.module + ".ko"));
-}
-
-// "videodev" for drivers/media/v4l2-core/videodev.
-std::string module_of(std::string_view path) {
-  return path == "vmlinux" ? "vmlinux" : module_name_of(std::string(path) + ".ko");
+  return !files || files->empty() || files->contains(module_of(exported.module));
 }
 
 // The generic flavour's selector: "6.1" for 6.1.0-56-cloud-amd64; "" if it is that one itself, or
