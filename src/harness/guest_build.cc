@@ -166,7 +166,7 @@ Result<BuildOutcome> build_in_guest(const LabOptions& options, const Project& pr
       return failure;
     }
     KOBOX_TRY(record, write_build_record(place, key, project.source, kernel,
-                                         modules_in_order(place.copy(), place.copy()),
+                                         modules_in_order(place, place.copy(), place.copy()),
                                          guest_directory(project)));
   }
   KOBOX_TRY(const auto built, built_modules(record->modules, project.source, record->built_at));

@@ -11,7 +11,6 @@
 #include "base/text.h"
 #include "module/choose_modules.h"
 #include "module/compiler_output.h"
-#include "module/source_root.h"
 
 namespace kobox {
 namespace {
@@ -160,8 +159,14 @@ BuildJob BuildAttempt::job_of_method() const {
   return job;
 }
 
+// dkms sees the directory alone, in /usr/src.
+Result<Sources> BuildAttempt::taken_along() const {
+  const auto root = method_ == BuildMethod::dkms ? request_.source : request_.root;
+  return find_sources(request_.source, root, request_.cache);
+}
+
 Result<CommandLine> BuildAttempt::command() {
-  KOBOX_TRY(const auto sources, find_sources(request_.source, request_.root, request_.cache));
+  KOBOX_TRY(const auto sources, taken_along());
   place_.inside = sources.inside;
   if (method_ == BuildMethod::dkms) package_ = DkmsPackage{"NAME", "VERSION"};
   return site_.command(place_, job());
@@ -172,9 +177,9 @@ fs::path BuildAttempt::built_at() const {
 }
 
 std::vector<fs::path> BuildAttempt::built_files() const {
-  if (package_) return modules_below(dkms_modules(*package_, place_, kernel_));
-  if (method_ == BuildMethod::make) return modules_below(place_.copy());
-  return modules_in_order(place_.sources(), built_at());
+  if (package_) return modules_below(place_, dkms_modules(*package_, place_, kernel_));
+  if (method_ == BuildMethod::make) return modules_below(place_, place_.copy());
+  return modules_in_order(place_, place_.sources(), built_at());
 }
 
 // What is there afterwards has been built by this build.
@@ -185,7 +190,7 @@ Result<> BuildAttempt::clear_products() const {
   }
   // kbuild writes it anew, and only the modules that it lists are taken.
   if (method_ == BuildMethod::kbuild) return remove_tree(place_.sources() / "modules.order");
-  for (const auto& ko : all_module_files(place_.copy())) KOBOX_CHECK(remove_tree(ko));
+  for (const auto& ko : all_module_files(place_, place_.copy())) KOBOX_CHECK(remove_tree(ko));
   return {};
 }
 
@@ -194,7 +199,7 @@ std::string BuildAttempt::exported() const {
   const auto built =
       package_ ? place_.dkms() / package_->name / package_->version / "build" : place_.sources();
   std::string all;
-  for (const auto& file : files_named(built, "Module.symvers")) {
+  for (const auto& file : files_named(place_, built, "Module.symvers")) {
     const auto text = read_regular_file(file, k_largest_list);
     if (text && all.size() < k_largest_list) all += *text;
   }
@@ -251,7 +256,7 @@ Result<> BuildAttempt::forget() const {
 Result<BuildOutcome> BuildAttempt::go() {
   KOBOX_TRY(const auto lock,
             FileLock::acquire(place_.lock(), LockMode::exclusive, request_.deadline));
-  KOBOX_TRY(const auto sources, find_sources(request_.source, request_.root, request_.cache));
+  KOBOX_TRY(const auto sources, taken_along());
   place_.inside = sources.inside;
   KOBOX_CHECK(check_path("the module's directory", place_.inside));
   KOBOX_TRY(const auto digest, sync_sources(sources.entries, place_.copy(), place_.manifest()));

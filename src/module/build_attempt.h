@@ -15,6 +15,7 @@
 #include "module/build_record.h"
 #include "module/build_site.h"
 #include "module/dkms.h"
+#include "module/source_root.h"
 
 namespace kobox {
 
@@ -46,6 +47,7 @@ class BuildAttempt {
         site_(std::move(site)),
         place_(std::move(place)) {}
 
+  Result<Sources> taken_along() const;
   BuildJob job() const;
   BuildJob job_of_method() const;
   std::vector<std::filesystem::path> built_files() const;

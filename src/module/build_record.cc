@@ -12,6 +12,7 @@
 #include "archive/packed.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "module/ko_file.h"
 
 namespace kobox {
 namespace {
@@ -36,9 +37,10 @@ bool is_module_file(const fs::path& path) {
 }
 
 // A build may have left links, to itself too: they are not followed.
-std::vector<fs::path> files_below(const fs::path& directory,
+std::vector<fs::path> files_below(const BuildPlace& place, const fs::path& directory,
                                   const std::function<bool(const fs::path&)>& wanted) {
   std::vector<fs::path> files;
+  if (!place.holds(directory)) return files;
   std::error_code error;
   for (auto it = fs::recursive_directory_iterator(directory, error);
        !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
@@ -89,16 +91,23 @@ BuildPlace BuildPlace::of(const fs::path& cache, const fs::path& source, const K
   return {.directory = fs::absolute(cache, ignored).lexically_normal() / "builds" / name};
 }
 
-std::string module_name_of(const fs::path& ko) {
-  auto name = ko.stem().string();
-  std::ranges::replace(name, '-', '_');
-  return name;
+bool BuildPlace::holds(const fs::path& built) const {
+  std::error_code error;
+  const auto real_place = fs::canonical(directory, error);
+  if (error) return false;
+  const auto real = fs::canonical(built, error);
+  return !error && real == real_place / built.lexically_relative(directory) &&
+         (is_below(built, copy()) || is_below(built, dkms()));
 }
 
-std::vector<fs::path> modules_in_order(const fs::path& directory, const fs::path& built_at) {
+std::string module_name_of(const fs::path& ko) { return kernel_name(ko.stem().native()); }
+
+std::vector<fs::path> modules_in_order(const BuildPlace& place, const fs::path& directory,
+                                       const fs::path& built_at) {
   // A line for each module: an absolute path or one below the directory, ending in .ko up to Linux
   // 6.1 and in .o from 6.2 on.
   std::vector<fs::path> modules;
+  if (!place.holds(directory)) return modules;
   const auto order = read_regular_file(directory / "modules.order", 1 << 20);
   if (!order) return modules;
   std::error_code error;
@@ -112,16 +121,18 @@ std::vector<fs::path> modules_in_order(const fs::path& directory, const fs::path
   return modules;
 }
 
-std::vector<fs::path> files_named(const fs::path& directory, std::string_view name) {
-  return files_below(directory, [&](const fs::path& path) { return path.filename() == name; });
+std::vector<fs::path> files_named(const BuildPlace& place, const fs::path& directory,
+                                  std::string_view name) {
+  return files_below(place, directory,
+                     [&](const fs::path& path) { return path.filename() == name; });
 }
 
-std::vector<fs::path> all_module_files(const fs::path& directory) {
-  return files_below(directory, is_module_file);
+std::vector<fs::path> all_module_files(const BuildPlace& place, const fs::path& directory) {
+  return files_below(place, directory, is_module_file);
 }
 
-std::vector<fs::path> modules_below(const fs::path& directory) {
-  auto modules = all_module_files(directory);
+std::vector<fs::path> modules_below(const BuildPlace& place, const fs::path& directory) {
+  auto modules = all_module_files(place, directory);
   // A Makefile may copy what it has built: "bin/x.ko" beside "src/x.ko".
   std::set<std::string> names;
   std::erase_if(modules, [&](const fs::path& path) {

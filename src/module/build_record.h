@@ -44,6 +44,10 @@ struct BuildPlace {
   std::filesystem::path log() const { return directory / "make.log"; }
   std::filesystem::path record() const { return directory / "build.json"; }
   std::filesystem::path lock() const { return directory / "lock"; }
+
+  // Whether a directory of copy() or dkms() is still there itself. A build may have put a link to
+  // any directory of the host's in its place or in that of one above it.
+  bool holds(const std::filesystem::path& built) const;
 };
 
 struct RecordedModule {
@@ -74,17 +78,23 @@ Result<BuildRecord> write_build_record(const BuildPlace& place, std::string_view
                                        const std::filesystem::path& built_at,
                                        std::string_view symbols = {});
 
+// These look for files in a directory of the place's, and find none in one that it does not hold.
+// The build wrote there, and may have written anything.
+
 // The .ko files that kbuild lists in a directory's modules.order. `built_at`: that directory's path
-// as the build knew it. The build wrote it, and may have written anything: a file outside of the
-// directory is not taken for a module.
-std::vector<std::filesystem::path> modules_in_order(const std::filesystem::path& directory,
+// as the build knew it. A file outside of the directory is not taken for a module.
+std::vector<std::filesystem::path> modules_in_order(const BuildPlace& place,
+                                                    const std::filesystem::path& directory,
                                                     const std::filesystem::path& built_at);
 // All regular files of a name below a directory, by their paths.
-std::vector<std::filesystem::path> files_named(const std::filesystem::path& directory,
+std::vector<std::filesystem::path> files_named(const BuildPlace& place,
+                                               const std::filesystem::path& directory,
                                                std::string_view name);
 // All .ko files below a directory, compressed ones too, by their paths.
-std::vector<std::filesystem::path> all_module_files(const std::filesystem::path& directory);
+std::vector<std::filesystem::path> all_module_files(const BuildPlace& place,
+                                                    const std::filesystem::path& directory);
 // The same, each module once.
-std::vector<std::filesystem::path> modules_below(const std::filesystem::path& directory);
+std::vector<std::filesystem::path> modules_below(const BuildPlace& place,
+                                                 const std::filesystem::path& directory);
 
 }  // namespace kobox
