@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <chrono>
 
 namespace kobox {
 namespace {
@@ -18,8 +19,10 @@ AgentClient::KernelAnswer error(int number, std::string text) {
 }
 
 std::optional<LoadFailure> failure(const AgentClient::KernelAnswer& answer,
-                                   const std::vector<std::string>& said) {
-  return load_failure(answer, {.name = "mod", .ko = "/nonexistent.ko"}, {.release = "6.1"}, said);
+                                   std::vector<std::string> said) {
+  return load_failure({.answer = answer, .said = std::move(said), .limit = std::chrono::seconds(7)},
+                      {.name = "mod", .ko = "/nonexistent.ko", .parameters = {"food", "size"}},
+                      {.release = "6.1"});
 }
 
 std::string refusal(int number, const std::string& said) {
@@ -30,12 +33,13 @@ std::string refusal(int number, const std::string& said) {
   return found->failure.message;
 }
 
-TEST(LoadFailure, WhatIsLoadedIsNone) { EXPECT_FALSE(failure({}, {"mod: hello"})); }
+TEST(LoadFailure, AModuleThatIsLoadedHasNone) { EXPECT_FALSE(failure({}, {"mod: hello"})); }
 
-TEST(LoadFailure, AnUnknownParameterIsOneThoughTheKernelLoadsTheModule) {
+TEST(LoadFailure, AParameterThatTheModuleDoesNotHave) {
   const auto found = failure({}, {"mod: unknown parameter 'foo' ignored"});
   ASSERT_TRUE(found);
-  EXPECT_THAT(found->failure.message, HasSubstr("no such parameter"));
+  EXPECT_EQ(found->failure.message,
+            "mod has no parameter 'foo' (did you mean 'food'?); it has food, size");
   EXPECT_FALSE(failure({}, {"other_mod: unknown parameter 'foo' ignored"}));
 }
 
@@ -51,7 +55,25 @@ TEST(LoadFailure, TheKernelsOwnWordsTellWhyItRefused) {
   EXPECT_THAT(refusal(EPERM, "Lockdown: insmod: unsigned module loading is restricted"),
               HasSubstr("locked down"));
   EXPECT_THAT(refusal(ENOEXEC, ""), HasSubstr("no module for this kernel"));
-  EXPECT_THAT(refusal(EEXIST, ""), HasSubstr("loaded already"));
+}
+
+TEST(LoadFailure, WhatInitPrintsIsNoRefusal) {
+  const auto init_error = [](int number, const char* said) {
+    return failure(error(number, "words"), {said})->init_error;
+  };
+  EXPECT_EQ(init_error(ENOENT, "other: Unknown symbol foo (err -2)"), ENOENT);
+  EXPECT_EQ(init_error(ENOENT, "the config: Unknown symbol in line 3"), ENOENT);
+  EXPECT_EQ(init_error(ENODEV, "mod: Unknown symbol in the firmware"), ENODEV);
+  EXPECT_EQ(init_error(EIO, "mod: this is restricted, as in Lockdown: x"), EIO);
+}
+
+TEST(LoadFailure, AModuleIsLoadedAlreadyOnlyIfItIsThere) {
+  LoadAttempt attempt{.answer = error(EEXIST, "File exists"), .said = {}, .limit = {}};
+  EXPECT_EQ(load_failure(attempt, {.name = "mod"}, {})->init_error, EEXIST);
+  attempt.is_loaded = true;
+  const auto found = load_failure(attempt, {.name = "mod"}, {});
+  EXPECT_EQ(found->init_error, 0);
+  EXPECT_THAT(found->failure.message, HasSubstr("loaded already"));
 }
 
 TEST(LoadFailure, InitsOwnErrorIsNamedWithItsLastWords) {
@@ -73,7 +95,56 @@ TEST(LoadFailure, AFaultAndATimeoutAreNoErrorOfInits) {
   EXPECT_EQ(killed->failure.kind, FailureKind::load);
   const auto late = failure({.error_number = 0, .timed_out = true}, {});
   EXPECT_EQ(late->failure.kind, FailureKind::hang);
+  EXPECT_THAT(late->failure.message, HasSubstr("did not return within 7.00 s"));
   EXPECT_EQ(killed->init_error + late->init_error, 0);
+}
+
+// "base" is of another directory or of the same, and "mod" needs it.
+class JudgeLoad : public ::testing::Test {
+ protected:
+  LoadOutcome after(std::optional<LoadFailure> failed) const {
+    return judge_load(std::move(failed), modules_, project_);
+  }
+  LoadOutcome init_error_of(const char* module, int number) const {
+    return after(LoadFailure{.module = module,
+                             .failure = {.kind = FailureKind::load, .message = "it said no"},
+                             .init_error = number});
+  }
+  using Kind = LoadOutcome::Kind;
+  std::vector<BuiltModule> modules_ = {{.name = "base", .source = "/m"},
+                                       {.name = "mod", .source = "/m", .depends = {"base"}}};
+  Project project_ = {.has_file = true};
+};
+
+TEST_F(JudgeLoad, ExpectLoadIsForTheModuleUnderTest) {
+  project_.expect_load = ENODEV;
+  EXPECT_EQ(init_error_of("mod", ENODEV).kind, Kind::refused);
+  const auto needed = init_error_of("base", ENODEV);
+  EXPECT_EQ(needed.kind, Kind::failed);
+  EXPECT_EQ(needed.failure.message, "base, which mod needs, could not be loaded: it said no");
+  modules_[1].depends.clear();
+  EXPECT_EQ(init_error_of("base", ENODEV).kind, Kind::refused);
+  modules_[0].source = "/other";
+  EXPECT_EQ(init_error_of("base", ENODEV).kind, Kind::failed);
+}
+
+TEST_F(JudgeLoad, AnotherEndThanExpectLoadSaysWhatToDo) {
+  project_.expect_load = ENODEV;
+  EXPECT_THAT(after({}).failure.message,
+              HasSubstr("expect_load is ENODEV; take that line out if it should load"));
+  EXPECT_THAT(init_error_of("mod", EIO).failure.message,
+              HasSubstr("expect_load is ENODEV: change it if EIO is right"));
+  EXPECT_THAT(init_error_of("mod", 0).failure.message,
+              HasSubstr("which only the module's init can return"));
+}
+
+TEST_F(JudgeLoad, OnlyTheModuleUnderTestMayLackItsDevice) {
+  EXPECT_EQ(init_error_of("mod", ENODEV).kind, Kind::failed);
+  project_.has_file = false;
+  EXPECT_EQ(init_error_of("mod", ENODEV).kind, Kind::no_device);
+  EXPECT_EQ(init_error_of("mod", EIO).kind, Kind::failed);
+  EXPECT_EQ(init_error_of("base", ENODEV).kind, Kind::failed);
+  EXPECT_EQ(after({}).kind, Kind::loaded);
 }
 
 }  // namespace

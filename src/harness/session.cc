@@ -22,6 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration k_load_limit = 20s;
+constexpr std::size_t k_max_state = 64;  // bytes of a module's initstate
 constexpr std::size_t k_seed_bytes = 64;
 constexpr std::size_t k_shown_console = 20;  // lines
 
@@ -203,20 +204,25 @@ Result<std::optional<LoadFailure>> Session::load_module(const BuiltModule& modul
   auto& agent = guest_->agent();
   const auto log_mark = agent.kernel_log().end();
   const auto parameters = parameters_for(module, prepared_.modules, project_.module_params);
-  KOBOX_TRY(const auto answer, agent.load(guest_module_path(module), parameters, k_load_limit));
-  const auto said = log_part(agent.kernel_log(), log_mark).lines;
-  auto failure = load_failure(answer, module, prepared_.kernel, said);
+  LoadAttempt attempt{.answer = {}, .said = {}, .limit = k_load_limit};
+  KOBOX_TRY(attempt.answer, agent.load(guest_module_path(module), parameters, k_load_limit));
+  if (attempt.answer.error_number == EEXIST) {
+    const auto state = fmt::format("/sys/module/{}/initstate", module.name);
+    attempt.is_loaded = agent.get(state, k_max_state).has_value();
+  }
+  attempt.said = log_part(agent.kernel_log(), log_mark).lines;
+  auto failure = load_failure(attempt, module, prepared_.kernel);
   if (failure) failure->failure.console = guest_->console_log().string();
   return failure;
 }
 
-Result<std::optional<LoadFailure>> Session::load_modules(std::span<const BuiltModule> modules) {
+Result<LoadOutcome> Session::load_modules(std::span<const BuiltModule> modules) {
   for (const auto& module : modules) {
     KOBOX_TRY(auto failure, load_module(module));
-    if (failure) return failure;
+    if (failure) return judge_load(std::move(failure), modules, project_);
   }
   KOBOX_CHECK(settle_udev());
-  return std::optional<LoadFailure>();
+  return judge_load(std::nullopt, modules, project_);
 }
 
 // udev learns of a device after it is there, and then gives its node another mode, owner or names.

@@ -105,8 +105,8 @@ class Session {
   Result<> install_files();
   // Copies the programs of these sources (TestSpec::programs) into the guest.
   Result<> install_programs(const std::vector<std::string>& sources);
-  // Loads modules in this order; if one cannot be, a sentence that says why.
-  Result<std::optional<LoadFailure>> load_modules(std::span<const BuiltModule> modules);
+  // Loads modules in this order, until one cannot be, and judges that by what the project expects.
+  Result<LoadOutcome> load_modules(std::span<const BuiltModule> modules);
 
  private:
   struct Trial;  // one test's way through the machine
@@ -119,13 +119,16 @@ class Session {
       : project_(project), prepared_(prepared), options_(std::move(options)) {}
 
   Result<> attempt(const TestSpec& test, Trial& trial, const std::function<void()>& on_settling);
+  Result<> run_command(const TestSpec& test, Trial& trial,
+                       const std::function<void()>& on_settling);
   Result<> reach_loaded(Trial& trial);
   bool attach_debugger(Trial& trial);
   Result<> end_debugger(const Result<>& attempted, Trial& trial);
   Result<> load_for_test(Trial& trial);
   std::vector<BuiltModule> modules_of(const Trial& trial) const;
   Result<> unload_and_compare(Trial& trial);
-  Result<> unload(const std::string& module, Trial& trial);
+  Result<bool> unload(const std::string& module, Trial& trial);
+  Result<> add_users(const std::string& module, Failure& leak);
   Result<bool> still_busy(const std::string& module, AgentClient::KernelAnswer& answer);
   // Has the kernel reported something so long ago that waiting for the command is pointless?
   bool report_was_seen(Trial& trial);

@@ -28,7 +28,6 @@ class SessionTest : public testing::FakeProject {
   Session::Outcome outcome(const std::string& reactions) {
     qemu_.tcg_does(serves(reactions));
     const auto what = prepared();
-    const TestSpec test = {.name = "a test", .run = "run it"};
     EventLoop loop;
     auto booted = Session::boot(loop, project_, what, options(), std::chrono::seconds(10));
     if (!booted) {
@@ -36,11 +35,11 @@ class SessionTest : public testing::FakeProject {
       return {};
     }
     if (auto* failure = std::get_if<Failure>(&*booted))
-      return {.result = judged_test(test.name, std::move(*failure))};
+      return {.result = judged_test(test_.name, std::move(*failure))};
     std::shared_ptr<ReadableOnce> held;
     if (before_run_) held = before_run_(loop);
     auto ended =
-        std::get<std::unique_ptr<Session>>(*booted)->run(test, [this] { settled_ = true; });
+        std::get<std::unique_ptr<Session>>(*booted)->run(test_, [this] { settled_ = true; });
     if (ended) return std::move(*ended);
     ADD_FAILURE() << ended.error().to_string();
     return {};
@@ -51,6 +50,7 @@ class SessionTest : public testing::FakeProject {
     return ended.result.failure.value_or(Failure{});
   }
 
+  TestSpec test_ = {.name = "a test", .run = "run it"};
   bool settled_ = false;
   // What it gives lives until the test is over.
   std::function<std::shared_ptr<ReadableOnce>(EventLoop&)> before_run_;
@@ -145,6 +145,32 @@ TEST_F(SessionTest, ADriverWithoutItsDeviceIsSkippedWhereNobodyHasSaidWhatToExpe
   EXPECT_EQ(
       outcome(R"(on load reply {"ok": false, "errno": 22, "error": "Invalid"})").result.verdict,
       Verdict::fail);
+}
+
+TEST_F(SessionTest, AnInitThatFindsNoDeviceMustNotLeaveAnything) {
+  project_.has_file = false;
+  const auto said = failure(k_no_device + ";" + R"(on new reply {"entries": ["/dev/left"]})");
+  EXPECT_EQ(said.kind, FailureKind::leak);
+  EXPECT_THAT(said.message, HasSubstr("/dev/left"));
+}
+
+// What a test could not bring out is one finding; the other is worse.
+TEST_F(SessionTest, AFindingBeforeTheUnloadKeepsNoModuleLoaded) {
+  test_.collect = {"/var/log/x"};
+  const auto said = failure(R"(on run:/var/log/x reply {"status": 3})"
+                            ";"
+                            R"(on new reply {"entries": ["/dev/left"]})");
+  EXPECT_EQ(said.kind, FailureKind::leak);
+}
+
+TEST_F(SessionTest, ALeakStaysOneWhereNobodyTellsWhoHoldsTheModule) {
+  for (const auto* end : {"hello 99", "shutdown guest-shutdown;on users exit 0"}) {
+    const auto said = failure(
+        std::string(R"(on unload reply {"ok": false, "errno": 11, "error": "busy"};on users )") +
+        end);
+    EXPECT_EQ(said.kind, FailureKind::leak) << end;
+    EXPECT_THAT(said.message, HasSubstr("a reference to some is still held")) << end;
+  }
 }
 
 TEST_F(SessionTest, AnErrorOfInitsMayBeWhatIsExpected) {

@@ -6,7 +6,6 @@
 #include <iterator>
 #include <ranges>
 
-#include "base/errno_name.h"
 #include "base/text.h"
 #include "guest/guest_files.h"
 #include "harness/breakpoint_watch.h"
@@ -173,23 +172,29 @@ Session::Outcome Session::conclude(Trial& trial) {
 
 Result<> Session::attempt(const TestSpec& test, Trial& trial,
                           const std::function<void()>& on_settling) {
-  auto& agent = guest_->agent();
   KOBOX_CHECK(reach_loaded(trial));
   if (trial.stage != Stage::testing || !trial.findings.empty()) return {};
-  if (!trial.skip_reason.empty()) return {};
-  if (!test.run.empty()) {
-    KOBOX_CHECK(install_programs(test.programs));
-    KOBOX_CHECK(bring_in(test));
-    KOBOX_TRY(trial.reply, agent.run({.command = test.run, .timeout = trial.limit}));
-    on_settling();
+  if (!trial.skip_reason.empty())
     KOBOX_CHECK(guest_->watch_for(k_settle));
-    if (!test.collect.empty()) KOBOX_CHECK(bring_out(test, trial));
-    if (trial.reply->timed_out) return {};  // what holds the command may hold the module too
-  }
+  else if (!test.run.empty())
+    KOBOX_CHECK(run_command(test, trial, on_settling));
+  // What holds the command may hold the module too.
+  if (trial.reply && trial.reply->timed_out) return {};
   KOBOX_CHECK(await_whole_report(trial));
   if (most_telling_in_log(trial.log_mark)) return {};  // a broken kernel is not asked for more
   if (guest_->machine().end()) return fail(ErrorKind::tool, "{}", guest_->machine().end()->message);
   return unload_and_compare(trial);
+}
+
+Result<> Session::run_command(const TestSpec& test, Trial& trial,
+                              const std::function<void()>& on_settling) {
+  KOBOX_CHECK(install_programs(test.programs));
+  KOBOX_CHECK(bring_in(test));
+  KOBOX_TRY(trial.reply, guest_->agent().run({.command = test.run, .timeout = trial.limit}));
+  on_settling();
+  KOBOX_CHECK(guest_->watch_for(k_settle));
+  if (test.collect.empty()) return {};
+  return bring_out(test, trial);
 }
 
 Result<> Session::bring_in(const TestSpec& test) {
@@ -301,24 +306,18 @@ std::vector<BuiltModule> Session::modules_of(const Trial& trial) const {
 }
 
 Result<> Session::load_for_test(Trial& trial) {
-  KOBOX_TRY(auto failed, load_modules(modules_of(trial)));
-  if (project_.expect_load != 0) {
-    if (failed && failed->init_error == project_.expect_load) return {};
-    const auto expected =
-        fmt::format("[module] expect_load is {}", errno_name(project_.expect_load));
-    if (!failed)
-      trial.findings.push_back(
-          {.kind = FailureKind::load, .message = "the module was loaded, but " + expected});
-    else
-      failed->failure.message += "; " + expected;
+  KOBOX_TRY(auto loaded, load_modules(modules_of(trial)));
+  switch (loaded.kind) {
+    case LoadOutcome::Kind::loaded:
+    case LoadOutcome::Kind::refused:
+      return {};
+    case LoadOutcome::Kind::no_device:
+      trial.skip_reason = "loads, but finds no device: " + loaded.failure.message;
+      return {};
+    case LoadOutcome::Kind::failed:
+      break;
   }
-  if (!failed) return {};
-  // A driver without its hardware has not failed where nobody has said what to expect of it.
-  if (!project_.has_file && means_no_device(failed->init_error)) {
-    trial.skip_reason = "loads, but finds no device: " + failed->failure.message;
-    return {};
-  }
-  trial.findings.push_back(std::move(failed->failure));
+  trial.findings.push_back(std::move(loaded.failure));
   return guest_->watch_for(k_settle_unloaded);
 }
 
@@ -332,35 +331,42 @@ Result<bool> Session::still_busy(const std::string& module, AgentClient::KernelA
   return answer.error_number == EAGAIN;
 }
 
-Result<> Session::unload(const std::string& module, Trial& trial) {
+// The leak is known; a guest that does not say who holds the module changes nothing about it.
+Result<> Session::add_users(const std::string& module, Failure& leak) {
+  const auto users = guest_->agent().users(module);
+  if (users)
+    leak.message = describe_users(module, *users);
+  else if (users.error().kind() != ErrorKind::timeout)
+    return std::unexpected(users.error());
+  return {};
+}
+
+// Whether the module is gone; if not, the finding says why.
+Result<bool> Session::unload(const std::string& module, Trial& trial) {
   KOBOX_TRY(auto answer, guest_->agent().unload(module, k_unload_limit));
   KOBOX_TRY(const bool busy, still_busy(module, answer));
+  if (!busy && (answer.done() || answer.error_number == ENOENT)) return true;
+  auto& finding = trial.findings.emplace_back(Failure{.kind = FailureKind::unload});
   if (busy) {
-    KOBOX_TRY(const auto users, guest_->agent().users(module));
-    trial.findings.push_back({.kind = FailureKind::leak, .message = describe_users(module, users)});
-    return {};
+    finding = {.kind = FailureKind::leak, .message = describe_users(module, {})};
+    KOBOX_CHECK(add_users(module, finding));
+  } else if (answer.killed || answer.timed_out) {
+    finding.message = answer.killed ? fmt::format("the kernel faulted while it unloaded {}", module)
+                                    : fmt::format("the exit of {} did not return within {}", module,
+                                                  format_duration(k_unload_limit));
+    KOBOX_CHECK(guest_->watch_for(k_settle_unloaded));
+  } else {
+    finding.message = fmt::format("the kernel refuses to remove {}: {}{}", module, answer.error,
+                                  answer.error_number == EBUSY ? "; has it no exit function?" : "");
   }
-  if (answer.killed || answer.timed_out) {
-    trial.findings.push_back(
-        {.kind = FailureKind::unload,
-         .message = answer.killed
-                        ? fmt::format("the kernel faulted while it unloaded {}", module)
-                        : fmt::format("the exit of {} did not return within 10 s", module)});
-    return guest_->watch_for(k_settle_unloaded);
-  }
-  if (answer.error_number != 0 && answer.error_number != ENOENT)
-    trial.findings.push_back(
-        {.kind = FailureKind::unload,
-         .message = fmt::format("the kernel refuses to remove {}: {}{}", module, answer.error,
-                                answer.error_number == EBUSY ? "; has it no exit function?" : "")});
-  return {};
+  return false;
 }
 
 Result<> Session::unload_and_compare(Trial& trial) {
   const auto modules = modules_of(trial);
   for (auto module = modules.rbegin(); module != modules.rend(); ++module) {
-    KOBOX_CHECK(unload(module->name, trial));
-    if (!trial.findings.empty()) return {};
+    KOBOX_TRY(const bool gone, unload(module->name, trial));
+    if (!gone) return {};
   }
   KOBOX_CHECK(guest_->watch_for(k_settle_unloaded));
   KOBOX_CHECK(settle_udev());

@@ -53,7 +53,7 @@ Result<std::variant<std::unique_ptr<ShellMachine>, Failure>> ShellMachine::open(
   }
   KOBOX_TRY(auto failure, shell->get_machine(options, progress));
   if (!failure && !options.bare) {
-    KOBOX_TRY(failure, shell->load_modules(options.use));
+    KOBOX_TRY(failure, shell->load_modules(options.use, progress));
   }
   if (!failure) KOBOX_CHECK(shell->fill_home(options));
   progress.done(options.selector);
@@ -85,14 +85,23 @@ Result<std::optional<Failure>> ShellMachine::get_machine(const ShellOptions& opt
   return std::optional<Failure>();
 }
 
-Result<std::optional<Failure>> ShellMachine::load_modules(Machines::Use use) {
+Result<std::optional<Failure>> ShellMachine::load_modules(Machines::Use use, Progress& progress) {
   KOBOX_CHECK(session_->install_files());
   for (const auto& test : project_.tests) KOBOX_CHECK(session_->install_programs(test.programs));
   if (!project_.load || use == Machines::Use::debugging) return std::optional<Failure>();
-  KOBOX_TRY(auto failed, session_->load_modules(prepared_.modules));
-  if (!failed) return std::optional<Failure>();
-  failed->failure.message += "; [module] load = false in kobox.toml leaves it unloaded";
-  return std::move(failed->failure);
+  KOBOX_TRY(auto loaded, session_->load_modules(prepared_.modules));
+  switch (loaded.kind) {
+    case LoadOutcome::Kind::loaded:
+      return std::optional<Failure>();
+    case LoadOutcome::Kind::refused:
+    case LoadOutcome::Kind::no_device:
+      progress.note("the module is not loaded: " + loaded.failure.message);
+      return std::optional<Failure>();
+    case LoadOutcome::Kind::failed:
+      break;
+  }
+  loaded.failure.message += "; [module] load = false in kobox.toml leaves it unloaded";
+  return std::move(loaded.failure);
 }
 
 // The user's work on a kept disk is not written over.

@@ -37,7 +37,8 @@ struct ShellOptions {
 class ShellMachine {
  public:
   // Prepares, resumes a fork of the saved machine, and loads the module where the project says so.
-  // A module that does not build or load, or a machine that does not boot, is a Failure.
+  // A module that does not build or load, or a machine that does not boot, is a Failure. One whose
+  // init refuses as expect_load says, or finds no device where there is no kobox.toml, is a note.
   static Result<std::variant<std::unique_ptr<ShellMachine>, Failure>> open(
       const ShellOptions& options, Progress& progress);
 
@@ -64,7 +65,7 @@ class ShellMachine {
         directory_(std::move(directory)) {}
   Result<std::optional<Failure>> get_machine(const ShellOptions& options, Progress& progress);
   Result<> fill_home(const ShellOptions& options);
-  Result<std::optional<Failure>> load_modules(Machines::Use use);
+  Result<std::optional<Failure>> load_modules(Machines::Use use, Progress& progress);
 
   Project project_;
   Prepared prepared_;

@@ -76,7 +76,7 @@ TEST_F(LayoutTest, AFamilyIsLoadedInItsOrder) {
             (nlohmann::json{"family_core", "family_right", "family_left"}));
   spit(place / "kobox.toml",
        "[module]\nparams = \"no_such=1\"\n[[test]]\nname = \"a\"\nrun = \"true\"\n");
-  EXPECT_THAT(message(test(place)), HasSubstr("no such parameter"));
+  EXPECT_THAT(message(test(place)), HasSubstr("has no parameter"));
 }
 
 TEST_F(LayoutTest, AnotherDirectorysModuleIsNeeded) {
