@@ -35,31 +35,6 @@ Result<Kernels> make_all_ready(const TestOptions& options, Progress& progress) {
   return kernels;
 }
 
-// Of a shard that was lost nothing is known.
-bool was_built(const RunResult& run) {
-  if (run.failure && run.failure->kind != FailureKind::environment)
-    return run.failure->kind != FailureKind::build;
-  return std::ranges::any_of(run.tests, [&](const TestResult& test) {
-    if (test.failure) return test.failure->kind != FailureKind::environment;
-    return test.verdict != Verdict::skip || !run.failure;
-  });
-}
-
-// A shard knows only its own kernels, and a module may build for those of another.
-void explain(Report& report, const Kernels& kernels, const TestOptions& options) {
-  std::vector<BuildOn> builds;
-  for (auto& run : report.runs) {
-    const auto kernel = kernels.find(run.selector);
-    if (kernel == kernels.end()) continue;
-    if (run.failure) run.failure->api_change.reset();
-    if (was_built(run))
-      builds.push_back({kernel->second});
-    else if (run.failure)
-      builds.push_back({kernel->second, &*run.failure});
-  }
-  explain_builds(builds, options.project, options.lab);
-}
-
 using Pairs = std::set<std::pair<std::string, std::string>>;
 
 std::vector<Pairs> shards_of(const SlurmArguments& arguments, const TestOptions& options,
@@ -127,7 +102,7 @@ Result<Report> test_on_slurm(const SlurmArguments& arguments, const TestOptions&
   run.command.insert(run.command.end(), words.begin(), words.end());
   if (!arguments.partition.empty()) run.sbatch.push_back("--partition=" + arguments.partition);
   KOBOX_TRY(auto report, run_on_slurm(run, progress));
-  if (!report.interrupted) explain(report, kernels, options);
+  if (!report.interrupted) explain_report(report, kernels, options.project, options.lab);
   return report;
 }
 

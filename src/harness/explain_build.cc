@@ -179,6 +179,21 @@ class Explainer {
 
 }  // namespace
 
+void explain_report(Report& report, const std::map<std::string, Kernel>& kernels,
+                    const Project& project, const LabOptions& options) {
+  std::vector<BuildOn> builds;
+  for (auto& run : report.runs) {
+    const auto kernel = kernels.find(run.selector);
+    if (kernel == kernels.end()) continue;
+    if (run.failure) run.failure->api_change.reset();
+    if (!run.modules.empty())
+      builds.push_back({kernel->second});
+    else if (run.failure)
+      builds.push_back({kernel->second, &*run.failure});
+  }
+  explain_builds(builds, project, options);
+}
+
 std::string line_to_compare_with(std::span<const KernelEntry> known, std::string_view release) {
   const auto own = KernelLine::of(release).ordinal();
   std::string_view nearest;

@@ -2,6 +2,7 @@
 // Why a module does not build on one kernel and does on another: which two kernels are compared.
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,12 @@ struct BuildOn {
 // fetched. What cannot be read is not explained.
 void explain_builds(std::span<const BuildOn> builds, const Project& project,
                     const LabOptions& options);
+
+// The same for the runs of a report. `kernels`: by RunResult::selector, as far as they are known; a
+// run without modules has not built any. What the runs know already is replaced: a shard knows only
+// its own kernels, and a module may build for those of another.
+void explain_report(Report& report, const std::map<std::string, Kernel>& kernels,
+                    const Project& project, const LabOptions& options);
 
 // The line, as --kernel takes it, whose headers are to be fetched so that a kernel of this release
 // can be compared with them: the nearest other one that has some, where it can be of the same

@@ -68,7 +68,6 @@ class KernelRun {
     progress_.done(selector_);
     done.module = name();
     done.kernel = kernel_;
-    done.built = prepared_.has_value();
     done.interrupted = interrupted_;
     done.result = done.usage_error ? record_.withhold() : record_.finish(interrupted_);
     return done;
@@ -88,7 +87,7 @@ class KernelRun {
   Result<> get_ready() {
     KOBOX_CHECK(find_qemu(default_arch()));
     {
-      const auto builder = shared_.machines.take(builds_in_guest() ? k_racing : 0);
+      const auto builder = shared_.machines.take(builds_in_guest(options_.project) ? k_racing : 0);
       const auto working = shared_.working.take();
       KOBOX_CHECK(prepare_kernel());
     }
@@ -107,8 +106,6 @@ class KernelRun {
     return {};
   }
 
-  bool builds_in_guest() const { return options_.project.build == BuildWhere::guest; }
-
   Result<> prepare_kernel() {
     if (interrupted()) return fail_interrupted();
     progress_.stage(selector_, "looking for the kernel");
@@ -126,16 +123,16 @@ class KernelRun {
     prepared_.emplace(std::get<Prepared>(std::move(outcome)));
     took(watch, prepared_->built_now ? "built the module" : "found the module built");
     record_.know_modules(prepared_->modules);
-    if (!options_.project.has_file && prepared_->modules.size() > 1) test_each_module();
-    return {};
+    return options_.project.has_file ? Result<>() : test_each_module();
   }
 
   // Where nothing says what to test, each module gets a test of its own.
-  void test_each_module() {
-    tests_.clear();
-    for (const auto& module : prepared_->modules)
-      tests_.push_back({.name = module.name, .run = "", .modules = {module.name}});
+  Result<> test_each_module() {
+    std::vector<std::string> modules;
+    for (const auto& module : prepared_->modules) modules.push_back(module.name);
+    KOBOX_TRY(tests_, select_module_tests(tests_, modules, options_.filter));
     record_.expect(tests_);
+    return {};
   }
 
   // What the run's module is called; "" where nothing was built and nobody has said.

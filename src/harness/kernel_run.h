@@ -31,7 +31,6 @@ struct KernelDone {
   std::string module;  // its name, "" if it was not built
   RunResult result;
   std::optional<Kernel> kernel = {};  // once it is known
-  bool built = false;                 // the module, for this kernel
   bool interrupted = false;
   // An error of the user's (no such kernel, no such image) that kept all of it from beginning;
   // `result` has it too.

@@ -61,10 +61,6 @@ Result<std::optional<Failure>> build_programs(const Project& project,
   return std::optional<Failure>();
 }
 
-bool builds_in_guest(const Project& project) {
-  return project.build == BuildWhere::guest && project.guest == GuestKind::disk;
-}
-
 // On the host or in the guest, as the project has it.
 Result<std::variant<BuiltModules, Failure>> build(const LabOptions& options, const Project& project,
                                                   const Prepared& prepared, AccelChoice accel,
@@ -79,6 +75,10 @@ Result<std::variant<BuiltModules, Failure>> build(const LabOptions& options, con
 }
 
 }  // namespace
+
+bool builds_in_guest(const Project& project) {
+  return project.build == BuildWhere::guest && project.guest == GuestKind::disk;
+}
 
 Failure build_failure(const BuildFailure& failure, const std::filesystem::path& source) {
   return {.kind = FailureKind::build,

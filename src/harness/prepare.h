@@ -69,6 +69,9 @@ BuildRequest build_request(const LabOptions& options, const Project& project, Pr
 // Is there something to build in the project's source directory?
 bool holds_module(const Project& project);
 
+// Is the module built in the disk guest, and not on the host?
+bool builds_in_guest(const Project& project);
+
 // Builds the module, if the directory holds one, and the programs, makes the initramfs. A source
 // that does not build is a Failure, not an Error. `tests`: whose programs are wanted. `accel`: of
 // the guest that builds it, where one does.

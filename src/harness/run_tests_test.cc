@@ -70,6 +70,7 @@ class RunTestsTest : public testing::FakeProject, public KernelSource {
     options.isolation = isolation_;
     options.command = "kobox test DIR";
     options.shard = shard_;
+    options.filter = filter_;
     NoProgress progress;
     return run_tests(options, progress, listener_, *this, room_);
   }
@@ -92,6 +93,7 @@ class RunTestsTest : public testing::FakeProject, public KernelSource {
   std::map<std::string, Error> missing_;
   std::string throws_at_;
   Shard shard_ = {};
+  std::string filter_;
   std::string broken_;
   int jobs_ = 2;
   Isolation isolation_ = Isolation::forked;
@@ -131,10 +133,26 @@ TEST_F(RunTestsTest, WithoutKoboxTomlEachModuleIsATest) {
   EXPECT_THAT(got.runs[0].modules, ElementsAre("some", "other", "third"));
   ASSERT_EQ(got.runs[0].tests.size(), 3U);
   EXPECT_EQ(got.runs[0].tests[1].name, "other");
-  EXPECT_THAT(got.tests, ElementsAre("loads and unloads"));
+  EXPECT_THAT(got.tests, ElementsAre("some", "other", "third"));
   // With one, all modules are loaded for each test.
   project_.has_file = true;
   EXPECT_EQ(report({"6.1-cloud"}).runs[0].tests.size(), 1U);
+}
+
+TEST_F(RunTestsTest, WithoutKoboxTomlTheFilterIsForModules) {
+  project_.has_file = false;
+  add_test("loads and unloads", "");
+  more_modules_ = {"other", "third"};
+  filter_ = "^other$";
+  const auto got = report({"6.1-cloud"});
+  ASSERT_EQ(got.runs.at(0).tests.size(), 1U);
+  EXPECT_EQ(got.runs[0].tests[0].name, "other");
+  EXPECT_THAT(got.tests, ElementsAre("other"));
+  filter_ = "nothing";
+  const auto refused = run({"6.1-cloud"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::usage);
+  EXPECT_THAT(refused.error().message(), HasSubstr("third"));
 }
 
 TEST_F(RunTestsTest, EveryTestOnEveryKernelInItsOrder) {

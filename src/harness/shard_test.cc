@@ -83,6 +83,18 @@ TEST(PlanShard, TimesBalanceThem) {
               ElementsAre("6.1:b", "6.1:c", "6.1:d"));
 }
 
+TEST(PlanShard, WithoutKoboxTomlAKernelCostsWhatItsModulesDid) {
+  Report times;
+  times.runs = {{.kernel = "6.1.0",
+                 .tests = {{.name = "core", .seconds = 5}, {.name = "left", .seconds = 5}},
+                 .selector = "6.1"},
+                {.kernel = "6.12.0", .tests = {{.name = "core", .seconds = 1}}, .selector = "6.12"},
+                {.kernel = "7.2.0", .tests = {{.name = "core", .seconds = 1}}, .selector = "7.2"}};
+  const auto tests = tests_named({"loads and unloads"});
+  EXPECT_THAT(pairs(plan_shard({"6.1", "6.12", "7.2"}, tests, {1, 2}, times)),
+              ElementsAre("6.1:loads and unloads"));
+}
+
 TEST(PlanShard, WhatCouldNotBeJudgedTellsNoTime) {
   const auto run = [](std::string selector, std::vector<TestResult> tests) {
     return RunResult{.kernel = selector, .tests = std::move(tests), .selector = selector};

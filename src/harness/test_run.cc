@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <iterator>
+#include <map>
 
 #include "arch/arch.h"
 #include "base/catching.h"
@@ -65,20 +66,6 @@ std::vector<KernelDone> run_on_kernels(SharedRun& shared) {
   return done;
 }
 
-// Kernels whose build failed are compared with those that have another result.
-void explain(std::vector<KernelDone>& kernels, const TestOptions& options) {
-  std::vector<BuildOn> builds;
-  for (auto& one : kernels) {
-    if (!one.kernel) continue;
-    auto& failure = one.result.failure;
-    if (one.built)
-      builds.push_back({*one.kernel});
-    else if (failure)
-      builds.push_back({*one.kernel, &*failure});
-  }
-  explain_builds(builds, options.project, options.lab);
-}
-
 Report report_of(std::vector<KernelDone> kernels, const TestOptions& options,
                  const std::vector<TestSpec>& tests) {
   const auto& project = options.project;
@@ -93,7 +80,25 @@ Report report_of(std::vector<KernelDone> kernels, const TestOptions& options,
   // Nothing was built: the directory's name is what the user knows it by.
   if (report.module.empty()) report.module = project.source.filename().string();
   settle(report);
+  name_tests(report);
   return report;
+}
+
+Result<std::vector<TestSpec>> matching(const std::vector<TestSpec>& tests,
+                                       const std::string& filter) {
+  auto pattern = Regex::compile(filter);
+  if (!pattern) return std::unexpected(std::move(pattern).error().while_doing("--filter"));
+  std::vector<TestSpec> chosen;
+  std::ranges::copy_if(tests, std::back_inserter(chosen),
+                       [&](const TestSpec& test) { return pattern->search(test.name); });
+  return chosen;
+}
+
+std::unexpected<Error> no_match(const std::vector<TestSpec>& tests, const std::string& filter) {
+  std::string names;
+  for (const auto& test : tests) names += "\n  " + test.name;
+  return fail(ErrorKind::usage, "no test's name matches --filter '{}'; there are:{}", filter,
+              names);
 }
 
 }  // namespace
@@ -104,19 +109,26 @@ Result<std::vector<TestSpec>> select_tests(const Project& project, const std::st
                 "{} has no [[test]], so there is nothing to run; add one, or "
                 "remove the file to have the module just loaded and unloaded",
                 (project.directory / "kobox.toml").string());
-  if (filter.empty()) return project.tests;
-  auto pattern = Regex::compile(filter);
-  if (!pattern) return std::unexpected(std::move(pattern).error().while_doing("--filter"));
-  std::vector<TestSpec> chosen;
-  std::ranges::copy_if(project.tests, std::back_inserter(chosen),
-                       [&](const TestSpec& test) { return pattern->search(test.name); });
-  if (chosen.empty()) {
-    std::string names;
-    for (const auto& test : project.tests) names += "\n  " + test.name;
-    return fail(ErrorKind::usage, "no test's name matches --filter '{}'; there are:{}", filter,
-                names);
-  }
+  KOBOX_TRY(auto chosen, matching(project.tests, filter));
+  if (!project.has_file) return project.tests;
+  if (chosen.empty()) return no_match(project.tests, filter);
   return chosen;
+}
+
+Result<std::vector<TestSpec>> select_module_tests(const std::vector<TestSpec>& asked,
+                                                  const std::vector<std::string>& modules,
+                                                  const std::string& filter) {
+  std::vector<TestSpec> tests;
+  for (const auto& module : modules)
+    tests.push_back({.name = module, .run = "", .modules = {module}});
+  KOBOX_TRY(auto chosen, matching(tests, filter));
+  KOBOX_TRY(const auto by_default_name, matching(asked, filter));
+  if (chosen.empty() && by_default_name.empty()) {
+    tests.insert(tests.begin(), asked.begin(), asked.end());
+    return no_match(tests, filter);
+  }
+  if (modules.size() <= 1) return asked;
+  return chosen.empty() ? tests : chosen;
 }
 
 Result<Report> run_tests(const TestOptions& options, Progress& progress, TestObserver& observer) {
@@ -157,8 +169,12 @@ Result<Report> run_tests(const TestOptions& options, Progress& progress, TestObs
     observer.run_started(i, kernels[i].result);
     observer.run_done(i, kernels[i].result);
   }
-  if (!interrupted()) explain(kernels, options);
-  return report_of(std::move(kernels), options, tests);
+  std::map<std::string, Kernel> known;
+  for (const auto& one : kernels)
+    if (one.kernel) known.emplace(one.result.selector, *one.kernel);
+  auto report = report_of(std::move(kernels), options, tests);
+  if (!interrupted()) explain_report(report, known, options.project, options.lab);
+  return report;
 }
 
 }  // namespace kobox

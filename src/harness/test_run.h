@@ -58,9 +58,16 @@ class TestObserver {
   virtual void run_done(std::size_t run, const RunResult& result) = 0;
 };
 
-// The tests that the filter names. ErrorKind::usage: bad regex; nothing to run, which is never a
-// pass.
+// The tests that the filter names; all where there is no kobox.toml, since their names are known
+// only when the modules are (select_module_tests). ErrorKind::usage: bad regex; nothing to run,
+// which is never a pass.
 Result<std::vector<TestSpec>> select_tests(const Project& project, const std::string& filter);
+
+// Without a kobox.toml: of several modules each has a test of its own, named after it; one has the
+// test that was asked for. The filter is searched for in both names. ErrorKind::usage as above.
+Result<std::vector<TestSpec>> select_module_tests(const std::vector<TestSpec>& asked,
+                                                  const std::vector<std::string>& modules,
+                                                  const std::string& filter);
 
 // Always a Report, whatever happens to a kernel, a module, a test or this host: a kernel that
 // cannot be had is a run with a failure of kind environment, and the others go on. After an

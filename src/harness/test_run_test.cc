@@ -14,6 +14,7 @@ using ::testing::HasSubstr;
 Project some_project() {
   Project project;
   project.directory = "/home/me/driver";
+  project.has_file = true;
   for (const char* name : {"greets its reader", "takes 12 bytes", "refuses (too much)"})
     project.tests.push_back({.name = name});
   return project;
@@ -55,6 +56,28 @@ TEST(SelectTests, AFilterThatMatchesNothingListsTheNames) {
   EXPECT_EQ(refused(some_project(), "xyz"),
             "no test's name matches --filter 'xyz'; there are:\n  greets its reader\n"
             "  takes 12 bytes\n  refuses (too much)");
+}
+
+TEST(SelectTests, WithoutKoboxTomlNamesFollowFromTheModules) {
+  Project project;
+  project.tests = {{.name = "loads and unloads"}};
+  EXPECT_EQ(select_tests(project, "left")->size(), 1U);
+  EXPECT_THAT(refused(project, "[a"), HasSubstr("is not a regular expression"));
+  const auto names = [&](const std::vector<std::string>& modules, const std::string& filter) {
+    const auto tests = select_module_tests(project.tests, modules, filter);
+    if (!tests) return std::vector{tests.error().message()};
+    std::vector<std::string> all;
+    for (const auto& test : *tests) all.push_back(test.name);
+    return all;
+  };
+  EXPECT_THAT(names({"core", "left"}, ""), ElementsAre("core", "left"));
+  EXPECT_THAT(names({"core", "left"}, "^left$"), ElementsAre("left"));
+  EXPECT_THAT(names({"core", "left"}, "unloads"), ElementsAre("core", "left"));
+  EXPECT_THAT(names({"core"}, "core"), ElementsAre("loads and unloads"));
+  EXPECT_THAT(names({"core"}, "unloads"), ElementsAre("loads and unloads"));
+  EXPECT_THAT(names({"core", "left"}, "x"),
+              ElementsAre("no test's name matches --filter 'x'; there are:\n  loads and unloads\n"
+                          "  core\n  left"));
 }
 
 TEST(SelectTests, NoTestsIsNoPass) {

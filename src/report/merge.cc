@@ -110,6 +110,7 @@ class Merge {
       settle(run);
     }
     settle(whole_);
+    name_tests(whole_);
     return std::move(whole_);
   }
 
@@ -146,6 +147,7 @@ class Merge {
     }
     if (more.failure && (!whole.failure || more_telling(more.failure->kind, whole.failure->kind)))
       whole.failure = more.failure;
+    if (whole.modules.empty()) whole.modules = more.modules;
     if (whole.accel.empty()) {
       whole.accel = more.accel;
       whole.accel_reason = more.accel_reason;
@@ -172,8 +174,9 @@ class Merge {
         failed = failed || run.failure;
         for (const auto& test : run.tests) known.insert(test.name);
       }
-      // A single test that loads and unloads may have become one for each module.
-      if (failed || (whole_.tests.size() == 1 && !known.empty())) continue;
+      // Without a kobox.toml a kernel's tests follow from what is built for it, and one shard has
+      // them all.
+      if (failed || (whole_.project.empty() && !known.empty())) continue;
       for (const auto& test : whole_.tests)
         if (!known.contains(test) && !tell(selector, test)) return;
     }

@@ -159,6 +159,41 @@ TEST(Merge, AModuleThatDoesNotBuildIsMissingNoTests) {
   EXPECT_EQ(report.verdict, Verdict::fail);
 }
 
+// A kernel's tests are then one shard's, whatever is built for it.
+TEST(Merge, WithoutKoboxTomlTestsFollowFromWhatIsBuilt) {
+  auto one = shard(1, 3, "6.1:core 6.1:left");
+  auto two = shard(2, 3, "6.12:core");
+  auto nothing = shard(3, 3, "");
+  for (auto* part : {&one, &two, &nothing}) {
+    part->report.project = "";
+    part->report.tests = {"loads and unloads"};
+  }
+  const auto report = merge_reports({one, two, nothing}).value();
+  EXPECT_THAT(report.tests, ElementsAre("core", "left"));
+  EXPECT_EQ(report.verdict, Verdict::pass);
+  const auto lost =
+      merge_reports({one, nothing}, {{2, {"its node died", {{"6.12", "loads and unloads"}}}}})
+          .value();
+  EXPECT_THAT(tests_in(lost.runs.at(1)), ElementsAre("loads and unloads error"));
+  EXPECT_EQ(error_of({one, nothing}, {{2, {"x", {{"6.1", "y"}}}}}),
+            "no shard has the test 'loads and unloads' on kernel '6.12': were they made with "
+            "different --times?");
+}
+
+TEST(Merge, TheOneTestOfAKoboxTomlMayBeMissing) {
+  auto one = shard(1, 2, "6.1:b");
+  auto two = shard(2, 2, "6.12:a");
+  for (auto* part : {&one, &two}) part->report.tests = {"a"};
+  EXPECT_THAT(error_of({one, two}), HasSubstr("no shard has the test 'a' on kernel '6.1'"));
+}
+
+TEST(Merge, ModulesAreTakenFromTheShardThatHasThem) {
+  auto two = shard(2, 2, "6.1:c 6.12:a 6.12:b 6.12:c");
+  two.report.runs[0].modules = {"m"};
+  const auto report = merge_reports({shard(1, 2, "6.1:a 6.1:b"), two}).value();
+  EXPECT_THAT(report.runs[0].modules, ElementsAre("m"));
+}
+
 TEST(Merge, AnInterruptStaysOne) {
   auto two = shard(2, 2, "6.12:a 6.12:b 6.12:c");
   two.report.interrupted = true;

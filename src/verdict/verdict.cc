@@ -108,4 +108,13 @@ void settle(Report& report) {
   for (const auto& run : report.runs) report.verdict = worse(report.verdict, run.verdict);
 }
 
+void name_tests(Report& report) {
+  if (!report.project.empty() || report.shard.count > 1) return;
+  std::vector<std::string> names;
+  for (const auto& run : report.runs)
+    for (const auto& test : run.tests)
+      if (std::ranges::find(names, test.name) == names.end()) names.push_back(test.name);
+  if (!names.empty()) report.tests = std::move(names);
+}
+
 }  // namespace kobox

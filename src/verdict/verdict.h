@@ -121,7 +121,7 @@ struct Report {
   // What was to be run. It says whether reports belong together, and what is missing of a whole.
   std::string project = {};                 // digest of kobox.toml; "" if there is none
   std::vector<std::string> selectors = {};  // kernels, as they were asked for
-  std::vector<std::string> tests = {};      // their names, in the order of kobox.toml
+  std::vector<std::string> tests = {};      // names in the order of kobox.toml; see name_tests()
   Shard shard = {};
 };
 
@@ -133,5 +133,9 @@ bool more_telling(FailureKind a, FailureKind b);
 // all the verdict is skip.
 void settle(RunResult& run);
 void settle(Report& report);
+// Without a kobox.toml the tests follow from what is built: names in report.tests those that the
+// runs have, in their order, each once. Those asked for stay where a run has none, and in a shard,
+// since they say what the whole is.
+void name_tests(Report& report);
 
 }  // namespace kobox
