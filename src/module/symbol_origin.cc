@@ -23,10 +23,20 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration k_search_limit = 5s;
-// Of what lies beside the module's directory.
-constexpr std::size_t k_max_siblings = 300;
-constexpr std::size_t k_max_files = 3000;
-constexpr std::uint64_t k_max_file = 2 << 20;
+
+// A string since this version (Documentation/core-api/symbol-namespaces.rst).
+constexpr std::string_view k_namespace_is_string = ">=6.13";
+
+// What many modules used before the kernel kept it to itself.
+struct Withdrawn {
+  std::string_view symbol;
+  std::string_view since;
+  std::string_view instead;
+};
+constexpr std::array k_withdrawn = {
+    Withdrawn{"kallsyms_lookup_name", "5.7", "a kprobe finds the address of a function"},
+    Withdrawn{"kallsyms_on_each_symbol", "5.7", "a kprobe finds the address of a function"},
+};
 
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
@@ -37,42 +47,6 @@ std::string_view between(std::string_view text, std::string_view before, std::st
   text.remove_prefix(begin + before.size());
   const auto end = text.find(after);
   return end == std::string_view::npos ? "" : text.substr(0, end);
-}
-
-bool is_source(const fs::path& file) {
-  return file.extension() == ".c" || file.extension() == ".h";
-}
-
-bool directory_exports(const fs::path& directory, const std::string& symbol, std::size_t& files) {
-  std::error_code error;
-  for (auto it = fs::directory_iterator(directory, error);
-       !error && it != fs::directory_iterator() && files < k_max_files; it.increment(error)) {
-    if (!is_source(it->path())) continue;
-    ++files;
-    const auto text = read_regular_file(it->path(), k_max_file);
-    if (text && exports_symbol(*text, symbol)) return true;
-  }
-  return false;
-}
-
-// The first by name of those directories beside the module's that export it; "" for none.
-std::string find_sibling(const fs::path& source, const std::string& symbol, bool& is_whole) {
-  std::error_code error;
-  const auto own = fs::canonical(source, error);
-  if (error || own == own.root_path()) return "";
-  std::vector<fs::path> siblings;
-  for (auto it = fs::directory_iterator(own.parent_path(), error);
-       !error && it != fs::directory_iterator() && siblings.size() < k_max_siblings;
-       it.increment(error)) {
-    std::error_code ignored;
-    if (it->path() != own && it->is_directory(ignored)) siblings.push_back(it->path());
-  }
-  std::ranges::sort(siblings);
-  std::size_t files = 0;
-  for (const auto& one : siblings)
-    if (directory_exports(one, symbol, files)) return "../" + one.filename().string();
-  is_whole = is_whole && !error && siblings.size() < k_max_siblings && files < k_max_files;
-  return "";
 }
 
 bool kernel_has(const Kernel& kernel, const std::string& symbol, bool& is_whole) {
@@ -121,8 +95,7 @@ std::string generic_flavour(std::string_view release) {
 }
 
 std::string import_line(const Kernel& kernel, std::string_view name_space) {
-  // A string since 6.13 (Documentation/core-api/symbol-namespaces.rst).
-  const auto quoted = release_satisfies(kernel.release, ">=6.13");
+  const auto quoted = release_satisfies(kernel.release, k_namespace_is_string);
   return quoted && *quoted ? fmt::format("MODULE_IMPORT_NS(\"{}\");", name_space)
                            : fmt::format("MODULE_IMPORT_NS({});", name_space);
 }
@@ -134,8 +107,8 @@ std::string explain_kernels_own(std::string_view message, const SymbolOrigin& or
   const bool incompatible = !license.empty() && !is_gpl_compatible(license);
   if (exported.how.starts_with("EXPORT_SYMBOL_GPL") && (refused_for_license || incompatible))
     return fmt::format(
-        "it is exported to modules with a GPL-compatible license alone, and {} is "
-        "none (MODULE_LICENSE)",
+        "it is exported only to modules with a GPL-compatible license; {} is not GPL-compatible: "
+        "change MODULE_LICENSE or do not use it",
         license.empty() ? "this module's" : "'" + printable(license) + "'");
   if (!exported.name_space.empty())
     return fmt::format("it is in the namespace {0}: add {1} to the module's source",
@@ -143,19 +116,23 @@ std::string explain_kernels_own(std::string_view message, const SymbolOrigin& or
   if (exported.module == "vmlinux") return "";
   const auto module = module_of(exported.module);
   if (origin.module_is_there)
-    return fmt::format("the kernel's module {} exports it, and that was not loaded", module);
+    return fmt::format(
+        "the kernel's module {} exports it, but was not loaded; modinfo of the .ko must name it "
+        "under 'depends': build against this kernel's Module.symvers",
+        module);
   const auto generic = generic_flavour(kernel.release);
   return fmt::format(
       "the module {} exports it, and {} comes without that module{}", module, kernel.release,
       generic.empty() ? "" : "; the generic flavour may have it: --kernel " + generic);
 }
 
-// The kernel has it and keeps it to itself. What many modules used once gets its history told.
+// The kernel has it and keeps it to itself.
 std::string explain_not_exported(std::string_view symbol) {
-  std::string text = "the kernel has it, but exports it to no module";
-  if (symbol == "kallsyms_lookup_name" || symbol == "kallsyms_on_each_symbol")
-    text += " (not since 5.7; a kprobe finds the address of a function)";
-  return text;
+  const auto* known = std::ranges::find(k_withdrawn, symbol, &Withdrawn::symbol);
+  return known == k_withdrawn.end()
+             ? "the kernel has it, but exports it to no module"
+             : fmt::format("the kernel has it, but exports it to no module (not since {}; {})",
+                           known->since, known->instead);
 }
 
 }  // namespace
@@ -203,8 +180,10 @@ SymbolOrigin find_symbol(const std::string& symbol, const fs::path& source, cons
   SymbolOrigin origin{.is_whole = headers.has_exports()};
   origin.exported = headers.exported(symbol);
   if (origin.exported) origin.module_is_there = has_module_file(kernel, *origin.exported);
-  origin.sibling = find_sibling(source, symbol, origin.is_whole);
-  if (origin.exported || !origin.sibling.empty()) return origin;
+  const auto beside = find_sibling(source, symbol, deadline);
+  origin.sibling = beside.found;
+  origin.is_whole = origin.is_whole && beside.is_whole;
+  if (origin.exported || origin.sibling) return origin;
   origin.in_kernel = kernel_has(kernel, symbol, origin.is_whole);
   if (origin.in_kernel) return origin;
   origin.elsewhere = find_elsewhere(kernel, symbol, cache, deadline);
@@ -219,9 +198,9 @@ SymbolOrigin find_symbol(const std::string& symbol, const fs::path& source, cons
 std::string explain_symbol(std::string_view message, const SymbolOrigin& origin,
                            const Kernel& kernel, std::string_view license) {
   const bool by_vmlinux = origin.exported && origin.exported->module == "vmlinux";
-  if (!origin.sibling.empty() && !by_vmlinux)
-    return fmt::format("{0} exports it; add to [module] of kobox.toml: needs = [\"{0}\"]",
-                       origin.sibling);
+  if (origin.sibling && !by_vmlinux)
+    return fmt::format("{} exports it; add to [module] of {}: needs = [\"{}\"]",
+                       origin.sibling->directory, origin.sibling->toml, origin.sibling->needs);
   if (origin.exported) return explain_kernels_own(message, origin, kernel, license);
   if (origin.in_kernel) return explain_not_exported(missing_symbol(message));
   if (origin.elsewhere)

@@ -9,12 +9,13 @@
 
 #include "kernel/kernel.h"
 #include "module/header_tree.h"
+#include "module/sibling_export.h"
 
 namespace kobox {
 
 // What is known of a symbol. The first that applies explains it.
 struct SymbolOrigin {
-  std::string sibling;  // a directory beside the module's that exports it: "../bus"
+  std::optional<SiblingExport> sibling;        // a directory beside the module's
   std::optional<HeaderTree::Export> exported;  // by this kernel or one of its modules
   bool module_is_there = true;  // the file of the module that exports it is among the kernel's
   bool in_kernel = false;       // kallsyms has it

@@ -56,12 +56,13 @@ HeaderTree::Export exported(const std::string& module, const std::string& how,
 }
 
 TEST(ExplainSymbol, ASiblingIsToBeNeeded) {
-  EXPECT_THAT(explained({.sibling = "../lddbus"}), HasSubstr("needs = [\"../lddbus\"]"));
+  EXPECT_THAT(explained({.sibling = SiblingExport{"../lddbus", "../kobox.toml", "lddbus"}}),
+              HasSubstr("of ../kobox.toml: needs = [\"lddbus\"]"));
 }
 
 TEST(ExplainSymbol, AModuleOfTheKernelsIsNamed) {
   SymbolOrigin origin{.exported = exported("drivers/media/v4l2-core/videodev", "EXPORT_SYMBOL")};
-  EXPECT_THAT(explained(origin), AllOf(HasSubstr("module videodev"), HasSubstr("not loaded")));
+  EXPECT_THAT(explained(origin), AllOf(HasSubstr("module videodev"), HasSubstr("'depends'")));
   origin.module_is_there = false;
   EXPECT_THAT(explained(origin),
               AllOf(HasSubstr("comes without that module"), HasSubstr("--kernel 6.1")));
@@ -122,9 +123,10 @@ TEST_F(FindSymbol, InModuleSymversWithItsModule) {
 TEST_F(FindSymbol, InADirectoryBesideAndNotInTheModulesOwn) {
   const auto source = directory_.path() / "family/driver";
   put(source / "driver.c", "EXPORT_SYMBOL(bar);\n");
-  EXPECT_EQ(find_symbol("bar", source, kernel_, "").sibling, "");
+  EXPECT_FALSE(find_symbol("bar", source, kernel_, "").sibling);
+  put(source.parent_path() / "bus/Kbuild", "obj-m := bus.o\n");
   put(source.parent_path() / "bus/bus.c", "EXPORT_SYMBOL_GPL(bar);\n");
-  EXPECT_EQ(find_symbol("bar", source, kernel_, "").sibling, "../bus");
+  EXPECT_EQ(find_symbol("bar", source, kernel_, "").sibling.value().directory, "../bus");
 }
 
 TEST_F(FindSymbol, InAHeaderAndNowhere) {
