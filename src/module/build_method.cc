@@ -13,10 +13,19 @@ namespace {
 
 constexpr std::uint64_t k_largest_makefile = 1 << 20;
 
+// It may be a link, but a FIFO would be waited for.
+std::optional<std::string> read_makefile(const fs::path& path) {
+  std::error_code error;
+  const auto real = fs::canonical(path, error);
+  if (error) return std::nullopt;
+  auto text = read_regular_file(real, k_largest_makefile);
+  return text ? std::optional(std::move(*text)) : std::nullopt;
+}
+
 // In the order in which make looks for them.
 std::optional<std::string> makefile_of(const fs::path& directory) {
   for (const auto* name : {"GNUmakefile", "makefile", "Makefile"})
-    if (auto text = read_file(directory / name, k_largest_makefile)) return std::move(*text);
+    if (auto text = read_makefile(directory / name)) return text;
   return std::nullopt;
 }
 
@@ -51,7 +60,7 @@ bool hands_on_variables(std::string_view text) {
   return false;
 }
 
-// "ifneq ($(KERNELRELEASE),)": what kbuild sees of the file is told from what the user's make sees.
+// "ifneq ($(KERNELRELEASE),)": the file has one part for kbuild and one for the user's make.
 bool tells_kbuild_by_release(std::string_view text) {
   return std::ranges::any_of(lines_of(text), [](std::string_view line) {
     return trim(line).starts_with("if") && line.contains("KERNELRELEASE");
@@ -65,7 +74,7 @@ Result<BuildMethod> parse_build_method(std::string_view text) {
   if (text == "kbuild") return BuildMethod::kbuild;
   if (text == "make") return BuildMethod::make;
   if (text == "dkms") return BuildMethod::dkms;
-  return fail(ErrorKind::usage, "'{}' is no way to build: auto, kbuild, make, dkms",
+  return fail(ErrorKind::usage, "'{}' is not a way to build; choose auto, kbuild, make or dkms",
               printable(text));
 }
 

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "base/files.h"
 #include "module/dkms.h"
@@ -30,6 +31,14 @@ class BuildMethodTest : public ::testing::Test {
 };
 
 constexpr const char* k_wrapper = "obj-m := x.o\nall:\n\t$(MAKE) -C $(KDIR) M=$(PWD) V=1 modules\n";
+
+TEST_F(BuildMethodTest, AMakefileMayBeALinkButNotAPipe) {
+  put("real/makefile", k_wrapper);
+  ASSERT_EQ(::mkfifo((path() / "GNUmakefile").c_str(), 0600), 0);
+  EXPECT_THAT(methods(), IsEmpty());
+  fs::create_symlink("real/makefile", path() / "Makefile");
+  EXPECT_THAT(methods(), ElementsAre(kbuild, make));
+}
 
 TEST_F(BuildMethodTest, WhatLiesInTheDirectorySays) {
   EXPECT_THAT(methods(), IsEmpty());
