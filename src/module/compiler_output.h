@@ -11,11 +11,11 @@
 
 namespace kobox {
 
-// The first error in the output of a failed build (full_log is left empty). Paths of the
-// `sources` become relative to the module's directory, in the message and in the log lines too. An
-// error inside a kernel header is placed where the module's own code led there, if the output says
-// so. Knows gcc's and clang's errors, the assembler's and the linker's, modpost's and make's own;
-// of anything else the last line before make gave up is the message.
+// The first error in the output of a failed build (full_log is left empty). Paths of the `sources`
+// become relative to the module's directory, in the message and in the log lines too. An error
+// inside a kernel header is placed where the module's own code led there, if the output says so.
+// Knows gcc's and clang's errors, the assembler's and the linker's, modpost's and make's own; of
+// anything else the last line before make gave up is the message.
 BuildFailure first_error(std::string_view output, const SeenPaths& sources);
 
 // A sentence if the build failed because of the host, not the code: no disk space, a compiler

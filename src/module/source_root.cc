@@ -22,7 +22,8 @@ int depth_of(const fs::path& relative) {
   return static_cast<int>(std::distance(relative.begin(), relative.end()));
 }
 
-// The longest run of ".." in a row in a text: "$(src)/../../include" has 2. A "..." is none.
+// The longest run of ".." in a row in a text: "$(src)/../../include" has 2. Those in "..." do not
+// count.
 int dots_in(std::string_view text) {
   int most = 0;
   int run = 0;

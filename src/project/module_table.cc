@@ -68,9 +68,10 @@ Result<> read_expected_load(const TomlTable& table, Project& project) {
   if (expected) {
     const auto error = errno_of(expected->value);
     if (!error)
-      return table.error(expected->place,
-                         fmt::format("'{}' of expect_load is no error's name, such as ENODEV",
-                                     printable(expected->value)));
+      return table.error(
+          expected->place,
+          fmt::format("expect_load is '{}', which is not the name of an error, such as ENODEV",
+                      printable(expected->value)));
     project.expect_load = *error;
   }
   if (project.expect_load != 0 && !project.load)
@@ -96,7 +97,7 @@ Result<> read_build(const TomlTable& table, Project& project) {
           fmt::format("'make' has arguments for make, but build is \"{}\"", build->value));
     for (const auto& [text, place] : make->value) {
       if (text.empty() || has_control_characters(text))
-        return table.error(place, fmt::format("'{}' is no argument for make", printable(text)));
+        return table.error(place, fmt::format("'{}' is not an argument for make", printable(text)));
       project.make.push_back(text);
     }
     if (!build) project.method = BuildMethod::make;

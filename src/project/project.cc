@@ -43,7 +43,8 @@ Result<BuildChoice> parse_build(const std::string& text) {
   if (text == "guest") return BuildChoice{.where = BuildWhere::guest};
   const auto method = parse_build_method(text);
   if (!method)
-    return fail(ErrorKind::usage, "'{}' is no way to build: auto, kbuild, make, dkms, guest",
+    return fail(ErrorKind::usage,
+                "'{}' is not a way to build; choose auto, kbuild, make, dkms or guest",
                 printable(text));
   return BuildChoice{.method = *method};
 }

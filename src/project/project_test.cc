@@ -119,11 +119,12 @@ TEST_F(ProjectTest, BadBuildsAreExplained) {
       {"names = [\"a\", \"a\"]", "2:15: 'a' is in 'names' twice"},
       {"names = [\"a b\"]", "2:10: 'a b' is no module name"},
       {"build = \"dkms\"\nmake = [\"all\"]", "3:8: 'make' has arguments for make, but build is"},
-      {"make = [\"\"]", "2:9: '' is no argument for make"},
+      {"make = [\"\"]", "2:9: '' is not an argument for make"},
       {"root = \"none\"", "2:8: the root directory 'none' does not exist"},
       {"needs = [\"none\"]", "2:10: the needed directory 'none' does not exist"},
       {"needs = [\".\"]", "2:10: a module cannot need itself"},
-      {"expect_load = \"ENOPE\"", "2:15: 'ENOPE' of expect_load is no error's name"},
+      {"expect_load = \"ENOPE\"",
+       "2:15: expect_load is 'ENOPE', which is not the name of an error"},
       {"load = false\nexpect_load = \"ENODEV\"", "3:15: expect_load says what the load returns"}};
   for (const auto& [text, error] : cases)
     EXPECT_THAT(bad("[module]\n" + text + "\n"), HasSubstr("kobox.toml:" + error)) << text;
@@ -303,7 +304,7 @@ constexpr Case k_bad_files[] = {
      "'devices'?)"},
     {"[machine]\nguest = \"vax\"", "kobox.toml:2:9: 'vax' is no guest: use initramfs or disk"},
     {"[module]\nbuild = \"elsewhere\"",
-     "kobox.toml:2:9: 'elsewhere' is no way to build: auto, kbuild, make, dkms, guest"},
+     "kobox.toml:2:9: 'elsewhere' is not a way to build; choose auto, kbuild, make, dkms or guest"},
     {"[limits]\ncpus = 65", "kobox.toml:2:8: 65 cpus: it must be 1 to 64"},
     {"[limits]\ncpus = 1.5",
      "kobox.toml:2:8: 'cpus' in [limits] must be a whole number, not a floating-point number"},
