@@ -74,7 +74,7 @@ TEST_F(CommandTest, UnknownOptionsAreNamed) {
   EXPECT_THAT(refused({"test", ".", "second-directory"}), HasSubstr("second-directory"));
 }
 
-TEST_F(CommandTest, ValuesThatAreNone) {
+TEST_F(CommandTest, ValuesThatAreNotKnownAreRefused) {
   EXPECT_THAT(refused({"test", "--color", "sometimes"}), HasSubstr("auto, always or never"));
   EXPECT_THAT(refused({"test", "--accel", "hvf"}), HasSubstr("auto, kvm or tcg"));
   EXPECT_THAT(refused({"test", "--format", "jsn"}), HasSubstr("did you mean 'json'"));

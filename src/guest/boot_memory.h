@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Which kernels QEMU cannot start by PVH, though they have an entry for it.
 //
-// One small file, <cache>/boot.json: of kernel and QEMU → "bzImage".
+// One small file, <cache>/boot.json, keyed by kernel and QEMU; see vm/findings.h.
 #pragma once
 
 #include <filesystem>

@@ -36,7 +36,9 @@ std::string kernel_command_line(const Arch& arch, Accel accel, bool disk, BootOu
       "rcupdate.rcu_expedited=1 "  // unloading a module waits for grace periods
       // What no module's test sees, but every system call would run through.
       "psi=0 lsm= audit=0 cgroup_disable=memory "
-      "slab_nomerge "                // up to 6.1 a merged cache's name stays for ever
+      // A module's slab cache is one of its own, so that its name goes with it: up to 6.1 the name
+      // of a merged one stays.
+      "slab_nomerge "
       "kfence.sample_interval=100 "  // Debian builds KFENCE in from 6.12, switched off
       "rdinit=/init";
   if (disk) line += " root=/dev/vda1 rw";
