@@ -59,14 +59,22 @@ bool become_standard(std::array<int, 3> sources) {
   return true;
 }
 
-[[noreturn]] void exec_in_child(const Job::Start& start, std::array<int, 3> standard) {
+// An exit status has 8 bits, and the kernel's own errno more: so it goes through a pipe.
+[[noreturn]] void call_in_child(const Job::Start& start, int result) {
+  const int error = start.call();
+  const auto wrote = ::write(result, &error, sizeof error);
+  ::_exit(error == 0 && wrote == sizeof error ? 0 : 1);
+}
+
+// `result`: of a call, where its errno goes.
+[[noreturn]] void exec_in_child(const Job::Start& start, std::array<int, 3> standard, int result) {
   ::setsid();
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (result >= 0 && (result = ::fcntl(result, F_DUPFD_CLOEXEC, 3)) < 0) ::_exit(127);
   if (standard[1] >= 0 && !become_standard(standard)) ::_exit(127);
-  // An exit status has 8 bits, which are no success where the errno has more.
-  if (start.kind == Job::Kind::call) ::_exit(std::min(start.call(), 255));
+  if (start.kind == Job::Kind::call) call_in_child(start, result);
   if (start.kind == Job::Kind::terminal) {
     ::ioctl(0, TIOCSCTTY, 0);
     ::setenv("TERM", start.term.c_str(), 1);
@@ -95,7 +103,10 @@ void Captured::drain(std::size_t max, std::size_t bite) {
 }
 
 int Job::open_streams(ChildEnds& ends) {
-  if (start_.kind == Kind::call && !keeps_output()) return 0;
+  if (start_.kind == Kind::call) {
+    if (const int error = open_pipe(result_, ends.result); error != 0) return error;
+    if (!keeps_output()) return 0;
+  }
   if (start_.kind == Kind::terminal) {
     if (const int error = open_terminal(out_.fd, ends.out); error != 0) return error;
     set_size(out_.fd.get(), start_.rows, start_.columns);
@@ -115,7 +126,8 @@ int Job::start(const Start& start, std::optional<Job>& job) {
   const bool terminal = start.kind == Kind::terminal;
   made.pid_ = ::fork();
   if (made.pid_ == 0)
-    exec_in_child(start, {terminal ? out : ends.in.get(), out, terminal ? out : ends.err.get()});
+    exec_in_child(start, {terminal ? out : ends.in.get(), out, terminal ? out : ends.err.get()},
+                  ends.result.get());
   if (made.pid_ < 0) {
     const int error = errno;  // before anything is closed
     return error;
@@ -179,9 +191,11 @@ Json Job::finish(Port& port) {
                 {"timed_out", timed_out_},
                 {"stuck", stuck_}};
   if (start_.kind == Kind::call && WIFEXITED(status_) && WEXITSTATUS(status_) != 0) {
+    int error = 0;
+    if (::read(result_.get(), &error, sizeof error) != sizeof error || error == 0) error = EIO;
     reply["ok"] = false;
-    reply["errno"] = WEXITSTATUS(status_);
-    reply["error"] = std::strerror(WEXITSTATUS(status_));
+    reply["errno"] = error;
+    reply["error"] = std::strerror(error);
   }
   if (start_.kind == Kind::captured || keeps_output()) {
     reply["stdout"] = binary(out_.text);

@@ -75,7 +75,7 @@ class Job {
   bool keeps_output() const { return start_.kind != Kind::terminal && start_.max_output > 0; }
   // Opens both ends of the streams; the child's are returned for a moment. 0, or an errno.
   struct ChildEnds {
-    Fd in, out, err;
+    Fd in, out, err, result;
   };
   int open_streams(ChildEnds& ends);
 
@@ -83,6 +83,7 @@ class Job {
   pid_t pid_ = -1;
   Captured out_ = {};  // with a terminal: its master
   Captured err_ = {};
+  Fd result_;  // of a call: its errno, an int, if it returned one
   std::optional<Clock::time_point> limit_;
   bool timed_out_ = false;
   bool stuck_ = false;

@@ -138,10 +138,25 @@ TEST_F(JobTest, NoDescriptorIsLeftOfAJobNorOfOneThatCannotStart) {
   }
 }
 
-TEST_F(JobTest, AnErrnoOfMoreThanEightBitsIsNoSuccess) {
+TEST_F(JobTest, ACallsErrnoMayHaveMoreThanEightBits) {
+  constexpr int k_eprobe_defer = 517;
+  for (const std::size_t output : {std::size_t{0}, k_kept}) {
+    std::optional<Job> job;
+    ASSERT_EQ(
+        Job::start(
+            {.kind = Job::Kind::call, .call = [] { return k_eprobe_defer; }, .max_output = output},
+            job),
+        0);
+    const auto reply = end_of(*job);
+    EXPECT_EQ(reply["ok"], false);
+    EXPECT_EQ(reply["errno"], k_eprobe_defer);
+  }
+}
+
+TEST_F(JobTest, ACallThatSaysNothingFailed) {
   std::optional<Job> job;
-  ASSERT_EQ(Job::start({.kind = Job::Kind::call, .call = [] { return 512; }}, job), 0);
-  EXPECT_EQ(end_of(*job)["ok"], false);
+  ASSERT_EQ(Job::start({.kind = Job::Kind::call, .call = []() -> int { ::_exit(3); }}, job), 0);
+  EXPECT_EQ(end_of(*job)["errno"], EIO);
 }
 
 TEST_F(JobTest, ATerminalsLastWordsAreSentBeforeItsEnd) {

@@ -36,7 +36,7 @@ void for_each_line(std::string_view text, const std::function<void(std::string)>
 
 // Calls back with each entry of a directory but "." and "..".
 void each_entry(const std::string& directory, const std::function<void(const dirent&)>& visit);
-// Such as a process in /proc.
+// Has it digits alone, as the name of a process has in /proc?
 bool all_digits(const char* text);
 
 // Writes a value into a file of /proc or /sys; 0, or an errno.

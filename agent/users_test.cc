@@ -5,9 +5,12 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include <cstdlib>
 
 #include "fd.h"
 
@@ -58,6 +61,22 @@ TEST(Users, AFileOfTheModulesIsKnownByItsPath) {
   Users users;
   add_process(belongings("x", {"/proc/uptime"}), self(), users);
   EXPECT_THAT(users.sentences(), ElementsAre(HasSubstr(" has opened /proc/uptime")));
+}
+
+TEST(Users, AFileThatIsMappedNeedNotBeOpen) {
+  std::string path = "/var/tmp/kobox_users_XXXXXX";
+  const int file = ::mkstemp(path.data());
+  ASSERT_GE(file, 0);
+  ASSERT_EQ(::ftruncate(file, 1), 0);
+  void* mapped = ::mmap(nullptr, 1, PROT_READ, MAP_SHARED, file, 0);
+  ::close(file);
+  Belongings of{.module = "x"};
+  of.files.insert(path);
+  Users users;
+  add_process(of, self(), users);
+  ::munmap(mapped, 1);
+  ::unlink(path.c_str());
+  EXPECT_THAT(users.sentences(), ElementsAre(HasSubstr(" has mapped " + path)));
 }
 
 TEST(Users, SocketsOfAProtocol) {

@@ -8,7 +8,8 @@
 
 namespace kobox {
 
-// "ENODEV" for 19; the number itself for one that has no name, as the kernel's own above 511 have.
+// "ENODEV" for 19, "EPROBE_DEFER" for 517, which only the kernel has; the number itself for one
+// that has no name.
 std::string errno_name(int error);
 // 19 for "ENODEV"; nothing for any other word.
 std::optional<int> errno_of(std::string_view name);

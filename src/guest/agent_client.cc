@@ -232,7 +232,9 @@ Result<AgentClient::ModuleUsers> AgentClient::users(std::string_view name) {
   ModuleUsers found;
   if (!reply.ok) return found;
   const auto text = reply.text("stdout");
-  const auto lines = lines_of(text);
+  auto lines = lines_of(text);
+  // The rest of a line that was cut off may have said something else.
+  if (!lines.empty() && reply.number("stdout_dropped") != 0) lines.pop_back();
   if (lines.empty()) return found;
   const auto count = lines[0];
   if (std::from_chars(count.data(), count.data() + count.size(), found.references).ec !=
