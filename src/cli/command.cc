@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "image/disk_store.h"
+#include "project/check_project.h"
 
 namespace kobox {
 
@@ -89,6 +90,7 @@ Result<Project> project_of(const CommonOptions& options) {
     project.build = choice.where;
     project.method = choice.method;
   }
+  KOBOX_CHECK(check_project(project));
   if (options.boot != "kernel" && options.boot != "disk")
     return fail(ErrorKind::usage, "--boot '{}': use kernel or disk", options.boot);
   if (options.boot == "disk") project.boot = BootFrom::disk;

@@ -15,7 +15,6 @@
 #include "image/initramfs.h"
 #include "kernel/cache.h"
 #include "module/blame.h"
-#include "module/build_site.h"
 
 namespace kobox {
 namespace {
@@ -175,9 +174,8 @@ Result<> ensure_root_or_disk(const LabOptions& options, const Project& project,
   KOBOX_TRY(const auto cache_lock, use_cache(options.cache));
   KOBOX_TRY(const auto lock, use_lock(kernel));
   if (project.guest == GuestKind::disk) KOBOX_CHECK(hold_disk(options, project, kernel, progress));
-  if (!builds_in_guest(project) && holds_module(project))
-    KOBOX_CHECK(BuildSite::choose(build_request(options, project, progress), kernel));
-  return {};
+  if (builds_in_guest(project) || !holds_module(project)) return {};
+  return make_build_sites(options, project, kernel, progress);
 }
 
 }  // namespace kobox

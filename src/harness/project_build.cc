@@ -2,24 +2,70 @@
 #include "harness/project_build.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
+#include <set>
+
+#include "base/text.h"
+#include "module/build_attempt.h"
+#include "project/check_project.h"
 
 namespace kobox {
 namespace {
 
-constexpr int k_deepest_needs = 8;
+using Step = std::function<Result<std::optional<Failure>>(const Project&)>;
 
-// A walk through what is needed, in depth: each directory is built once, after all that it needs.
+// A walk through what is needed, in depth: the step is done once for each directory, after those
+// that it needs.
+class NeedsWalk {
+ public:
+  explicit NeedsWalk(Step step) : step_(std::move(step)) {}
+
+  Result<std::optional<Failure>> go(const Project& project) {
+    open_.push_back(project.directory);
+    for (const auto& need : project.needs) {
+      KOBOX_TRY(auto failure, go_to(need));
+      if (failure) return failure;
+    }
+    open_.pop_back();
+    finished_.insert(project.directory);
+    return step_(project);
+  }
+
+ private:
+  Result<std::optional<Failure>> go_to(const fs::path& directory) {
+    KOBOX_TRY(const auto project, load_project(directory));
+    if (finished_.contains(project.directory)) return std::optional<Failure>();
+    if (const auto begin = std::ranges::find(open_, project.directory); begin != open_.end())
+      return circle(begin, project.directory);
+    KOBOX_CHECK(check_project(project));
+    KOBOX_TRY(auto failure, go(project));
+    if (failure)
+      failure->message =
+          fmt::format("in {}, which is needed: {}", directory.string(), failure->message);
+    return failure;
+  }
+
+  std::unexpected<Error> circle(std::vector<fs::path>::const_iterator begin,
+                                const fs::path& again) const {
+    std::string text;
+    for (; begin != open_.end(); ++begin)
+      text += fmt::format("{}{}", begin->string(), text.empty() ? " needs " : ", which needs ");
+    return fail(ErrorKind::usage, "{}{}; take one of them out of [module] needs", text,
+                again.string());
+  }
+
+  Step step_;
+  std::vector<fs::path> open_;  // from the project to the directory that is looked at
+  std::set<fs::path> finished_;
+};
+
 class ProjectBuild {
  public:
   ProjectBuild(const LabOptions& options, const Kernel& kernel, Progress& progress)
       : options_(options), kernel_(kernel), progress_(progress) {}
 
-  Result<std::optional<Failure>> add(const Project& project, int depth = 0) {
-    for (const auto& need : project.needs) {
-      KOBOX_TRY(auto failure, add_need(need, depth + 1));
-      if (failure) return failure;
-    }
+  Result<std::optional<Failure>> add(const Project& project) {
     auto request = build_request(options_, project, progress_);
     request.symbols = symbols_;
     request.is_need = depth > 0;
@@ -38,24 +84,10 @@ class ProjectBuild {
     last_ = std::move(built);
     return std::optional<Failure>();
   }
-  // What add() was called for last, and before it what that needs.
+  // What add() was called for last, and before it all others.
   BuiltModules take() { return std::move(last_); }
 
  private:
-  Result<std::optional<Failure>> add_need(const fs::path& directory, int depth) {
-    if (depth > k_deepest_needs)
-      return fail(ErrorKind::usage, "{} is needed by what it needs itself", directory.string());
-    KOBOX_TRY(const auto project, load_project(directory));
-    const bool known = std::ranges::any_of(
-        modules_, [&](const BuiltModule& one) { return one.source == project.source; });
-    if (known) return std::optional<Failure>();
-    KOBOX_TRY(auto failure, add(project, depth));
-    if (failure)
-      failure->message =
-          fmt::format("in {}, which is needed: {}", directory.string(), failure->message);
-    return failure;
-  }
-
   const LabOptions& options_;
   const Kernel& kernel_;
   Progress& progress_;
@@ -72,9 +104,20 @@ Result<std::variant<BuiltModules, Failure>> build_project(const LabOptions& opti
                                                           const Kernel& kernel,
                                                           Progress& progress) {
   ProjectBuild build(options, kernel, progress);
-  KOBOX_TRY(auto failure, build.add(project));
+  NeedsWalk walk([&](const Project& one) { return build.add(one); });
+  KOBOX_TRY(auto failure, walk.go(project));
   if (failure) return std::move(*failure);
   return build.take();
+}
+
+Result<> make_build_sites(const LabOptions& options, const Project& project, const Kernel& kernel,
+                          Progress& progress) {
+  NeedsWalk walk([&](const Project& one) -> Result<std::optional<Failure>> {
+    KOBOX_CHECK(make_sites(build_request(options, one, progress), kernel));
+    return std::optional<Failure>();
+  });
+  KOBOX_CHECK(walk.go(project));
+  return {};
 }
 
 }  // namespace kobox

@@ -98,6 +98,12 @@ CommandLine one_at_a_time(CommandLine command) {
 
 }  // namespace
 
+Result<> make_sites(const BuildRequest& request, const Kernel& kernel) {
+  for (const auto method : methods_for(request.source, request.method))
+    KOBOX_CHECK(site_for(method, request, kernel));
+  return {};
+}
+
 Result<BuildAttempt> BuildAttempt::make(BuildMethod method, const BuildRequest& request,
                                         const Kernel& kernel) {
   KOBOX_CHECK(check_path("the kernel's build tree", kernel.headers));

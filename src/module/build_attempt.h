@@ -19,6 +19,11 @@
 
 namespace kobox {
 
+// Makes the build roots that a build of the request's directory may want, by any method that is
+// tried; where all build on the host, nothing. For the sake of builds without the network. Errors:
+// as BuildSite::choose and in_root; usage for a method that cannot build where the request says.
+Result<> make_sites(const BuildRequest& request, const Kernel& kernel);
+
 class BuildAttempt {
  public:
   // Chooses where, and makes a build root if there must be one. `request` and `kernel` must outlive
