@@ -6,33 +6,42 @@
 #include "base/interrupt.h"
 #include "base/text.h"
 #include "cluster/slurm_run.h"
+#include "harness/cache_use.h"
 #include "harness/explain_build.h"
+#include "kernel/cache.h"
 
 namespace kobox {
 namespace {
 
 using Kernels = std::map<std::string, Kernel>;  // by what they are asked for
 
-Result<Kernel> make_ready(const TestOptions& options, const std::string& selector,
-                          Progress& progress) {
+// Kernels, and what was made for them, stay in the cache while this lives.
+struct Ready {
+  Kernels kernels;
+  std::vector<FileLock> locks = {};
+};
+
+Result<> make_ready(const TestOptions& options, const std::string& selector, Ready& ready,
+                    Progress& progress) {
   KOBOX_TRY(auto kernel, resolve_kernel(options.lab, selector, progress));
+  KOBOX_TRY(auto cache_lock, use_cache(options.lab.cache));
+  KOBOX_TRY(auto kernel_lock, use_lock(kernel));
+  ready.locks.push_back(std::move(cache_lock));
+  ready.locks.push_back(std::move(kernel_lock));
   const auto made = ensure_root_or_disk(options.lab, options.project, kernel, progress);
-  if (!made) progress.note(fmt::format("{}: {}", selector, made.error().to_string()));
-  return kernel;
+  ready.kernels.emplace(selector, std::move(kernel));
+  return made;
 }
 
 // What cannot be had is the shard's to report, as it is on one machine.
-Result<Kernels> make_all_ready(const TestOptions& options, Progress& progress) {
-  Kernels kernels;
+Result<Ready> make_all_ready(const TestOptions& options, Progress& progress) {
+  Ready ready;
   for (const auto& selector : options.selectors) {
-    auto kernel = make_ready(options, selector, progress);
+    const auto made = make_ready(options, selector, ready, progress);
     if (interrupted()) return fail_interrupted();
-    if (kernel)
-      kernels.emplace(selector, std::move(*kernel));
-    else
-      progress.note(fmt::format("{}: {}", selector, kernel.error().to_string()));
+    if (!made) progress.note(fmt::format("{}: {}", selector, made.error().to_string()));
   }
-  return kernels;
+  return ready;
 }
 
 using Pairs = std::set<std::pair<std::string, std::string>>;
@@ -85,7 +94,7 @@ Result<Report> test_on_slurm(const SlurmArguments& arguments, const TestOptions&
                              const std::vector<std::string>& words, Progress& progress) {
   KOBOX_TRY(const auto tests, select_tests(options.project, options.filter));
   for (const auto& selector : options.selectors) KOBOX_CHECK(parse_selector(selector));
-  KOBOX_TRY(const auto kernels, make_all_ready(options, progress));
+  KOBOX_TRY(const auto ready, make_all_ready(options, progress));
 
   SlurmRun run{.whole = {.module = name_of(options.project),
                          .project = options.project.digest,
@@ -102,7 +111,7 @@ Result<Report> test_on_slurm(const SlurmArguments& arguments, const TestOptions&
   run.command.insert(run.command.end(), words.begin(), words.end());
   if (!arguments.partition.empty()) run.sbatch.push_back("--partition=" + arguments.partition);
   KOBOX_TRY(auto report, run_on_slurm(run, progress));
-  if (!report.interrupted) explain_report(report, kernels, options.project, options.lab);
+  if (!report.interrupted) explain_report(report, ready.kernels, options.project, options.lab);
   return report;
 }
 

@@ -135,13 +135,13 @@ Result<std::vector<SlurmTask>> SlurmJob::tasks(Deadline deadline, OnInterrupt on
 }
 
 Result<> SlurmJob::cancel() {
+  ended();  // the destructor does not try again what may take a minute
   KOBOX_TRY(const auto done,
             run_slurm(scancel(), Deadline::after(k_reply_limit), OnInterrupt::go_on));
   // What slurm_strerror(3) says of a job that has ended, or that Slurm has forgotten since.
   const bool over = done.error.find("already completing or completed") != std::string::npos ||
                     done.error.find("Invalid job id") != std::string::npos;
   if (!done.status.success() && !over) return refused("scancel", done);
-  ended();
   return {};
 }
 

@@ -71,7 +71,7 @@ class SlurmJob {
   // Slurm ends what runs (SIGTERM, later SIGKILL) and forgets what waits. Goes on after an
   // interrupt. ErrorKind::tool or timeout: it may still run. A job that has ended is no error.
   Result<> cancel();
-  // There is nothing left to cancel.
+  // The destructor has nothing to cancel.
   void ended() { may_run_ = false; }
 
  private:

@@ -103,5 +103,16 @@ TEST_F(SlurmJobTest, ThatCannotBeCancelledIsAnError) {
   EXPECT_TRUE(job.cancel());
 }
 
+TEST_F(SlurmJobTest, ThatCannotBeCancelledIsNotTriedAgainAtTheEnd) {
+  program("sbatch", "echo 7");
+  program("scancel", "exit 1");
+  {
+    auto job = submit().value();
+    EXPECT_FALSE(job.cancel());
+  }
+  const auto all = calls();
+  EXPECT_EQ(all.find("scancel"), all.rfind("scancel")) << all;
+}
+
 }  // namespace
 }  // namespace kobox
