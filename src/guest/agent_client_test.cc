@@ -195,6 +195,8 @@ TEST_F(AgentClientTest, UsersOfAModule) {
   const auto found = client_.users("a").value();
   EXPECT_EQ(found.references, 2);
   EXPECT_THAT(found.users, ElementsAre("the module b", "\\x1b[1mprocess"));
+  expect("users", {{"stdout", binary("2\nthe module b\nprocess 8")}, {"stdout_dropped", 9}});
+  EXPECT_THAT(client_.users("a")->users, ElementsAre("the module b"));
   for (const auto& reply : {Json{{"ok", false}}, Json{{"stdout", binary("")}},
                             Json{{"stdout", binary("\nx\n")}}, Json{{"stdout", 7}}}) {
     expect("users", reply);
