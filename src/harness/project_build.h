@@ -15,11 +15,10 @@ namespace kobox {
 // load_project; usage for directories that need each other in a circle, which it names.
 Result<std::variant<BuiltModules, Failure>> build_project(const LabOptions& options,
                                                           const Project& project,
-                                                          const Kernel& kernel,
-                                                          Progress& progress);
+                                                          const Kernel& kernel, Progress& progress);
 
-// Makes the build roots that build_project() may want, for its directories and those that they need.
-// Errors: as that, and of the network.
+// Makes the build roots that build_project() may want, for its directories and those that they
+// need. Errors: as that, and of the network.
 Result<> make_build_sites(const LabOptions& options, const Project& project, const Kernel& kernel,
                           Progress& progress);
 
