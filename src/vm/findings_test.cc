@@ -55,7 +55,8 @@ TEST_F(FindingsTest, TwoThatRememberAtOnceBothDo) {
 }
 
 TEST_F(FindingsTest, WhereNothingCanBeWrittenNothingIsRemembered) {
-  const Findings findings(directory_.path() / "none" / "found.json");
+  ASSERT_TRUE(write_file(file_, "{}"));
+  const Findings findings(file_ / "below.json");
   findings.remember("a", 1);
   EXPECT_TRUE(findings.recall("a").is_null());
 }
