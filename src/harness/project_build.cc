@@ -62,13 +62,15 @@ class NeedsWalk {
 
 class ProjectBuild {
  public:
-  ProjectBuild(const LabOptions& options, const Kernel& kernel, Progress& progress)
-      : options_(options), kernel_(kernel), progress_(progress) {}
+  // TOP is the project that all others are needed for.
+  ProjectBuild(const LabOptions& options, const fs::path& top, const Kernel& kernel,
+               Progress& progress)
+      : options_(options), top_(top), kernel_(kernel), progress_(progress) {}
 
   Result<std::optional<Failure>> add(const Project& project) {
     auto request = build_request(options_, project, progress_);
     request.symbols = symbols_;
-    request.is_need = depth > 0;
+    request.is_need = project.directory != top_;
     request.packages = packages_;
     KOBOX_TRY(auto outcome, build_modules(request, kernel_));
     if (const auto* failed = std::get_if<BuildFailure>(&outcome))
@@ -89,6 +91,7 @@ class ProjectBuild {
 
  private:
   const LabOptions& options_;
+  const fs::path& top_;
   const Kernel& kernel_;
   Progress& progress_;
   std::vector<BuiltModule> modules_;
@@ -103,7 +106,7 @@ Result<std::variant<BuiltModules, Failure>> build_project(const LabOptions& opti
                                                           const Project& project,
                                                           const Kernel& kernel,
                                                           Progress& progress) {
-  ProjectBuild build(options, kernel, progress);
+  ProjectBuild build(options, project.directory, kernel, progress);
   NeedsWalk walk([&](const Project& one) { return build.add(one); });
   KOBOX_TRY(auto failure, walk.go(project));
   if (failure) return std::move(*failure);
