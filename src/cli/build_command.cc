@@ -26,7 +26,7 @@ struct BuildArguments {
 
 struct Built {
   Kernel kernel;
-  std::variant<BuiltModules, Failure> outcome;
+  std::variant<BuiltProject, Failure> outcome;
 };
 
 Result<Built> build_for(const LabOptions& lab, const Project& project,
@@ -36,7 +36,7 @@ Result<Built> build_for(const LabOptions& lab, const Project& project,
   KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
   KOBOX_TRY(const auto in_use, use_cache(lab.cache));
   status.stage(selector, "building");
-  KOBOX_TRY(auto outcome, build_project(lab, project, kernel, status));
+  KOBOX_TRY(auto outcome, build_project(lab, project, {}, kernel, status));
   status.done(selector);
   if (auto* failure = std::get_if<Failure>(&outcome))
     failure->reproduce = repeat_build(arguments.common, selector);
@@ -59,7 +59,7 @@ Result<> tell(const Built& built, const BuildArguments& arguments, Color color,
     status.print(render_failure(release, *failure, color));
     return {};
   }
-  const auto& modules = std::get<BuiltModules>(built.outcome);
+  const auto& modules = std::get<BuiltProject>(built.outcome).modules;
   auto how = std::string(modules.fresh ? "built" : "unchanged");
   if (modules.method != BuildMethod::kbuild) how += fmt::format(" by {}", describe(modules.method));
   for (const auto& module : modules.modules) {

@@ -86,7 +86,7 @@ TEST_F(CommandTest, ValuesThatAreNotKnownAreRefused) {
     EXPECT_THAT(refused({"test", "--jobs=" + std::string(jobs)}), HasSubstr("--jobs")) << jobs;
   EXPECT_THAT(refused({"test", "--guest", "vax"}), HasSubstr("initramfs"));
   EXPECT_THAT(refused({"test", "--boot", "floppy"}), HasSubstr("use kernel or disk"));
-  EXPECT_THAT(refused({"test", "--build", "elsewhere"}), HasSubstr("no way to build"));
+  EXPECT_THAT(refused({"test", "--build", "elsewhere"}), HasSubstr("is not a way to build"));
   for (const char* option : {"--boot=disk", "--build=guest", "--image=mine"})
     EXPECT_THAT(refused({"test", option}), HasSubstr("add --guest disk")) << option;
   EXPECT_THAT(refused({"test", "--guest", "disk", "--image", "mine"}),

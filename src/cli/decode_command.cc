@@ -13,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "harness/project_build.h"
+#include "harness/test_modules.h"
 #include "module/decode.h"
 #include "report/render.h"
 
@@ -94,14 +95,15 @@ Result<int> run_decode_command(DecodeArguments arguments, Console& console) {
   StatusLine status(console.output, loudness_of(arguments.common));
   KOBOX_TRY(const auto kernel, resolve_kernel(lab, selector, status));
   status.stage(selector, "building");
-  KOBOX_TRY(auto outcome, build_project(lab, project, kernel, status));
+  KOBOX_TRY(auto outcome, build_project(lab, project, project.tests, kernel, status));
   status.done(selector);
   if (auto* failure = std::get_if<Failure>(&outcome)) {
     failure->reproduce = repeat_build(arguments.common, selector);
     status.print(render_failure(kernel.release, *failure, color));
     return k_exit_build;
   }
-  const auto& modules = std::get<BuiltModules>(outcome).modules;
+  const auto& built = std::get<BuiltProject>(outcome);
+  const auto modules = all_modules(built.modules.modules, built.test_needs);
   KOBOX_TRY(auto decoder, Decoder::open(modules));
   for (std::string_view rest = log; !rest.empty();) {
     const auto end = std::min(rest.find('\n'), rest.size());

@@ -64,6 +64,7 @@ MachineSpec machine_spec(const GuestSpec& spec, Accel accel) {
           .agent_port = wire::k_port_name,
           .tcg_threads = spec.tcg_threads,
           .tracing = spec.tracing,
+          .netdevs = spec.netdevs,
           .devices = spec.devices,
           .disk = layers};
 }

@@ -42,6 +42,7 @@ struct GuestSpec {
   GuestMemory kind_of_memory = GuestMemory::ordinary;
   TcgThreads tcg_threads = TcgThreads::each_cpu;  // boot_guest: once the agent has spoken
   std::optional<Tracing> tracing = {};
+  std::vector<std::string> netdevs = {};  // MachineSpec::netdevs
   std::vector<std::string> devices = {};  // MachineSpec::devices
   std::optional<GuestDisk> disk = {};
   BootOutput boot_output = BootOutput::problems;

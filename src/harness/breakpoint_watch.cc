@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "debug/gdb_setup.h"
 #include "harness/breakpoint_session.h"
+#include "harness/test_modules.h"
 
 namespace kobox {
 namespace {
@@ -57,15 +58,17 @@ Result<std::unique_ptr<BreakpointWatch>> BreakpointWatch::start(Guest& guest,
                                                                 const std::filesystem::path& cache,
                                                                 const TestSpec& test,
                                                                 Duration limit) {
-  KOBOX_TRY(auto target, GdbTarget::open(guest, prepared, {.cache = cache}));
+  const auto modules = modules_for(prepared, &test);
+  KOBOX_TRY(auto target,
+            GdbTarget::open(guest, prepared.kernel, {.cache = cache, .modules = modules}));
   KOBOX_TRY(auto end_request, make_event());
   KOBOX_TRY(auto wake, make_event());
   std::unique_ptr<BreakpointWatch> watch(
       new BreakpointWatch(guest, test, std::move(target), std::move(end_request), std::move(wake)));
-  watch->hint_ = missing_debug_info(prepared.modules);
+  watch->hint_ = missing_debug_info(modules);
   std::vector<std::string> locations;
   for (const auto& breakpoint : test.breakpoints)
-    locations.push_back(qualified_location(breakpoint.at, prepared.modules));
+    locations.push_back(qualified_location(breakpoint.at, modules));
   auto goes_on = watch->started_->machine_goes_on.get_future();
   if (!watch->thread_.add([&self = *watch, locations, limit] { self.work(locations, limit); }))
     return fail(ErrorKind::environment, "this host gives no more threads");

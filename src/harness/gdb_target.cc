@@ -28,13 +28,13 @@ Result<std::uint64_t> kernel_offset(Guest& guest, const Kernel& kernel) {
 
 }  // namespace
 
-Result<GdbTarget> GdbTarget::open(Guest& guest, const Prepared& prepared, const Options& choice) {
+Result<GdbTarget> GdbTarget::open(Guest& guest, const Kernel& kernel, const Options& choice) {
   KOBOX_TRY(auto gdb, find_gdb());
-  KOBOX_TRY(auto symbols, kernel_symbols(prepared.kernel, choice.cache));
+  KOBOX_TRY(auto symbols, kernel_symbols(kernel, choice.cache));
   KOBOX_TRY(auto directory, TempDir::make(fs::temp_directory_path(), "kobox-gdb-"));
   GdbTarget target(std::move(gdb), std::move(symbols), std::move(directory));
   GdbSetup setup{.kernel_symbols = target.symbols_.path, .server = {}, .breakpoints = {}};
-  KOBOX_TRY(setup.kernel_offset, kernel_offset(guest, prepared.kernel));
+  KOBOX_TRY(setup.kernel_offset, kernel_offset(guest, kernel));
   const auto socket = target.directory_.path() / "gdb";
   KOBOX_TRY(target.listener_,
             choice.port ? listen_on_loopback(*choice.port) : listen_on_path(socket));
@@ -44,9 +44,9 @@ Result<GdbTarget> GdbTarget::open(Guest& guest, const Prepared& prepared, const 
   setup.server = target.server_ =
       choice.port ? fmt::format("localhost:{}", *choice.port) : socket.string();
   for (const auto& location : choice.breakpoints)
-    setup.breakpoints.push_back(qualified_location(location, prepared.modules));
+    setup.breakpoints.push_back(qualified_location(location, choice.modules));
   KOBOX_TRY(target.setup_,
-            write_gdb_setup(target.directory_.path(), setup, prepared.kernel, prepared.modules));
+            write_gdb_setup(target.directory_.path(), setup, kernel, choice.modules));
   return target;
 }
 

@@ -22,6 +22,7 @@ class GdbTarget {
  public:
   struct Options {
     std::filesystem::path cache;
+    std::vector<BuiltModule> modules = {};             // whose symbols GDB has
     std::vector<std::string> breakpoints = {};         // GDB locations
     std::optional<std::uint16_t> port = std::nullopt;  // of the loopback interface, instead of a
                                                        // private socket
@@ -30,7 +31,7 @@ class GdbTarget {
   // Has the machine's QEMU serve GDB, and listens for one; the machine runs until a debugger
   // connects, and is waited for from now on as one that a debugger may stop. Errors: environment
   // (no gdb; the port is taken; a kernel without kallsyms), and the guest's (tool, timeout).
-  static Result<GdbTarget> open(Guest& guest, const Prepared& prepared, const Options& choice);
+  static Result<GdbTarget> open(Guest& guest, const Kernel& kernel, const Options& choice);
 
   // Lets debuggers through to QEMU while the loop runs. Call once.
   void relay(EventLoop& loop) {

@@ -17,6 +17,7 @@
 #include "harness/machines.h"
 #include "harness/run_directory.h"
 #include "harness/session.h"
+#include "harness/test_modules.h"
 
 namespace kobox {
 namespace {
@@ -175,8 +176,7 @@ class KernelRun {
   // A module that has found its device cannot be saved with it (Session::rescan_devices).
   bool worth_loading_once() const {
     return shared_.budget.load_once && wanted_ >= k_worth_loading_once &&
-           options_.project.devices.empty() &&
-           std::ranges::all_of(tests_, &std::vector<std::string>::empty, &TestSpec::modules);
+           options_.project.devices.empty() && std::ranges::none_of(tests_, has_own_modules);
   }
 
   void run_tests() {

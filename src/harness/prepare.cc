@@ -11,6 +11,8 @@
 #include "harness/disk.h"
 #include "harness/guest_build.h"
 #include "harness/project_build.h"
+#include "harness/surroundings.h"
+#include "harness/test_modules.h"
 #include "image/disk_initramfs.h"
 #include "image/initramfs.h"
 #include "kernel/cache.h"
@@ -24,13 +26,15 @@ using namespace std::chrono_literals;
 // A module of a driver's size builds in seconds; this only ends what would never end.
 constexpr Duration k_build_limit = 30min;
 
-// The kernel may have modules of the same names; ours take their place.
-Result<std::vector<DriverModule>> drivers_of(const std::vector<BuiltModule>& modules,
-                                             const Kernel& kernel) {
+// What the modules depend on, and the network. The kernel may have modules of the same names; ours
+// take their place.
+Result<std::vector<DriverModule>> drivers_of(const Project& project, const Prepared& prepared) {
+  const auto& kernel = prepared.kernel;
+  const auto modules = all_modules(prepared.modules, prepared.test_needs);
   const auto is_ours = [&](const std::string& name) {
     return std::ranges::find(modules, name, &BuiltModule::name) != modules.end();
   };
-  std::vector<std::string> wanted;
+  auto wanted = network_drivers(project);
   for (const auto& module : modules)
     std::ranges::copy_if(module.depends, std::back_inserter(wanted), std::not_fn(is_ours));
   if (wanted.empty() || kernel.modules.empty()) return std::vector<DriverModule>();
@@ -61,16 +65,18 @@ Result<std::optional<Failure>> build_programs(const Project& project,
 }
 
 // On the host or in the guest, as the project has it.
-Result<std::variant<BuiltModules, Failure>> build(const LabOptions& options, const Project& project,
+Result<std::variant<BuiltProject, Failure>> build(const LabOptions& options, const Project& project,
+                                                  const std::vector<TestSpec>& tests,
                                                   const Prepared& prepared, AccelChoice accel,
                                                   const std::string& progress_key,
                                                   Progress& progress) {
-  if (!builds_in_guest(project)) return build_project(options, project, prepared.kernel, progress);
+  if (!builds_in_guest(project))
+    return build_project(options, project, tests, prepared.kernel, progress);
   KOBOX_TRY(auto outcome,
             build_in_guest(options, project, prepared, accel, progress_key, progress));
   if (const auto* failed = std::get_if<BuildFailure>(&outcome))
     return build_failure(*failed, project.source);
-  return std::get<BuiltModules>(std::move(outcome));
+  return BuiltProject{.modules = std::get<BuiltModules>(std::move(outcome))};
 }
 
 }  // namespace
@@ -158,12 +164,13 @@ Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project
                                AccelChoice accel) {
   KOBOX_TRY(auto prepared, prepare_bare(options, project, kernel, progress));
   progress.stage(progress_key, "building");
-  KOBOX_TRY(auto outcome, build(options, project, prepared, accel, progress_key, progress));
+  KOBOX_TRY(auto outcome, build(options, project, tests, prepared, accel, progress_key, progress));
   if (auto* failure = std::get_if<Failure>(&outcome)) return std::move(*failure);
-  auto& built = std::get<BuiltModules>(outcome);
-  prepared.modules = std::move(built.modules);
-  prepared.built_now = built.fresh;
-  KOBOX_TRY(prepared.module_drivers, drivers_of(prepared.modules, kernel));
+  auto& built = std::get<BuiltProject>(outcome);
+  prepared.modules = std::move(built.modules.modules);
+  prepared.test_needs = std::move(built.test_needs);
+  prepared.built_now = built.modules.fresh;
+  KOBOX_TRY(prepared.module_drivers, drivers_of(project, prepared));
   KOBOX_TRY(auto failed, build_programs(project, tests, options, prepared.programs));
   if (failed) return std::move(*failed);
   return prepared;

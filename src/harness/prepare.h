@@ -30,6 +30,12 @@ struct LabOptions {
   BuildIn build_in = BuildIn::automatic;
 };
 
+// What one directory of a test's `needs` builds, and before that what it needs itself.
+struct TestNeed {
+  std::filesystem::path directory;        // as TestSpec::needs has it
+  std::vector<BuiltModule> modules = {};  // in load order
+};
+
 struct Prepared {
   Kernel kernel;
   // While these live, the kernel stays in the cache, and so does all that is named below.
@@ -38,6 +44,7 @@ struct Prepared {
   std::filesystem::path initramfs = {};
   std::vector<BuiltModule> modules = {};  // in load order; none if the directory holds no module
                                           // (kobox shell)
+  std::vector<TestNeed> test_needs = {};  // of all tests that are prepared
   bool built_now = false;                 // not taken from the cache
   std::vector<DriverModule> module_drivers = {};  // the kernel's own modules that ours depend on
   std::vector<BuiltProgram> programs = {};

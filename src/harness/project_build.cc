@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <functional>
-#include <iterator>
+#include <map>
 #include <set>
 
 #include "base/text.h"
@@ -32,7 +32,7 @@ class NeedsWalk {
     return step_(project);
   }
 
- private:
+  // A directory of which the project's file says that it is needed, unless it was gone through.
   Result<std::optional<Failure>> go_to(const fs::path& directory) {
     KOBOX_TRY(const auto project, load_project(directory));
     if (finished_.contains(project.directory)) return std::optional<Failure>();
@@ -46,6 +46,7 @@ class NeedsWalk {
     return failure;
   }
 
+ private:
   std::unexpected<Error> circle(std::vector<fs::path>::const_iterator begin,
                                 const fs::path& again) const {
     std::string text;
@@ -59,6 +60,13 @@ class NeedsWalk {
   std::vector<fs::path> open_;  // from the project to the directory that is looked at
   std::set<fs::path> finished_;
 };
+
+// Each once.
+void add_new(std::vector<BuiltModule>& modules, const std::vector<BuiltModule>& more) {
+  for (const auto& one : more)
+    if (std::ranges::find(modules, one.ko, &BuiltModule::ko) == modules.end())
+      modules.push_back(one);
+}
 
 class ProjectBuild {
  public:
@@ -81,36 +89,69 @@ class ProjectBuild {
     if (built.fresh && built.method != BuildMethod::kbuild)
       progress_.note(fmt::format("{}: {} is built by {}", kernel_.release,
                                  project.source.filename().string(), describe(built.method)));
-    std::ranges::move(built.modules, std::back_inserter(modules_));
-    built.modules = modules_;
-    last_ = std::move(built);
+    auto& with_needs = in_order_[project.directory];
+    for (const auto& need : project.needs) add_new(with_needs, modules_of(need));
+    add_new(with_needs, built.modules);
+    if (project.directory == top_) top_built_ = std::move(built);
     return std::optional<Failure>();
   }
-  // What add() was called for last, and before it all others.
-  BuiltModules take() { return std::move(last_); }
+
+  // In load order: what a directory needs, and what it builds. It must have been built.
+  const std::vector<BuiltModule>& modules_of(const fs::path& directory) const {
+    std::error_code ignored;
+    return in_order_.at(fs::canonical(directory, ignored));
+  }
+
+  BuiltProject take(const std::vector<fs::path>& test_needs) {
+    BuiltProject built{.modules = std::move(top_built_)};
+    built.modules.modules = modules_of(top_);
+    for (const auto& need : test_needs) built.test_needs.push_back({need, modules_of(need)});
+    return built;
+  }
 
  private:
   const LabOptions& options_;
   const fs::path& top_;
   const Kernel& kernel_;
   Progress& progress_;
-  std::vector<BuiltModule> modules_;
+  std::map<fs::path, std::vector<BuiltModule>> in_order_;  // by directory: see modules_of
   std::vector<fs::path> symbols_;
   std::vector<SourcePackage> packages_;
-  BuiltModules last_;
+  BuiltModules top_built_;
 };
+
+std::vector<fs::path> needs_of(std::span<const TestSpec> tests) {
+  std::vector<fs::path> needs;
+  for (const auto& test : tests)
+    for (const auto& need : test.needs)
+      if (std::ranges::find(needs, need) == needs.end()) needs.push_back(need);
+  return needs;
+}
+
+// The project, and then what its tests need.
+Result<std::optional<Failure>> go_through(NeedsWalk& walk, const Project& project,
+                                          const std::vector<fs::path>& test_needs) {
+  KOBOX_TRY(auto failure, walk.go(project));
+  for (const auto& need : test_needs) {
+    if (failure) break;
+    KOBOX_TRY(failure, walk.go_to(need));
+  }
+  return failure;
+}
 
 }  // namespace
 
-Result<std::variant<BuiltModules, Failure>> build_project(const LabOptions& options,
+Result<std::variant<BuiltProject, Failure>> build_project(const LabOptions& options,
                                                           const Project& project,
+                                                          std::span<const TestSpec> tests,
                                                           const Kernel& kernel,
                                                           Progress& progress) {
   ProjectBuild build(options, project.directory, kernel, progress);
   NeedsWalk walk([&](const Project& one) { return build.add(one); });
-  KOBOX_TRY(auto failure, walk.go(project));
+  const auto test_needs = needs_of(tests);
+  KOBOX_TRY(auto failure, go_through(walk, project, test_needs));
   if (failure) return std::move(*failure);
-  return build.take();
+  return build.take(test_needs);
 }
 
 Result<> make_build_sites(const LabOptions& options, const Project& project, const Kernel& kernel,
@@ -119,7 +160,7 @@ Result<> make_build_sites(const LabOptions& options, const Project& project, con
     KOBOX_CHECK(make_sites(build_request(options, one, progress), kernel));
     return std::optional<Failure>();
   });
-  KOBOX_CHECK(walk.go(project));
+  KOBOX_CHECK(go_through(walk, project, needs_of(project.tests)));
   return {};
 }
 

@@ -12,6 +12,11 @@ namespace {
 
 using ::testing::HasSubstr;
 
+const auto build_all = [](const LabOptions& options, const Project& project, const Kernel& kernel,
+                          Progress& progress) {
+  return build_project(options, project, project.tests, kernel, progress);
+};
+
 class ProjectBuildTest : public ::testing::Test {
  protected:
   void needs(const std::string& name, const std::string& needed) {
@@ -35,11 +40,20 @@ TEST_F(ProjectBuildTest, DirectoriesThatNeedEachOtherAreNamed) {
   needs("a", "b");
   needs("b", "c");
   needs("c", "b");
-  const auto error = error_of("a", build_project);
+  const auto error = error_of("a", build_all);
   EXPECT_EQ(error.kind(), ErrorKind::usage);
   EXPECT_EQ(error.message(),
             fmt::format("{0} needs {1}, which needs {0}; take one of them out of [module] needs",
                         place("b").string(), place("c").string()));
+}
+
+TEST_F(ProjectBuildTest, WhatATestNeedsMayNeedTheProject) {
+  for (const auto* name : {"driver", "client"}) EXPECT_TRUE(make_directories(place(name)));
+  EXPECT_TRUE(write_file(place("driver") / "kobox.toml",
+                         "[[test]]\nname = \"a\"\nrun = \"true\"\nneeds = [\"../client\"]\n"));
+  needs("client", "driver");
+  EXPECT_TRUE(write_file(place("client") / "dkms.conf", "PACKAGE_NAME=\"client\"\n"));
+  EXPECT_THAT(error_of("driver", make_build_sites).message(), HasSubstr("has a dkms.conf"));
 }
 
 // dkms builds in a build root alone; what is refused here would be made otherwise.

@@ -13,6 +13,8 @@
 #include "guest/disk_guest.h"
 #include "harness/disk.h"
 #include "harness/log_part.h"
+#include "harness/surroundings.h"
+#include "harness/test_modules.h"
 #include "image/layout.h"
 #include "module/parameters.h"
 
@@ -65,8 +67,8 @@ GuestSpec guest_spec(const Project& project, const Prepared& prepared,
                  .memory = machine_memory(project),
                  .cpus = project.cpus,
                  .boot_limit = machine_boot_limit(project),
-                 .directory = directory,
-                 .devices = project.devices};
+                 .directory = directory};
+  add_devices(spec, project);
   if (prepared.disk) spec.disk = guest_disk(project, *prepared.disk, prepared.kept_layer);
   return spec;
 }
@@ -154,8 +156,9 @@ Duration limit_of(const TestSpec& test, const Project& project, std::optional<Du
   return timeout.value_or(test.timeout.value_or(project.test_limit));
 }
 
-Result<> Session::install_files() {
+Result<> Session::install_files(const TestSpec* test) {
   auto& agent = guest_->agent();
+  KOBOX_CHECK(install_surroundings(agent, project_));
   for (const auto& driver : prepared_.module_drivers) {
     KOBOX_TRY(const auto bytes, read_module(driver.path));
     const auto path = fmt::format("/kobox/driver/{}.ko", driver.name);
@@ -165,7 +168,7 @@ Result<> Session::install_files() {
       return fail(ErrorKind::tool, "cannot load {}, which a module depends on: {}", driver.name,
                   answer.error);
   }
-  for (const auto& module : prepared_.modules) {
+  for (const auto& module : modules_for(prepared_, test)) {
     KOBOX_TRY(const auto bytes, read_file(module.bare));
     KOBOX_CHECK(agent.put(guest_module_path(module), bytes, 0644));
   }
@@ -203,7 +206,8 @@ Result<> Session::store_programs() {
 Result<std::optional<LoadFailure>> Session::load_module(const BuiltModule& module) {
   auto& agent = guest_->agent();
   const auto log_mark = agent.kernel_log().end();
-  const auto parameters = parameters_for(module, prepared_.modules, project_.module_params);
+  const auto parameters = parameters_for(
+      module, all_modules(prepared_.modules, prepared_.test_needs), project_.module_params);
   LoadAttempt attempt{.answer = {}, .said = {}, .limit = k_load_limit};
   KOBOX_TRY(attempt.answer, agent.load(guest_module_path(module), parameters, k_load_limit));
   if (attempt.answer.error_number == EEXIST) {

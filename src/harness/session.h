@@ -101,8 +101,9 @@ class Session {
   Result<> resume(Duration limit);
 
   // The parts, for those who use the machine by hand.
-  // Copies the modules into the guest, and has the kernel's modules that they need loaded.
-  Result<> install_files();
+  // Copies the modules and their firmware into the guest, sets its network up, and has the kernel's
+  // modules that they need loaded. `test`: whose modules are meant (harness/test_modules.h).
+  Result<> install_files(const TestSpec* test = nullptr);
   // Copies the programs of these sources (TestSpec::programs) into the guest.
   Result<> install_programs(const std::vector<std::string>& sources);
   // Loads modules in this order, until one cannot be, and judges that by what the project expects.
@@ -125,7 +126,6 @@ class Session {
   bool attach_debugger(Trial& trial);
   Result<> end_debugger(const Result<>& attempted, Trial& trial);
   Result<> load_for_test(Trial& trial);
-  std::vector<BuiltModule> modules_of(const Trial& trial) const;
   Result<> unload_and_compare(Trial& trial);
   Result<bool> unload(const std::string& module, Trial& trial);
   Result<> add_users(const std::string& module, Failure& leak);

@@ -12,7 +12,7 @@
 #include "harness/judge.h"
 #include "harness/log_part.h"
 #include "harness/session.h"
-#include "module/choose_modules.h"
+#include "harness/test_modules.h"
 
 namespace kobox {
 namespace {
@@ -233,7 +233,7 @@ Result<> Session::reach_loaded(Trial& trial) {
   trial.log_mark = loaded_ ? loaded_->log_mark : agent.kernel_log().end();
   trial.console_read = loaded_ ? loaded_->console_mark : guest_->console().size();
   if (!loaded_) {
-    KOBOX_CHECK(install_files());
+    KOBOX_CHECK(install_files(trial.test));
     LoadedModules loaded;
     KOBOX_CHECK(agent.mark_inventory());
     loaded.log_mark = trial.log_mark = agent.kernel_log().end();
@@ -241,7 +241,7 @@ Result<> Session::reach_loaded(Trial& trial) {
     loaded_ = std::move(loaded);
     if (!attach_debugger(trial)) return {};
     // What one test alone loads is its own matter.
-    const bool for_all = trial.test == nullptr || trial.test->modules.empty();
+    const bool for_all = trial.test == nullptr || !has_own_modules(*trial.test);
     trial.stage = for_all ? Stage::loading : Stage::testing;
     if (project_.load) KOBOX_CHECK(load_for_test(trial));
     if (!trial.findings.empty()) return {};
@@ -294,19 +294,8 @@ Result<> Session::end_debugger(const Result<>& attempted, Trial& trial) {
   return {};
 }
 
-// The modules that the test is run with.
-std::vector<BuiltModule> Session::modules_of(const Trial& trial) const {
-  if (trial.test == nullptr || trial.test->modules.empty()) return prepared_.modules;
-  std::vector<BuiltModule> modules;
-  for (const auto& name : trial.test->modules)
-    for (auto& one : with_dependencies(prepared_.modules, name))
-      if (std::ranges::find(modules, one.name, &BuiltModule::name) == modules.end())
-        modules.push_back(std::move(one));
-  return modules;
-}
-
 Result<> Session::load_for_test(Trial& trial) {
-  KOBOX_TRY(auto loaded, load_modules(modules_of(trial)));
+  KOBOX_TRY(auto loaded, load_modules(modules_for(prepared_, trial.test)));
   switch (loaded.kind) {
     case LoadOutcome::Kind::loaded:
     case LoadOutcome::Kind::refused:
@@ -363,7 +352,7 @@ Result<bool> Session::unload(const std::string& module, Trial& trial) {
 }
 
 Result<> Session::unload_and_compare(Trial& trial) {
-  const auto modules = modules_of(trial);
+  const auto modules = modules_for(prepared_, trial.test);
   for (auto module = modules.rbegin(); module != modules.rend(); ++module) {
     KOBOX_TRY(const bool gone, unload(module->name, trial));
     if (!gone) return {};
@@ -436,7 +425,7 @@ std::optional<Failure> Session::kernel_failure(Trial& trial, bool machine_is_gon
   if (seen != nullptr && (report == nullptr || !more_telling(report->kind, seen->kind)))
     report = seen;
   if (report == nullptr) return std::nullopt;
-  return Blame(prepared_.modules).from_report(*report);
+  return Blame(modules_for(prepared_, trial.test)).from_report(*report);
 }
 
 Failure Session::machine_failure(const Error& error, Stage stage) {

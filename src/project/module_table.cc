@@ -51,18 +51,6 @@ Result<std::vector<std::string>> read_module_names(const TomlTable& table) {
   return found;
 }
 
-// A path relative to the project's directory, of a directory that is there.
-Result<fs::path> read_directory(const TomlTable& table, const PlacedText& path,
-                                const Project& project, std::string_view what) {
-  auto directory = absolute_directory(project.directory / path.value);
-  std::error_code ignored;
-  if (path.value.empty() || has_control_characters(path.value) ||
-      !fs::is_directory(directory, ignored))
-    return table.error(path.place,
-                       fmt::format("{} '{}' does not exist", what, printable(path.value)));
-  return directory;
-}
-
 Result<> read_expected_load(const TomlTable& table, Project& project) {
   KOBOX_TRY(auto expected, table.string("expect_load", "an error such as \"ENODEV\""));
   if (expected) {
@@ -104,21 +92,34 @@ Result<> read_build(const TomlTable& table, Project& project) {
   }
   KOBOX_TRY(auto root, table.string("root", "a directory's path"));
   if (!root) return {};
-  KOBOX_TRY(project.root, read_directory(table, *root, project, "the root directory"));
+  KOBOX_TRY(project.root, read_directory(table, *root, project.directory, "the root directory"));
   return {};
 }
 
-Result<> read_needs(const TomlTable& table, Project& project) {
-  KOBOX_TRY(auto needs, table.strings("needs", "an array of other modules' directories"));
-  if (!needs) return {};
-  for (const auto& need : needs->value) {
-    KOBOX_TRY(auto directory, read_directory(table, need, project, "the needed directory"));
-    if (directory == project.source || directory == project.directory)
-      return table.error(need.place, "a module cannot need itself");
-    project.needs.push_back(std::move(directory));
-  }
+Result<> read_needs_of_module(const TomlTable& table, Project& project) {
+  KOBOX_TRY(project.needs,
+            read_needs(table, project.directory, {project.source, project.directory}));
   if (!project.needs.empty() && project.build == BuildWhere::guest)
-    return table.error(needs->place, "'needs' does not go with build = \"guest\"");
+    return table.error(TomlTable::place_of(*table.node("needs")),
+                       "'needs' does not go with build = \"guest\"");
+  return {};
+}
+
+Result<> read_firmware(const TomlTable& table, Project& project) {
+  KOBOX_TRY(auto firmware, table.strings("firmware", "an array of files' and directories' paths"));
+  if (!firmware) return {};
+  std::error_code ignored;
+  for (const auto& [text, place] : firmware->value) {
+    // Without a '/' at its end: what stands behind the last one is the file's name.
+    const auto path = absolute_directory(project.directory / text);
+    const auto type = fs::status(path, ignored).type();
+    if (text.empty() || has_control_characters(text) ||
+        (type != fs::file_type::regular && type != fs::file_type::directory))
+      return table.error(place, fmt::format("the firmware '{}' is not a file or directory that "
+                                            "exists",
+                                            printable(text)));
+    project.firmware.push_back(path);
+  }
   return {};
 }
 
@@ -126,12 +127,13 @@ Result<> read_needs(const TomlTable& table, Project& project) {
 
 Result<> read_module_table(const TomlTable& table, Project& project) {
   KOBOX_CHECK(table.only({"name", "names", "source", "params", "load", "expect_load", "build",
-                          "make", "root", "needs"}));
+                          "make", "root", "needs", "firmware"}));
   KOBOX_TRY(project.modules, read_module_names(table));
 
   KOBOX_TRY(auto source, table.string("source", "a directory's path"));
   if (source) {
-    KOBOX_TRY(project.source, read_directory(table, *source, project, "the source directory"));
+    KOBOX_TRY(project.source,
+              read_directory(table, *source, project.directory, "the source directory"));
   }
   KOBOX_TRY(auto params, table.string("params", "a string, as insmod takes them"));
   if (params && has_control_characters(params->value))
@@ -143,7 +145,8 @@ Result<> read_module_table(const TomlTable& table, Project& project) {
 
   KOBOX_CHECK(read_expected_load(table, project));
   KOBOX_CHECK(read_build(table, project));
-  return read_needs(table, project);
+  KOBOX_CHECK(read_firmware(table, project));
+  return read_needs_of_module(table, project);
 }
 
 }  // namespace kobox

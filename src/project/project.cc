@@ -38,6 +38,14 @@ Result<GuestKind> parse_guest(const std::string& text) {
   return fail(ErrorKind::usage, "'{}' is no guest: use initramfs or disk", printable(text));
 }
 
+Result<MachineNetwork> parse_machine_network(const std::string& text) {
+  if (text == "none") return MachineNetwork::none;
+  if (text == "loopback") return MachineNetwork::loopback;
+  if (text == "pair") return MachineNetwork::pair;
+  return fail(ErrorKind::usage, "'{}' is not a network; choose none, loopback or pair",
+              printable(text));
+}
+
 Result<BuildChoice> parse_build(const std::string& text) {
   if (text == "host") return BuildChoice{};
   if (text == "guest") return BuildChoice{.where = BuildWhere::guest};

@@ -37,6 +37,13 @@ enum class GuestKind {
 const char* to_string(GuestKind kind);
 Result<GuestKind> parse_guest(const std::string& text);
 
+enum class MachineNetwork {
+  none,      // no network card
+  loopback,  // the same, and lo is up
+  pair,      // lo is up, and there are two cards with a wire between them
+};
+Result<MachineNetwork> parse_machine_network(const std::string& text);
+
 enum class BuildWhere {
   host,   // or in a build root of it
   guest,  // in the disk guest
@@ -61,7 +68,8 @@ struct TestSpec {
   std::string kernels;                     // ">=6.1"; "" for all
   std::vector<std::string> programs;       // C files, normal paths below the project's directory
   std::vector<BreakpointSpec> breakpoints;
-  std::optional<GuestKind> guest;    // skipped in the other one
+  std::optional<GuestKind> guest;                 // skipped in the other one
+  std::vector<std::filesystem::path> needs = {};  // directories of other modules; absolute
   std::vector<std::string> files;    // normal paths below the project's directory, taken in
   std::vector<std::string> collect;  // absolute paths in the guest, brought out
 };
@@ -80,13 +88,15 @@ struct Project {
   std::uint64_t memory = std::uint64_t{256} << 20;  // bytes
   int cpus = 1;
   std::vector<std::string> devices = {};  // [machine]: further ones, as QEMU's -device takes them
+  MachineNetwork network = MachineNetwork::none;
   GuestKind guest = GuestKind::initramfs;
   BuildWhere build = BuildWhere::host;
   BuildMethod method = BuildMethod::automatic;
-  std::vector<std::string> make = {};              // arguments for make
-  std::optional<std::filesystem::path> root = {};  // what is taken along for the build; absolute
-  std::vector<std::filesystem::path> needs = {};   // directories of other modules; absolute
-  std::string image = {};                          // the disk guest's; "": the one for the kernel
+  std::vector<std::string> make = {};                // arguments for make
+  std::optional<std::filesystem::path> root = {};    // what is taken along for the build; absolute
+  std::vector<std::filesystem::path> needs = {};     // directories of other modules; absolute
+  std::vector<std::filesystem::path> firmware = {};  // files and directories; absolute
+  std::string image = {};                            // the disk guest's; "": the one for the kernel
   BootFrom boot = BootFrom::kernel;
   std::vector<TestSpec> tests;
   bool has_file = false;    // there was a kobox.toml

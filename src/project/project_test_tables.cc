@@ -233,9 +233,10 @@ std::string breakpoint_table(const TomlTable& table) {
 
 Result<TestSpec> read_test(const TomlTable& table, const fs::path& directory,
                            const std::vector<std::string_view>& more) {
-  std::vector<std::string_view> known = {
-      "name",    "run",     "status",   "stdout",     "stderr", "kernel_log", "no_kernel_log",
-      "timeout", "kernels", "programs", "breakpoint", "guest",  "files",      "collect"};
+  std::vector<std::string_view> known = {"name",    "run",        "status",        "stdout",
+                                         "stderr",  "kernel_log", "no_kernel_log", "timeout",
+                                         "kernels", "programs",   "breakpoint",    "guest",
+                                         "files",   "collect",    "needs"};
   known.insert(known.end(), more.begin(), more.end());
   KOBOX_CHECK(table.only(known));
   TestSpec test;
@@ -246,6 +247,7 @@ Result<TestSpec> read_test(const TomlTable& table, const fs::path& directory,
   KOBOX_TRY(test.kernel_log, read_log(table, "kernel_log"));
   KOBOX_TRY(test.no_kernel_log, read_log(table, "no_kernel_log"));
   KOBOX_TRY(test.programs, read_programs(table, directory));
+  KOBOX_TRY(test.needs, read_needs(table, directory, {directory}));
   KOBOX_TRY(test.files, read_files(table, directory));
   KOBOX_TRY(test.collect, read_collect(table));
   KOBOX_TRY(auto breakpoints, table.tables("breakpoint", breakpoint_table(table)));

@@ -16,6 +16,7 @@ constexpr Duration k_longest = 24h;
 constexpr std::uint64_t k_least_memory = std::uint64_t{64} << 20;
 constexpr std::uint64_t k_most_memory = std::uint64_t{1} << 40;
 constexpr int k_most_cpus = 64;
+
 Result<std::vector<std::string>> read_selectors(const TomlTable& table, std::string_view key) {
   std::vector<std::string> selectors;
   KOBOX_TRY(auto found, table.strings(key, "an array of kernels such as [\"6.1-cloud\"]"));
@@ -62,6 +63,31 @@ Result<std::optional<Duration>> read_duration(const TomlTable& table, std::strin
   return *duration;
 }
 
+Result<fs::path> read_directory(const TomlTable& table, const PlacedText& path,
+                                const fs::path& base, std::string_view what) {
+  auto directory = absolute_directory(base / path.value);
+  std::error_code ignored;
+  if (path.value.empty() || has_control_characters(path.value) ||
+      !fs::is_directory(directory, ignored))
+    return table.error(path.place,
+                       fmt::format("{} '{}' does not exist", what, printable(path.value)));
+  return directory;
+}
+
+Result<std::vector<fs::path>> read_needs(const TomlTable& table, const fs::path& base,
+                                         const std::vector<fs::path>& own) {
+  std::vector<fs::path> directories;
+  KOBOX_TRY(auto needs, table.strings("needs", "an array of other modules' directories"));
+  if (!needs) return directories;
+  for (const auto& need : needs->value) {
+    KOBOX_TRY(auto directory, read_directory(table, need, base, "the needed directory"));
+    if (std::ranges::find(own, directory) != own.end())
+      return table.error(need.place, "a module cannot need itself");
+    directories.push_back(std::move(directory));
+  }
+  return directories;
+}
+
 Result<> read_kernels_table(const TomlTable& table, Project& project) {
   KOBOX_CHECK(table.only({"use", "matrix"}));
   KOBOX_TRY(auto use, read_selectors(table, "use"));
@@ -97,7 +123,13 @@ Result<> read_limits_table(const TomlTable& table, Project& project) {
 }
 
 Result<> read_machine_table(const TomlTable& table, Project& project) {
-  KOBOX_CHECK(table.only({"devices", "guest"}));
+  KOBOX_CHECK(table.only({"devices", "guest", "network"}));
+  KOBOX_TRY(auto network, table.string("network", "\"none\", \"loopback\" or \"pair\""));
+  if (network) {
+    const auto kind = parse_machine_network(network->value);
+    if (!kind) return table.error(network->place, kind.error().message());
+    project.network = *kind;
+  }
   KOBOX_TRY(auto guest, table.string("guest", "\"initramfs\" or \"disk\""));
   if (guest) {
     const auto kind = parse_guest(guest->value);
@@ -113,6 +145,10 @@ Result<> read_machine_table(const TomlTable& table, Project& project) {
       return table.error(place, fmt::format("'{}' of devices: write it as QEMU's -device takes it, "
                                             "such as \"edu\" or \"pci-testdev,addr=5\"",
                                             printable(text)));
+    if (text.find(",netdev=") != std::string::npos && project.network != MachineNetwork::pair)
+      return table.error(place, fmt::format("'{}' of devices has a netdev; there are two, pair0 "
+                                            "and pair1, with network = \"pair\"",
+                                            text));
     project.devices.push_back(text);
   }
   return {};

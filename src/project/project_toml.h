@@ -29,6 +29,15 @@ Result<toml::table> parse_toml(const std::filesystem::path& file);
 
 // A time of at most a day, as a [limits] or a [[test]] has it. Nothing if the key is not there.
 Result<std::optional<Duration>> read_duration(const TomlTable& table, std::string_view key);
+// A path relative to `base`, of a directory that is there; `what` names it in an error.
+Result<std::filesystem::path> read_directory(const TomlTable& table, const PlacedText& path,
+                                             const std::filesystem::path& base,
+                                             std::string_view what);
+// `needs`, of [module] and of [[test]]: directories of other modules than those of `own`, relative
+// to `base`.
+Result<std::vector<std::filesystem::path>> read_needs(
+    const TomlTable& table, const std::filesystem::path& base,
+    const std::vector<std::filesystem::path>& own);
 bool has_control_characters(std::string_view text);
 
 }  // namespace kobox

@@ -112,6 +112,7 @@ CommandLine qemu_command(const std::filesystem::path& qemu, const MachineSpec& s
   };
   command.argv.insert(command.argv.end(), channels.begin(), channels.end());
   if (!spec.disk.empty()) add_disk(command, spec.disk.size(), spec.disk_is_kept);
+  for (const auto& netdev : spec.netdevs) add("-netdev", netdev);
   for (const auto& device : spec.devices) add("-device", device);
   if (spec.memory_file) {
     // By number, not by name: the file may have been renamed or removed meanwhile, or have no name.

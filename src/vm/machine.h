@@ -68,6 +68,7 @@ struct MachineSpec {
   StartFrom start_from = StartFrom::power_on;
   TcgThreads tcg_threads = TcgThreads::each_cpu;
   std::optional<Tracing> tracing = {};
+  std::vector<std::string> netdevs = {};  // as QEMU's -netdev takes them
   std::vector<std::string> devices = {};  // further ones, as QEMU's -device takes them
   // A virtio disk: open qcow2 files, each with what differs from the one before. Only the last is
   // written, and must be open for that; QEMU opens them by number. Empty: no disk.

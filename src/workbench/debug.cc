@@ -22,8 +22,9 @@ Result<std::variant<std::unique_ptr<DebugMachine>, Failure>> DebugMachine::open(
       new DebugMachine(options, std::get<std::unique_ptr<ShellMachine>>(std::move(opened))));
   progress.stage(options.shell.selector, "reading the kernel's symbols");
   auto& machine = *made->machine_;
-  KOBOX_TRY(made->target_, GdbTarget::open(machine.guest(), machine.prepared(),
+  KOBOX_TRY(made->target_, GdbTarget::open(machine.guest(), machine.prepared().kernel,
                                            {.cache = options.shell.lab.cache,
+                                            .modules = machine.prepared().modules,
                                             .breakpoints = options.breakpoints,
                                             .port = options.port}));
   made->target_->relay(machine.loop());

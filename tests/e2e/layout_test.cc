@@ -85,6 +85,29 @@ TEST_F(LayoutTest, AnotherDirectorysModuleIsNeeded) {
   EXPECT_EQ(verdicts(done), (Verdicts{{"both are loaded", "pass"}})) << done;
 }
 
+TEST_F(LayoutTest, AClientOfTheModuleIsLoadedForItsTestAlone) {
+  const auto place = layout("client");
+  const auto done = test(place / "store");
+  EXPECT_EQ(done.code(), 0) << done;
+  EXPECT_EQ(verdicts(done), (Verdicts{{"is alone", "pass"}, {"a client uses it", "pass"}})) << done;
+  EXPECT_EQ(done.report()["runs"][0]["modules"], nlohmann::json{"store"});
+  // A fault in the client is named there.
+  auto text = slurp(place / "client/store_client.c");
+  const std::string good = "return 0;";
+  text.replace(text.find(good), good.size(), "BUG();");
+  spit(place / "client/store_client.c", text);
+  const auto failure = failure_of(test(place / "store").report());
+  EXPECT_EQ(failure["file"], "store_client.c") << failure;
+  EXPECT_EQ(failure["function"], "start") << failure;
+}
+
+TEST_F(LayoutTest, FirmwareIsFoundByItsName) {
+  const auto place = layout("firmware");
+  EXPECT_EQ(test(place, {"--kernel", "6.12-cloud"}).code(), 0);
+  fs::remove(place / "fw/acme/radio.bin");
+  EXPECT_THAT(message(test(place)), HasSubstr("-ENOENT"));
+}
+
 TEST_F(LayoutTest, DkmsBuildsWhatHasADkmsConf) {
   const auto place = layout("dkms");
   passes(place, "by_dkms");

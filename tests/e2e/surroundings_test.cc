@@ -24,5 +24,45 @@ TEST_F(SurroundingsTest, AModuleThatIsInUseIsToldWithItsUsers) {
   }
 }
 
+// The far end is in a network namespace of its own; without one the kernel would not use the wire.
+TEST_F(SurroundingsTest, TwoCardsAreJoinedByAWire) {
+  constexpr const char* k_project = R"toml(
+[machine]
+network = "pair"
+[[test]]
+name = "wire"
+run = """
+unshare -n sleep 100 & peer=$!
+until [ "$(readlink /proc/$peer/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.1; done
+in_peer() { nsenter -t $peer -n "$@"; }
+ip link set eth1 netns $peer
+in_peer ip addr add 10.0.0.2/24 dev eth1
+in_peer ip link set eth1 up
+ip addr add 10.0.0.1/24 dev eth0
+ip link set eth0 up
+ping -q -c 2 10.0.0.2
+status=$?
+kill $peer
+exit $status
+"""
+stdout = { contains = "2 packets received" }
+[[test]]
+name = "lo"
+run = "ping -q -c 1 127.0.0.1"
+)toml";
+  const auto place = directory_ / "wire";
+  fs::create_directories(place);
+  fs::copy(source_directory() / "modules/layouts/needs/bus", place);
+  spit(place / "kobox.toml", k_project);
+  for (const Arguments& more : {Arguments{}, {"--fresh-boot", "--kernel", "6.12-cloud"}}) {
+    const auto done = test(place, more);
+    EXPECT_EQ(done.code(), 0) << done;
+  }
+  auto text = slurp(place / "kobox.toml");
+  text.replace(text.find("\"pair\""), 6, "\"none\"");
+  spit(place / "kobox.toml", text);
+  EXPECT_EQ(test(place).code(), 1) << "without a network neither passes";
+}
+
 }  // namespace
 }  // namespace kobox::e2e
