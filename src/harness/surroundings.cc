@@ -17,6 +17,9 @@ constexpr Duration k_limit = 20s;
 // Linux looks here before it looks where a distribution has its own (fw_path in
 // drivers/base/firmware_loader/main.c).
 constexpr const char* k_firmware = "/lib/firmware/updates";
+// A Debian has done it, and may have no ip. Flag 1 is IFF_UP.
+constexpr const char* k_set_lo_up =
+    "[ $(( $(cat /sys/class/net/lo/flags) & 1 )) = 1 ] || ip link set lo up";
 constexpr std::array k_wire_ends = {"pair0", "pair1"};
 
 bool takes(const Project& project, std::string_view netdev) {
@@ -67,7 +70,7 @@ Result<> install_surroundings(AgentClient& agent, const Project& project) {
     KOBOX_CHECK(copy_in(agent, files, k_firmware, "root"));
   }
   if (project.network == MachineNetwork::none) return {};
-  KOBOX_TRY(const auto reply, agent.run({.command = "ip link set lo up", .timeout = k_limit}));
+  KOBOX_TRY(const auto reply, agent.run({.command = k_set_lo_up, .timeout = k_limit}));
   if (reply.status == 0 && !reply.timed_out) return {};
   return fail(ErrorKind::tool, "lo cannot be set up in the guest: {}",
               printable(trim(reply.standard_error)));
