@@ -17,6 +17,7 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <iterator>
 #include <optional>
 
 #include "system.h"
@@ -45,6 +46,8 @@ Json failure(int error) {
 }
 
 Json failure_unless(int error) { return error == 0 ? Json::object() : failure(error); }
+
+Json as_binary(const std::string& bytes) { return Json::binary({bytes.begin(), bytes.end()}); }
 
 Json put_file(const Json& request) {
   const auto path = text(request, "path");
@@ -145,6 +148,7 @@ Json configure(const Json& request) {
     const timespec now = {epoch / 1'000'000, (epoch % 1'000'000) * 1000};
     ::clock_settime(CLOCK_REALTIME, &now);
   }
+  if (number(request, "serve_modules") != 0) become_modprobe();
   if (number(request, "one_cpu") != 0) {
     // Children inherit it.
     cpu_set_t here;
@@ -169,6 +173,7 @@ Agent::Agent(int port)
   ::sigaddset(&children, SIGCHLD);
   signals_ = ::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
   log_capacity_ = log_capacity();
+  modprobes_.listen(k_modprobe_socket);
 }
 
 void Agent::serve() {
@@ -187,6 +192,7 @@ void Agent::wait_and_dispatch() {
       {port_.fd(), static_cast<short>(POLLIN | (port_.wants_to_write() ? POLLOUT : 0)), 0},
       {signals_, POLLIN, 0},
   };
+  for (const int fd : modprobes_.descriptors()) waits.push_back({fd, POLLIN, 0});
   // With the port full, producers wait: the kernel keeps its log, pipes keep their writers.
   if (!port_.congested()) {
     waits.push_back({kmsg_, POLLIN, 0});
@@ -206,6 +212,12 @@ void Agent::wait_and_dispatch() {
   }
   reap();  // first: what has ended is no longer late
   check_limits();
+  modprobes_.take([this](std::uint64_t id, const ModprobeRequest& request) {
+    port_.send({{"event", "modprobe"},
+                {"id", id},
+                {"name", as_binary(request.name)},
+                {"params", as_binary(request.parameters)}});
+  });
   port_.receive([this](const Json& request) { handle(request); });
 }
 
@@ -261,8 +273,28 @@ Json Agent::answer(const std::string& operation, const Json& request) {
     marked_ = inventory();
     return Json::object();
   }
+  if (operation == "others") {
+    note_others(request.value("begin", Json(false)) == true);
+    return Json::object();
+  }
+  if (operation == "modprobed") {
+    modprobes_.answer(static_cast<std::uint64_t>(number(request, "modprobe")),
+                      text(request, "error"));
+    return Json::object();
+  }
   if (operation == "new") return {{"entries", new_entries(marked_)}};
   return failure(ENOSYS);
+}
+
+void Agent::note_others(bool begin) {
+  if (begin) {
+    before_others_ = inventory();
+    return;
+  }
+  const auto fresh = new_entries(before_others_);
+  std::vector<std::string> all;
+  std::ranges::set_union(marked_, fresh, std::back_inserter(all));
+  marked_ = std::move(all);
 }
 
 // In a process of its own: see Job::Kind::call.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "job.h"
+#include "modprobe.h"
 #include "port.h"
 
 namespace kobox::agent {
@@ -22,6 +23,7 @@ class Agent {
   void handle(const Json& request);
   // Members of a successful reply; the caller adds id and ok. Unknown operations are an error.
   Json answer(const std::string& operation, const Json& request);
+  void note_others(bool begin);
   int call_in_child(const Json& request);
   void start_job(const Json& request, Job::Kind kind);
   void reply(std::uint64_t id, Json members);
@@ -40,6 +42,8 @@ class Agent {
   std::size_t log_capacity_ = 0;  // records
   std::list<Job> jobs_;
   std::vector<std::string> marked_;  // the inventory that was marked
+  std::vector<std::string> before_others_;
+  ModprobeRequests modprobes_;
 };
 
 }  // namespace kobox::agent

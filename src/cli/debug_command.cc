@@ -105,7 +105,7 @@ Result<ExitStatus> run_script(DebugMachine& machine, const CommandLine& command,
     if (ends_with_command && !ended) last_stop.look();
     return ended;
   };
-  KOBOX_CHECK(loop.wait_until(over, deadline));
+  KOBOX_CHECK(machine.machine().guest().serve_until(over, deadline));
   loop.run_ready();  // what the guest printed last
   return gdb.poll().value_or(ExitStatus{});
 }

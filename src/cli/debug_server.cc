@@ -121,7 +121,7 @@ Result<> serve_debugger(DebugMachine& machine, const fs::path& script, Deadline 
     came = came || connected;
     return went || (terminal && terminal->left()) || shell.machine().end();
   };
-  KOBOX_CHECK(shell.loop().wait_until(over, deadline));
+  KOBOX_CHECK(shell.guest().serve_until(over, deadline));
   if (const auto& end = shell.machine().end()) return fail(ErrorKind::tool, "{}", end->message);
   return {};
 }

@@ -78,8 +78,8 @@ Result<ExitStatus> SharedTerminal::run(const CommandLine& gdb, Deadline deadline
     ::ioctl(gdb_master_.get(), TIOCSWINSZ, &now);
     machine_.resize(now.ws_row, now.ws_col);
   });
-  const auto waited =
-      loop_.wait_until([this] { return ended_ || left_ || keys_->ended(); }, deadline);
+  const auto waited = machine_.machine().guest().serve_until(
+      [this] { return ended_ || left_ || keys_->ended(); }, deadline);
   loop_.run_ready();  // what was printed last
   if (!waited) return std::unexpected(waited.error());
   return gdb_->poll().value_or(ExitStatus{});

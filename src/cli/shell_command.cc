@@ -86,7 +86,7 @@ Result<int> interact(ShellMachine& shell, const ShellArguments& arguments, Outpu
     return left || keys.ended() || agent.terminal_end(terminal) || agent.broken() ||
            shell.machine().end() || shell.guest().out_of_disk();
   };
-  auto waited = shell.loop().wait_until(over, Deadline::never());
+  auto waited = shell.guest().serve_until(over, Deadline::never());
   if (!waited) return std::unexpected(waited.error());
   if (const auto end = agent.terminal_end(terminal)) return static_cast<int>(end->number("status"));
   if (left || keys.ended()) return k_exit_passed;

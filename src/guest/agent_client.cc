@@ -18,7 +18,8 @@ constexpr std::size_t k_max_log_bytes = std::size_t{16} << 20;
 constexpr std::size_t k_record_cost = 64;
 // Within this an idle agent answers even on a loaded host under TCG.
 constexpr Duration k_answer_limit = 10s;
-constexpr Duration k_file_limit = 5min;  // for all of one, whatever little an answer brings
+constexpr Duration k_file_limit = 5min;      // for all of one, whatever little an answer brings
+constexpr std::size_t k_max_modprobes = 64;  // that wait
 constexpr Duration k_users_limit = 5s;
 constexpr std::size_t k_max_users = 16384;  // bytes that tell of a module's users
 // A command that is killed at its limit has a second to die in (agent/job.cc).
@@ -69,10 +70,28 @@ void AgentClient::take_message(AgentMessage message) {
   } else if (auto* output = std::get_if<AgentOutput>(&message)) {
     const auto terminal = terminals_.find(output->id);
     if (terminal != terminals_.end()) terminal->second(output->data);
+  } else if (auto* modprobe = std::get_if<AgentModprobe>(&message)) {
+    if (modprobe_ && modprobes_.size() < k_max_modprobes)
+      modprobes_.push_back(std::move(*modprobe));
+    else
+      answer_modprobe(modprobe->id, "kobox loads no module now");
   } else if (auto* reply = std::get_if<AgentReply>(&message)) {
     const auto asked = pending_.find(reply->id);
     if (asked != pending_.end()) asked->second = std::move(*reply);  // others: given up meanwhile
   }
+}
+
+void AgentClient::answer_modprobe(std::uint64_t id, const std::string& error) {
+  post("modprobed", {{"modprobe", id}, {"error", bytes_of(error)}});
+}
+
+void AgentClient::serve_next_modprobe() {
+  const auto wanted = std::move(modprobes_.front());
+  modprobes_.pop_front();
+  ++serving_;
+  const auto error = modprobe_(wanted);
+  --serving_;
+  answer_modprobe(wanted.id, error);
 }
 
 void AgentClient::add_record(std::string record) {
@@ -261,6 +280,12 @@ Result<> AgentClient::mark_inventory() {
   return {};
 }
 
+Result<> AgentClient::note_others(Others others) {
+  KOBOX_TRY(const auto reply, ask("others", {{"begin", others == Others::begin}}, k_answer_limit));
+  if (!reply.ok) return refused("others", reply);
+  return {};
+}
+
 Result<std::vector<std::string>> AgentClient::new_in_inventory() {
   KOBOX_TRY(const auto reply, ask("new", json::object(), k_answer_limit));
   if (!reply.ok) return refused("new", reply);
@@ -278,6 +303,7 @@ Result<> AgentClient::configure(const Settings& settings) {
                 {{"watchdog_s", changed(settings.watchdog_s, settings_.watchdog_s)},
                  {"hung_task_s", changed(settings.hung_task_s, settings_.hung_task_s)},
                  {"console_level", changed(settings.console_level, settings_.console_level)},
+                 {"serve_modules", settings.serve_modules && !settings_.serve_modules ? 1 : 0},
                  {"one_cpu", settings.one_cpu ? 1 : 0},
                  {"epoch_us", settings.epoch_us},
                  {"seed", bytes_of(settings.seed)}},

@@ -82,15 +82,19 @@ class AgentClient {
   Result<std::map<std::string, std::uint64_t>> sections(std::string_view name);
   // Has the agent note what the kernel has registered, and tell what has come since.
   Result<> mark_inventory();
+  // What is registered between these two is not the modules' under test, and noted too.
+  enum class Others { begin, end };
+  Result<> note_others(Others others);
   Result<std::vector<std::string>> new_in_inventory();
 
   struct Settings {
     int watchdog_s = 0;     // kernel.watchdog_thresh; a soft lockup is reported after twice that
     int hung_task_s = 0;    // kernel.hung_task_timeout_secs
     int console_level = 0;  // kernel.printk: which of the kernel's messages its console shows
-    bool one_cpu = false;   // from now on all that the agent starts stays on one processor
-    std::int64_t epoch_us = 0;  // the time of day to set; 0: leave it
-    std::string seed;           // for the kernel's random numbers; "": leave them
+    bool serve_modules = false;  // the kernel's request_module() is asked of us, from now on
+    bool one_cpu = false;        // from now on all that the agent starts stays on one processor
+    std::int64_t epoch_us = 0;   // the time of day to set; 0: leave it
+    std::string seed;            // for the kernel's random numbers; "": leave them
   };
   // Only what differs from what was configured before goes to the guest.
   Result<> configure(const Settings& settings);
@@ -109,6 +113,16 @@ class AgentClient {
   void resize(std::uint64_t terminal, unsigned rows, unsigned columns);
   // The reply once its process has ended, nothing before.
   std::optional<AgentReply> terminal_end(std::uint64_t terminal);
+
+  // What a modprobe in the guest wants is loaded by this function, which may use the agent, and
+  // while it does so may be called again. It gives "" or why the module is not loaded.
+  using Modprobe = std::function<std::string(const AgentModprobe&)>;
+  void serve_modprobe(Modprobe serve) { modprobe_ = std::move(serve); }
+  // Is there one to be served? Who waits for the guest does so then, from outside of take().
+  bool modprobe_waits() const {
+    return modprobe_ && !modprobes_.empty() && serving_ < k_most_nested;
+  }
+  void serve_next_modprobe();
 
   void power_off();
 
@@ -136,6 +150,7 @@ class AgentClient {
  private:
   void take_message(AgentMessage message);
   void add_record(std::string record);
+  void answer_modprobe(std::uint64_t id, const std::string& error);
   // `data`, if there is any, goes as a bare frame after the request.
   std::uint64_t post(std::string_view operation, nlohmann::json members,
                      std::string_view data = "");
@@ -152,6 +167,11 @@ class AgentClient {
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, std::optional<AgentReply>> pending_;
   std::map<std::uint64_t, std::function<void(std::string_view)>> terminals_;
+  // One whose init asks for the next, and so on.
+  static constexpr int k_most_nested = 16;
+  Modprobe modprobe_;
+  std::deque<AgentModprobe> modprobes_;
+  int serving_ = 0;
   Settings settings_;
   KernelLog log_;
   std::size_t log_bytes_ = 0;

@@ -124,6 +124,51 @@ TEST_F(AgentClientTest, NothingIsTakenAfterTheProtocolWasBroken) {
   EXPECT_FALSE(at_once.ready()) << "also within one piece";
 }
 
+TEST_F(AgentClientTest, AModprobeIsServedFromOutsideOfTakeAndMayMeetAnother) {
+  const auto asks = [&](int id, const std::string& name) {
+    client_.take(framed({{"event", "modprobe"}, {"id", id}, {"name", name}, {"params", "a=1"}}));
+  };
+  const auto answered = [&](int id, const std::string& error) {
+    expect("modprobed", [=](const Json& request) {
+      EXPECT_EQ(request.at("modprobe"), id);
+      EXPECT_EQ(request.at("error"), binary(error));
+    });
+    EXPECT_TRUE(wait([&] { return script_.empty(); }, Deadline::never()));
+  };
+  asks(1, "nobody listens");
+  EXPECT_FALSE(client_.modprobe_waits());
+  answered(1, "kobox loads no module now");
+  std::vector<std::string> served;
+  client_.serve_modprobe([&](const AgentModprobe& wanted) -> std::string {
+    served.push_back(wanted.name + " " + wanted.parameters);
+    if (wanted.name != "outer") return "not there";
+    asks(3, "inner");
+    EXPECT_TRUE(client_.modprobe_waits());
+    client_.serve_next_modprobe();
+    answered(3, "not there");
+    return "";
+  });
+  asks(2, "outer");
+  EXPECT_THAT(served, IsEmpty()) << "what it takes waits for the agent";
+  ASSERT_TRUE(client_.modprobe_waits());
+  client_.serve_next_modprobe();
+  answered(2, "");
+  EXPECT_THAT(served, ElementsAre("outer a=1", "inner a=1"));
+  asks(4, "late");
+  client_.serve_modprobe({});
+  EXPECT_FALSE(client_.modprobe_waits()) << "there is nobody to serve it any more";
+}
+
+// A guest that asks without end is answered, and nothing grows.
+TEST_F(AgentClientTest, SoManyModprobesWaitAndNoMore) {
+  client_.serve_modprobe([](const AgentModprobe&) { return ""; });
+  for (int i = 0; i < 66; ++i)
+    client_.take(framed({{"event", "modprobe"}, {"id", i}, {"name", "x"}}));
+  ASSERT_EQ(requests_.size(), 2U);
+  EXPECT_EQ(requests_.front().at("modprobe"), 64);
+  requests_.clear();
+}
+
 TEST_F(AgentClientTest, RunAsksAndTells) {
   expect("run", [&](const Json& request) {
     EXPECT_EQ(request.at("command"), binary("echo \xff"));

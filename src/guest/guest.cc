@@ -189,7 +189,7 @@ Result<> Guest::wait_while_it_runs(const std::function<bool()>& predicate, Deadl
           turned = debugged_ && standstill.stopped() != stopped;
           return predicate() || turned;
         },
-        end));
+        end.sooner(latest_)));
     if (!turned) return {};
   }
 }
@@ -212,7 +212,7 @@ std::optional<Error> Guest::out_of_disk() {
 
 Result<> Guest::wait_until(const std::function<bool()>& predicate, Deadline deadline) {
   const auto pointless = [&] { return give_up_ && give_up_(); };
-  KOBOX_CHECK(wait_while_it_runs(
+  KOBOX_CHECK(wait_and_serve(
       [&] { return predicate() || machine_->end() || pointless() || out_of_disk(); }, deadline));
   if (predicate()) return {};
   if (machine_->end()) return fail(ErrorKind::tool, "{}", machine_->end()->message);
@@ -220,9 +220,34 @@ Result<> Guest::wait_until(const std::function<bool()>& predicate, Deadline dead
   return fail(ErrorKind::timeout, "the guest was given up");
 }
 
+// Modules that the guest's kernel asks for meanwhile are loaded, which waits too, for other things.
+Result<> Guest::wait_and_serve(const std::function<bool()>& predicate, Deadline deadline) {
+  for (;;) {
+    KOBOX_CHECK(
+        wait_while_it_runs([&] { return predicate() || agent_->modprobe_waits(); }, deadline));
+    if (predicate()) return {};
+    agent_->serve_next_modprobe();
+  }
+}
+
+// A machine that a debugger has stopped answers nothing that is asked on behalf of a modprobe; that
+// holds nobody up who wants to leave.
+Result<> Guest::serve_until(const std::function<bool()>& predicate, Deadline deadline) {
+  give_up_when(predicate);
+  latest_ = deadline;
+  Result<> waited;
+  while (waited && !predicate()) {
+    waited = loop_.wait_until([&] { return predicate() || agent_->modprobe_waits(); }, deadline);
+    if (waited && !predicate()) agent_->serve_next_modprobe();
+  }
+  give_up_when({});
+  latest_ = Deadline::never();
+  return waited;
+}
+
 Result<> Guest::watch_for(Duration duration) {
   auto waited =
-      wait_while_it_runs([&] { return machine_->end().has_value(); }, Deadline::after(duration));
+      wait_and_serve([&] { return machine_->end().has_value(); }, Deadline::after(duration));
   if (!waited && waited.error().kind() != ErrorKind::timeout)
     return std::unexpected(waited.error());
   return {};

@@ -101,6 +101,9 @@ class Guest {
   // Waits while everything the machine sends is taken. Errors: timeout, interrupted, tool (the
   // machine ended: its words), and what out_of_disk says.
   Result<> wait_until(const std::function<bool()>& predicate, Deadline deadline);
+  // Waits for something that is not the guest's, whatever becomes of the machine, and serves its
+  // modprobes meanwhile. Errors: timeout, interrupted.
+  Result<> serve_until(const std::function<bool()>& predicate, Deadline deadline);
   // A condition under which every wait for the guest ends early, with an error (tool): what is
   // waited for has become pointless. An empty function takes it away.
   void give_up_when(std::function<bool()> condition) { give_up_ = std::move(condition); }
@@ -119,6 +122,7 @@ class Guest {
   Result<> start_machine(MachineSpec machine);
   Result<> open_disk(const std::vector<Fd>& frozen);
   Result<> load(const Fd& state);
+  Result<> wait_and_serve(const std::function<bool()>& predicate, Deadline deadline);
   Result<> wait_while_it_runs(const std::function<bool()>& predicate, Deadline deadline);
 
   EventLoop& loop_;
@@ -129,6 +133,7 @@ class Guest {
   std::vector<Fd> disk_;
   ConsoleText console_;
   std::function<bool()> give_up_;
+  Deadline latest_ = Deadline::never();  // for every wait
   bool debugged_ = false;
   bool restored_ = false;
   std::unique_ptr<AgentClient> agent_;

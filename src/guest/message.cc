@@ -120,6 +120,9 @@ Result<AgentMessage> decode_event(const json& object) {
   if (event == "output")
     return AgentOutput{static_cast<std::uint64_t>(number_at(object, "id")),
                        text_at(object, "data")};
+  if (event == "modprobe")
+    return AgentModprobe{static_cast<std::uint64_t>(number_at(object, "id")),
+                         text_at(object, "name"), text_at(object, "params")};
   if (event == "kmsg") {
     AgentKmsg kmsg;
     const auto records = object.find("records");

@@ -27,6 +27,12 @@ struct AgentOutput {
   std::uint64_t id = 0;
   std::string data;
 };
+// A modprobe process in the guest waits for this module.
+struct AgentModprobe {
+  std::uint64_t id = 0;
+  std::string name;        // or an alias; any bytes
+  std::string parameters;  // for the module
+};
 struct AgentReply {
   std::uint64_t id = 0;
   bool ok = false;
@@ -39,7 +45,7 @@ struct AgentReply {
   std::int64_t number(const char* key) const;
   bool flag(const char* key) const;
 };
-using AgentMessage = std::variant<AgentHello, AgentKmsg, AgentOutput, AgentReply>;
+using AgentMessage = std::variant<AgentHello, AgentKmsg, AgentOutput, AgentModprobe, AgentReply>;
 
 // ErrorKind::protocol for anything that is not one message of src/guest/wire.h: malformed or
 // deeply nested CBOR, indefinite lengths, tags, missing members. Any bytes may be given.

@@ -67,6 +67,15 @@ TEST(DecodeMessage, Output) {
   EXPECT_EQ(output.data, "\x1b[m");
 }
 
+TEST(DecodeMessage, Modprobe) {
+  const auto asked = decoded<AgentModprobe>(cbor(
+      {{"event", "modprobe"}, {"id", 3}, {"name", binary("fs-\xff")}, {"params", binary("a=1")}}));
+  EXPECT_EQ(asked.id, 3U);
+  EXPECT_EQ(asked.name, "fs-\xff");
+  EXPECT_EQ(asked.parameters, "a=1");
+  EXPECT_EQ(decoded<AgentModprobe>(cbor({{"event", "modprobe"}, {"name", 7}})).name, "");
+}
+
 TEST(DecodeMessage, Replies) {
   const auto good = decoded<AgentReply>(
       cbor({{"id", 7}, {"ok", true}, {"status", -3}, {"stdout", binary("out")}, {"text", "t"}}));

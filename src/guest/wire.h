@@ -11,10 +11,13 @@
 //   agent → host  {"event":"kmsg","records":[…]}   /dev/kmsg as read, in order; all records that
 //                 existed when a reply was made are sent before that reply
 //   agent → host  {"event":"output","id":9,"data":…}   from a terminal that was opened as 9
+//   agent → host  {"event":"modprobe","id":3,"name":"fs-erofs","params":""}   a modprobe process
+//                 waits until modprobed answers it, for k_modprobe_seconds at most
 //
 // Operations, and what they take → give:
-//   configure  watchdog_s, hung_task_s, console_level, one_cpu, epoch_us, seed → –   (0 and ""
-//              leave a setting as it is; one_cpu: the agent's children run on one processor; seed:
+//   configure  watchdog_s, hung_task_s, console_level, one_cpu, serve_modules, epoch_us, seed → –
+//              (0 and "" leave a setting as it is; one_cpu: the agent's children run on one
+//              processor; serve_modules: the kernel's request_module() asks the host; seed:
 //              random bytes that make the kernel's random numbers differ from those of a machine
 //              with the same memory)
 //   run        command, timeout_ms, max_output → status, signal, timed_out, stdout, stderr,
@@ -32,6 +35,9 @@
 //              stdout a line with its reference count, then one for each user that was found)
 //   sections   name → sections {".text": address, …}
 //   mark       – → –         (remembers what the kernel has registered)
+//   others     begin → –     (what is registered between begin true and begin false is somebody
+//              else's: it is remembered too)
+//   modprobed  modprobe, error → –   (the answer to a modprobe event; error "": it is loaded)
 //   new        – → entries ["/dev/left_behind", …]   (what is registered now and was not then)
 //   terminal   command, rows, columns, term → status, signal   (when its process ends)
 //   input      terminal, data → –          (no reply)
@@ -52,6 +58,9 @@ inline constexpr int k_protocol = 1;
 inline constexpr const char* k_port_name = "org.kobox.agent.0";
 inline constexpr std::size_t k_max_frame = std::size_t{4} << 20;
 inline constexpr std::size_t k_chunk = std::size_t{256} << 10;  // data of one put, get or output
+
+// A large module under TCG takes some seconds.
+inline constexpr int k_modprobe_seconds = 20;
 
 inline std::string frame(std::string_view payload) {
   const auto size = static_cast<std::uint32_t>(payload.size());

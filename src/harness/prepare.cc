@@ -15,6 +15,7 @@
 #include "harness/test_modules.h"
 #include "image/disk_initramfs.h"
 #include "image/initramfs.h"
+#include "kernel/aliases.h"
 #include "kernel/cache.h"
 #include "module/blame.h"
 
@@ -154,6 +155,7 @@ Result<Prepared> prepare_bare(const LabOptions& options, const Project& project,
     KOBOX_TRY(prepared.initramfs, ensure_disk_initramfs(kernel, options.cache));
   } else {
     KOBOX_TRY(prepared.initramfs, ensure_initramfs(kernel, options.cache));
+    KOBOX_TRY(prepared.aliases, ensure_module_aliases(kernel, options.cache));
   }
   return prepared;
 }

@@ -47,6 +47,8 @@ struct Prepared {
   std::vector<TestNeed> test_needs = {};  // of all tests that are prepared
   bool built_now = false;                 // not taken from the cache
   std::vector<DriverModule> module_drivers = {};  // the kernel's own modules that ours depend on
+  std::filesystem::path aliases = {};  // of the kernel's own modules (kernel/aliases.h); "": the
+                                       // guest has a modprobe of its own
   std::vector<BuiltProgram> programs = {};
   std::optional<HeldDisk> disk = {};      // of a disk guest
   std::filesystem::path kept_layer = {};  // GuestDisk::kept_layer

@@ -124,7 +124,10 @@ Result<std::unique_ptr<Session>> Session::fork(EventLoop& loop, const Project& p
 }
 
 Result<> Session::resume(Duration limit) {
+  server_ = std::make_unique<ModuleServer>(*guest_, prepared_, project_.module_params,
+                                           loaded_ ? loaded_->on_request : std::set<std::string>());
   auto settings = AgentClient::watchful(limit);
+  settings.serve_modules = serves_modules(prepared_);
   settings.epoch_us = epoch_microseconds();
   if (is_fork_) {
     // All forks of one machine would draw the same random numbers.
@@ -172,7 +175,29 @@ Result<> Session::install_files(const TestSpec* test) {
     KOBOX_TRY(const auto bytes, read_file(module.bare));
     KOBOX_CHECK(agent.put(guest_module_path(module), bytes, 0644));
   }
+  if (prepared_.disk) return displace_twins();
   return {};
+}
+
+// A disk guest has all of the kernel's modules, and udev may have loaded one that has the name of
+// one of ours. kmod is told to leave ours to kobox.
+Result<> Session::displace_twins() {
+  auto& agent = guest_->agent();
+  std::string lines;
+  for (const auto& module : prepared_.modules) {
+    lines += fmt::format("install {0} {1} -- {0} $CMDLINE_OPTS\n", module.name, layout::k_modprobe);
+    if (is_loaded(module.name)) KOBOX_CHECK(agent.unload(module.name, k_load_limit));
+  }
+  KOBOX_TRY(const auto made,
+            agent.run({.command = "mkdir -p /run/modprobe.d", .timeout = k_load_limit}));
+  if (made.status != 0) return fail(ErrorKind::tool, "{}", trim(made.standard_error));
+  return agent.put("/run/modprobe.d/kobox.conf", lines, 0644);
+}
+
+bool Session::is_loaded(const std::string& module) {
+  return guest_->agent()
+      .get(fmt::format("/sys/module/{}/initstate", module), k_max_state)
+      .has_value();
 }
 
 Result<> Session::install_programs(const std::vector<std::string>& sources) {
@@ -205,19 +230,37 @@ Result<> Session::store_programs() {
 
 Result<std::optional<LoadFailure>> Session::load_module(const BuiltModule& module) {
   auto& agent = guest_->agent();
+  bring_soft(module.soft_before);
+  if (server_->on_request().contains(module.name)) return std::optional<LoadFailure>();
   const auto log_mark = agent.kernel_log().end();
   const auto parameters = parameters_for(
       module, all_modules(prepared_.modules, prepared_.test_needs), project_.module_params);
   LoadAttempt attempt{.answer = {}, .said = {}, .limit = k_load_limit};
   KOBOX_TRY(attempt.answer, agent.load(guest_module_path(module), parameters, k_load_limit));
-  if (attempt.answer.error_number == EEXIST) {
-    const auto state = fmt::format("/sys/module/{}/initstate", module.name);
-    attempt.is_loaded = agent.get(state, k_max_state).has_value();
-  }
+  if (attempt.answer.error_number == EEXIST) attempt.is_loaded = is_loaded(module.name);
   attempt.said = log_part(agent.kernel_log(), log_mark).lines;
   auto failure = load_failure(attempt, module, prepared_.kernel);
-  if (failure) failure->failure.console = guest_->console_log().string();
+  if (failure) {
+    failure->failure.console = guest_->console_log().string();
+    if (const auto missing = missing_modules(); failure->init_error != 0 && !missing.empty())
+      failure->failure.message += "; " + missing;
+  }
+  if (!failure) bring_soft(module.soft_after);
   return failure;
+}
+
+// A clause for the reader of a failure; "" if all that was asked for is there.
+std::string Session::missing_modules() const {
+  const auto& missing = server_->missing();
+  if (missing.empty()) return "";
+  return fmt::format("the guest asked for the module{} {}, which {} does not have",
+                     missing.size() == 1 ? "" : "s", join(missing, ", "), prepared_.kernel.release);
+}
+
+// What is not there is not needed (modprobe.d(5)).
+void Session::bring_soft(const std::vector<std::string>& names) {
+  if (!serves_modules(prepared_)) return;
+  for (const auto& name : names) server_->bring(name);
 }
 
 Result<LoadOutcome> Session::load_modules(std::span<const BuiltModule> modules) {

@@ -19,6 +19,7 @@
 #include "guest/guest.h"
 #include "guest/snapshot.h"
 #include "harness/load_failure.h"
+#include "harness/module_server.h"
 #include "harness/prepare.h"
 #include "module/blame.h"
 #include "project/project.h"
@@ -30,9 +31,10 @@ namespace kobox {
 // What is known of a guest once the modules' files are in it, its agent has marked the inventory
 // and the modules are loaded.
 struct LoadedModules {
-  std::size_t log_mark = 0;           // where in the kernel's log the load begins
-  std::size_t console_mark = 0;       // and in the console's text
-  std::set<std::string> stored = {};  // programs in layout::k_program_store
+  std::size_t log_mark = 0;               // where in the kernel's log the load begins
+  std::size_t console_mark = 0;           // and in the console's text
+  std::set<std::string> stored = {};      // programs in layout::k_program_store
+  std::set<std::string> on_request = {};  // of ours, that the kernel asked for
 };
 
 // A saved machine with the modules loaded.
@@ -112,6 +114,10 @@ class Session {
  private:
   struct Trial;  // one test's way through the machine
   Result<std::optional<LoadFailure>> load_module(const BuiltModule& module);
+  void bring_soft(const std::vector<std::string>& names);
+  Result<> displace_twins();
+  bool is_loaded(const std::string& module);
+  std::string missing_modules() const;
   Result<> rescan_devices();
   Result<> settle_udev();
   Result<> bring_in(const TestSpec& test);
@@ -126,6 +132,7 @@ class Session {
   bool attach_debugger(Trial& trial);
   Result<> end_debugger(const Result<>& attempted, Trial& trial);
   Result<> load_for_test(Trial& trial);
+  std::vector<std::string> unload_order(const Trial& trial) const;
   Result<> unload_and_compare(Trial& trial);
   Result<bool> unload(const std::string& module, Trial& trial);
   Result<> add_users(const std::string& module, Failure& leak);
@@ -151,6 +158,7 @@ class Session {
   bool is_fork_ = false;
   std::set<std::string> installed_;  // programs
   std::optional<LoadedModules> loaded_;
+  std::unique_ptr<ModuleServer> server_;  // from resume() on
 };
 
 // How long a test's command may take. `timeout`: --timeout.

@@ -123,6 +123,9 @@ Result<Session::Outcome> Session::run(const TestSpec& test,
   auto outcome = conclude(trial);
   outcome.result.name = test.name;
   outcome.result.note = trial.note + log_gap(trial);
+  if (const auto missing = missing_modules();
+      outcome.result.failure && outcome.stage == Stage::testing && !missing.empty())
+    outcome.result.note += (outcome.result.note.empty() ? "" : "; ") + missing;
   outcome.result.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   return outcome;
@@ -137,6 +140,7 @@ Result<std::variant<LoadedSnapshot, Session::Outcome>> Session::save_loaded() {
   KOBOX_CHECK(take_error(attempted, trial));
   if (trial.stage != Stage::testing) return conclude(trial);
   KOBOX_CHECK(store_programs());
+  loaded_->on_request = server_->on_request();
   KOBOX_TRY(auto snapshot, save_guest(guest_->loop(), *guest_));
   return LoadedSnapshot{.snapshot = std::move(snapshot), .loaded = std::move(*loaded_)};
 }
@@ -351,10 +355,22 @@ Result<bool> Session::unload(const std::string& module, Trial& trial) {
   return false;
 }
 
+// What was loaded because a module asked for it goes after the one that asked.
+std::vector<std::string> Session::unload_order(const Trial& trial) const {
+  std::vector<std::string> order;
+  const auto add = [&](const std::string& name) {
+    if (std::ranges::find(order, name) == order.end()) order.push_back(name);
+  };
+  for (const auto& one : modules_for(prepared_, trial.test) | std::views::reverse) add(one.name);
+  // A disk guest's modprobe may have been told otherwise than by way of us.
+  for (const auto& one : prepared_.modules | std::views::reverse)
+    if (prepared_.disk || server_->on_request().contains(one.name)) add(one.name);
+  return order;
+}
+
 Result<> Session::unload_and_compare(Trial& trial) {
-  const auto modules = modules_for(prepared_, trial.test);
-  for (auto module = modules.rbegin(); module != modules.rend(); ++module) {
-    KOBOX_TRY(const bool gone, unload(module->name, trial));
+  for (const auto& module : unload_order(trial)) {
+    KOBOX_TRY(const bool gone, unload(module, trial));
     if (!gone) return {};
   }
   KOBOX_CHECK(guest_->watch_for(k_settle_unloaded));

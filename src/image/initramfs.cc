@@ -22,7 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // Changes when the layout below does.
-constexpr std::string_view k_format = "initramfs 3";
+constexpr std::string_view k_format = "initramfs 4";
 
 // What the agent's port needs. Their own dependencies follow from the modules themselves.
 const std::vector<std::string> k_drivers = {"virtio_pci", "virtio_console"};
@@ -61,7 +61,7 @@ Result<> add_busybox(NewcArchive& archive, const fs::path& busybox) {
   KOBOX_TRY(const auto list, run_command({.argv = {busybox.string(), "--list"}},
                                          {.deadline = Deadline::after(10s)}));
   for (const auto applet : lines_of(list.output))
-    if (!applet.empty() && applet != "busybox")
+    if (!applet.empty() && applet != "busybox" && applet != "modprobe")
       archive.link(fmt::format("bin/{}", applet), "busybox");
   return {};
 }
@@ -89,6 +89,7 @@ Result<std::string> make_initramfs(const fs::path& agent, const fs::path& busybo
   archive.file("etc/group", k_group, 0644);
   KOBOX_TRY(const auto agent_binary, read_file(agent));
   archive.file("init", agent_binary, 0755);
+  archive.link("sbin/modprobe", "/init");  // where the kernel looks for it by itself
   KOBOX_CHECK(add_busybox(archive, busybox));
   KOBOX_TRY(const auto drivers, modules_for(kernel, k_drivers, Missing::is_builtin));
   KOBOX_CHECK(add_drivers(archive, drivers));

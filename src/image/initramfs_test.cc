@@ -93,6 +93,8 @@ TEST_F(InitramfsTest, HoldsWhatTheGuestNeeds) {
     EXPECT_EQ(at(applet).type, static_cast<unsigned>(AE_IFLNK));
     EXPECT_EQ(at(applet).content, "busybox");
   }
+  EXPECT_EQ(at("sbin/modprobe").content, "/init");
+  EXPECT_FALSE(entries.contains("bin/modprobe")) << "busybox has no modules to load";
   EXPECT_EQ(at("dev/console").type, static_cast<unsigned>(AE_IFCHR));
   for (const char* directory : {"proc", "sys", "dev", "kobox/bin", "kobox/module", "home/user"})
     EXPECT_EQ(at(directory).type, static_cast<unsigned>(AE_IFDIR)) << directory;

@@ -10,4 +10,8 @@ inline constexpr const char* k_program_directory = "/kobox/bin";
 inline constexpr const char* k_program_store = "/kobox/programs";
 inline constexpr const char* k_module_directory = "/kobox/module";
 
+// The agent by another name, before all others in PATH, and what Debian's kmod installs.
+inline constexpr const char* k_modprobe = "/kobox/bin/modprobe";
+inline constexpr const char* k_system_modprobe = "/usr/sbin/modprobe";
+
 }  // namespace kobox::layout

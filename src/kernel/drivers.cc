@@ -97,14 +97,9 @@ Result<std::string_view> modinfo_of(Elf* elf) {
 }
 
 Result<std::vector<std::string>> depends_of(const fs::path& path) {
-  KOBOX_TRY(auto bytes, read_module(path));
-  elf_version(EV_CURRENT);
-  const std::unique_ptr<Elf, decltype(&elf_end)> elf(elf_memory(bytes.data(), bytes.size()),
-                                                     elf_end);
-  if (elf == nullptr) return fail(ErrorKind::environment, "{} is not an ELF file", path.string());
-  KOBOX_TRY_WHILE("reading " + path.string(), const auto info, modinfo_of(elf.get()));
+  KOBOX_TRY(const auto info, modinfo_strings(path));
   std::vector<std::string> names;
-  for (const auto& entry : split(info, '\0')) {
+  for (const auto& entry : info) {
     if (!entry.starts_with("depends=")) continue;
     for (auto& name : split(entry.substr(8), ',')) {
       std::ranges::replace(name, '-', '_');
@@ -176,6 +171,16 @@ Result<std::vector<DriverModule>> modules_for(const Kernel& kernel,
     KOBOX_CHECK(walk.add(name, missing));
   }
   return walk.take();
+}
+
+Result<std::vector<std::string>> modinfo_strings(const fs::path& path) {
+  KOBOX_TRY(auto bytes, read_module(path));
+  elf_version(EV_CURRENT);
+  const std::unique_ptr<Elf, decltype(&elf_end)> elf(elf_memory(bytes.data(), bytes.size()),
+                                                     elf_end);
+  if (elf == nullptr) return fail(ErrorKind::environment, "{} is not an ELF file", path.string());
+  KOBOX_TRY_WHILE("reading " + path.string(), const auto info, modinfo_of(elf.get()));
+  return split(info, '\0');
 }
 
 Result<std::string> read_module(const std::filesystem::path& path) {

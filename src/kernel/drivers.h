@@ -31,6 +31,9 @@ Result<std::vector<DriverModule>> modules_for(const Kernel& kernel,
 // kernel tree those that modules.order names and that are there. Empty if no directory is known.
 Result<std::map<std::string, std::filesystem::path>> modules_of(const Kernel& kernel);
 
+// The "name=value" strings of a module file's .modinfo.
+Result<std::vector<std::string>> modinfo_strings(const std::filesystem::path& path);
+
 // The module's bytes as init_module(2) takes them, decompressed.
 Result<std::string> read_module(const std::filesystem::path& path);
 

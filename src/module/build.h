@@ -72,6 +72,9 @@ struct BuiltModule {
   std::string identity;            // digest of the .ko's bytes
   std::vector<std::string> depends = {};  // modules that must be loaded before it, with underscores
   std::vector<std::string> parameters = {};  // names of its parameters, with underscores
+  std::vector<std::string> aliases = {};     // patterns, see alias_matches in kernel/aliases.h
+  // Names or aliases of modules to load before it and after it, if they are there.
+  std::vector<std::string> soft_before = {}, soft_after = {};
 
   SeenPaths built_at() const { return {copy, top}; }
 };

@@ -60,7 +60,10 @@ Result<std::vector<BuiltModule>> built_modules(const std::vector<RecordedModule>
                        .top = top,
                        .identity = one.identity,
                        .depends = std::move(info.depends),
-                       .parameters = std::move(info.parameters)});
+                       .parameters = std::move(info.parameters),
+                       .aliases = std::move(info.aliases),
+                       .soft_before = std::move(info.soft_before),
+                       .soft_after = std::move(info.soft_after)});
   }
   return modules;
 }

@@ -42,6 +42,20 @@ void add_parameter(ModInfo& info, const std::string& value) {
     info.parameters.push_back(std::move(name));
 }
 
+// "pre: a b post: c" (modprobe.d(5)). What stands before both has no meaning.
+void add_soft_dependencies(ModInfo& info, std::string text) {
+  std::ranges::replace(text, '\t', ' ');
+  std::vector<std::string>* place = nullptr;
+  for (const auto& word : split(text, ' ')) {
+    if (word == "pre:")
+      place = &info.soft_before;
+    else if (word == "post:")
+      place = &info.soft_after;
+    else if (place != nullptr && !word.empty())
+      place->push_back(word);
+  }
+}
+
 }  // namespace
 
 std::string kernel_name(std::string_view name) {
@@ -68,6 +82,8 @@ Result<ModInfo> read_modinfo(const fs::path& ko) {
     if (key == "vermagic") result.vermagic = value;
     if (key == "license") result.license = value;
     if (key == "parmtype" || key == "parm") add_parameter(result, value);
+    if (key == "alias") result.aliases.push_back(value);
+    if (key == "softdep") add_soft_dependencies(result, value);
     if (key != "depends" || value.empty()) continue;
     for (auto& name : split(value, ',')) result.depends.push_back(std::move(name));
   }

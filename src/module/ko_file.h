@@ -24,6 +24,8 @@ struct ModInfo {
   std::string license;  // MODULE_LICENSE
   std::vector<std::string> depends;
   std::vector<std::string> parameters;  // those with a type or a description
+  std::vector<std::string> aliases;
+  std::vector<std::string> soft_before, soft_after;  // MODULE_SOFTDEP's "pre:" and "post:"
 };
 Result<ModInfo> read_modinfo(const std::filesystem::path& ko);
 

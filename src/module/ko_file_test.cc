@@ -43,7 +43,7 @@ static __attribute__((noinline, used)) int helper(int x) {
 }
 int from_header(int x) { return in_header(x); }
 const char info[] __attribute__((section(".modinfo"), used)) =
-    "name=two\0depends=virtio,virtio_ring\0vermagic=6.1.0 SMP\0parm=x:a=b\0parmtype=y:int\0parm=y:c\0license=GPL";
+    "name=two\0depends=virtio,virtio_ring\0vermagic=6.1.0 SMP\0parm=x:a=b\0parmtype=y:int\0parm=y:c\0license=GPL\0softdep=crc32c pre: one two-b post: three\0softdep=pre: four\0alias=fs-two\0alias=x:*";
 )";
 constexpr std::string_view k_header =
     "static inline __attribute__((always_inline)) int in_header(int x) {\n"
@@ -206,6 +206,9 @@ TEST_F(KoFileTest, ReadsModinfo) {
   ASSERT_TRUE(info) << info.error().to_string();
   EXPECT_EQ(info->name, "two");
   EXPECT_EQ(info->vermagic, "6.1.0 SMP");
+  EXPECT_THAT(info->soft_before, ElementsAre("one", "two-b", "four"));
+  EXPECT_THAT(info->soft_after, ElementsAre("three"));
+  EXPECT_THAT(info->aliases, ElementsAre("fs-two", "x:*"));
   EXPECT_THAT(info->depends, ElementsAre("virtio", "virtio_ring"));
   EXPECT_THAT(info->parameters, ElementsAre("x", "y"));
 }

@@ -10,9 +10,13 @@
 namespace kobox {
 namespace {
 
-// As next_arg() in the kernel's lib/cmdline.c: white space parts words, but not within double
-// quotes.
-std::vector<std::string> words_of(std::string_view text) {
+bool has_parameter(const BuiltModule& module, const std::string& name) {
+  return std::ranges::find(module.parameters, name) != module.parameters.end();
+}
+
+}  // namespace
+
+std::vector<std::string> parameter_words(std::string_view text) {
   std::vector<std::string> words;
   std::string word;
   bool quoted = false;
@@ -29,16 +33,10 @@ std::vector<std::string> words_of(std::string_view text) {
   return words;
 }
 
-bool has_parameter(const BuiltModule& module, const std::string& name) {
-  return std::ranges::find(module.parameters, name) != module.parameters.end();
-}
-
-}  // namespace
-
 std::string parameters_for(const BuiltModule& module, const std::vector<BuiltModule>& modules,
                            std::string_view parameters) {
   std::vector<std::string> chosen;
-  for (const auto& word : words_of(parameters)) {
+  for (const auto& word : parameter_words(parameters)) {
     const auto name = std::string_view(word).substr(0, word.find('='));
     const auto dot = name.find('.');
     const auto prefix = kernel_name(name.substr(0, std::min(dot, name.size())));

@@ -10,6 +10,10 @@
 
 namespace kobox {
 
+// The words of such a line. As next_arg() in the kernel's lib/cmdline.c: white space parts them,
+// but not within double quotes.
+std::vector<std::string> parameter_words(std::string_view text);
+
 // What of `parameters` (as insmod takes them: "debug=1 name=\"a b\"") goes to `module`, which is
 // one of `modules`. A word "other.debug=1" is for the module of that name; any other for those that
 // have such a parameter; what none of them has goes to the last, so that the kernel says so.

@@ -11,6 +11,20 @@ namespace kobox {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+// With its soft dependencies, which may not be there.
+std::string load_script(const BuiltModule& module, const std::string& parameters) {
+  std::string script;
+  for (const auto& name : module.soft_before)
+    script += "modprobe -q -- " + shell_quote(name) + "\n";
+  script += fmt::format("insmod {} {} || exit\n", guest_module_path(module), parameters);
+  for (const auto& name : module.soft_after) script += "modprobe -q -- " + shell_quote(name) + "\n";
+  return script;
+}
+
+}  // namespace
+
 Result<std::variant<std::unique_ptr<DebugMachine>, Failure>> DebugMachine::open(
     const DebugOptions& options, Progress& progress) {
   KOBOX_CHECK(find_gdb());  // before minutes are spent
@@ -44,8 +58,8 @@ void DebugMachine::start_work(const Terminal& terminal,
   std::string script = "cd /root\n";
   if (project.load)
     for (const auto& module : prepared.modules)
-      script += fmt::format("insmod {} {} || exit\n", guest_module_path(module),
-                            parameters_for(module, prepared.modules, project.module_params));
+      script +=
+          load_script(module, parameters_for(module, prepared.modules, project.module_params));
   script += options_.command;
   terminal_ = machine_->agent().open_terminal({.command = script,
                                                .rows = terminal.rows,

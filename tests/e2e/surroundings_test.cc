@@ -64,5 +64,96 @@ run = "ping -q -c 1 127.0.0.1"
   EXPECT_EQ(test(place).code(), 1) << "without a network neither passes";
 }
 
+class ModulesOnRequestTest : public SurroundingsTest {
+ protected:
+  // One asks in its init, by alias; its soft dependencies are there before and after; tests ask
+  // too.
+  fs::path asks() {
+    return module_project("asks", R"(
+#include <linux/kmod.h>
+#include <linux/module.h>
+
+static int __init asks_init(void)
+{
+	pr_info("asks: erofs %d\n", request_module("fs-erofs"));
+	pr_info("asks: nothing %d\n", request_module("kobox-there-is-none"));
+	return 0;
+}
+
+static void __exit asks_exit(void) {}
+
+module_init(asks_init);
+module_exit(asks_exit);
+MODULE_SOFTDEP("pre: kobox-there-is-none fs-squashfs post: brd");
+MODULE_LICENSE("GPL");
+)",
+                          R"(
+[[test]]
+name = "in init"
+run = "grep -q erofs /proc/filesystems && grep -q squashfs /proc/filesystems && ls /dev/ram0"
+kernel_log = ["asks: erofs 0", "asks: nothing 256"]
+
+[[test]]
+name = "by the test"
+run = "mkdir m; mount -t overlay -o lowerdir=/etc:/root o m && ls m/passwd && umount m"
+
+[[test]]
+name = "by modprobe"
+run = "modprobe null_blk nr_devices=3 && ls /dev/nullb2 && modprobe -r null_blk && ! ls /dev/nullb2"
+
+[[test]]
+name = "what is not there"
+run = "time modprobe kobox-there-is-none || exit 3"
+status = 3
+stderr = { contains = "has no such module" }
+)");
+  }
+  // Its name is that of a module of the kernel's, for which there is an alias too.
+  fs::path twin() {
+    return module_project("dummy", R"(
+#include <linux/module.h>
+static int __init dummy_init(void) { return 0; }
+static void __exit dummy_exit(void) {}
+module_init(dummy_init);
+module_exit(dummy_exit);
+MODULE_VERSION("under-test");
+MODULE_LICENSE("GPL");
+)",
+                          R"(
+[module]
+load = false
+
+[[test]]
+name = "by name"
+run = "modprobe dummy && cat /sys/module/dummy/version"
+stdout = "under-test\n"
+
+[[test]]
+name = "by alias"
+run = "modprobe rtnl-link-dummy && cat /sys/module/dummy/version"
+stdout = "under-test\n"
+
+[[test]]
+name = "by the system's own modprobe"
+guest = "disk"
+run = "/usr/sbin/modprobe dummy && cat /sys/module/dummy/version"
+stdout = "under-test\n"
+)");
+  }
+};
+
+TEST_F(ModulesOnRequestTest, AreLoadedAndNoLeak) {
+  const auto project = asks();
+  const auto forked = test(project, {"--kernel", "6.1-cloud", "--kernel", "6.12-cloud"});
+  EXPECT_EQ(forked.code(), 0) << forked;
+  const auto booted = test(project, {"--fresh-boot", "--filter", "in init|by the test"});
+  EXPECT_EQ(booted.code(), 0) << booted;
+}
+
+TEST_F(ModulesOnRequestTest, AreNeverATwinOfTheModuleUnderTest) {
+  const auto done = test(twin());
+  EXPECT_EQ(done.code(), 0) << done;
+}
+
 }  // namespace
 }  // namespace kobox::e2e
