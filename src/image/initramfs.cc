@@ -3,9 +3,12 @@
 
 #include <elf.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/child.h"
@@ -21,8 +24,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr std::string_view k_applet = "modprobe";
+
 // Changes when the layout below does.
-constexpr std::string_view k_format = "initramfs 4";
+constexpr std::string_view k_format = "initramfs 5";
 
 // What the agent's port needs. Their own dependencies follow from the modules themselves.
 const std::vector<std::string> k_drivers = {"virtio_pci", "virtio_console"};
@@ -55,13 +60,26 @@ bool is_static(const fs::path& program) {
   return true;
 }
 
+// Debian's busybox has a shell that takes its own applets before all programs in PATH, modprobe
+// too, which wants modules that are not there. So that applet gets another name: in the table of
+// all names, each ended by NUL, one that leaves the table in its order.
+void rename_modprobe(std::string& binary, std::span<const std::string_view> applets) {
+  const auto own = std::ranges::find(applets, k_applet);
+  if (own == applets.begin() || own == applets.end() || own + 1 == applets.end()) return;
+  const auto part = fmt::format("{0}{1}{0}{2}{0}{3}{0}", '\0', *(own - 1), k_applet, *(own + 1));
+  const auto at = binary.find(part);
+  if (at != std::string::npos) binary[at + 1 + (own - 1)->size() + k_applet.size()] = '_';
+}
+
 Result<> add_busybox(NewcArchive& archive, const fs::path& busybox) {
-  KOBOX_TRY(const auto binary, read_file(busybox));
-  archive.file("bin/busybox", binary, 0755);
+  KOBOX_TRY(auto binary, read_file(busybox));
   KOBOX_TRY(const auto list, run_command({.argv = {busybox.string(), "--list"}},
                                          {.deadline = Deadline::after(10s)}));
-  for (const auto applet : lines_of(list.output))
-    if (!applet.empty() && applet != "busybox" && applet != "modprobe")
+  const auto applets = lines_of(list.output);
+  rename_modprobe(binary, applets);
+  archive.file("bin/busybox", binary, 0755);
+  for (const auto applet : applets)
+    if (!applet.empty() && applet != "busybox" && applet != k_applet)
       archive.link(fmt::format("bin/{}", applet), "busybox");
   return {};
 }

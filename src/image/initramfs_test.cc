@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "base/child.h"
 #include "base/files.h"
 #include "base/text.h"
 
@@ -87,7 +88,7 @@ TEST_F(InitramfsTest, HoldsWhatTheGuestNeeds) {
   };
   EXPECT_EQ(at("init").content, "the agent's bytes");
   EXPECT_EQ(at("init").mode, 0755U);
-  EXPECT_EQ(at("bin/busybox").content, read_file(find_busybox().value()).value());
+  EXPECT_EQ(at("bin/busybox").content.size(), fs::file_size(find_busybox().value()));
   EXPECT_EQ(at("bin/busybox").mode, 0755U);
   for (const char* applet : {"bin/sh", "bin/cat", "bin/dd"}) {
     EXPECT_EQ(at(applet).type, static_cast<unsigned>(AE_IFLNK));
@@ -102,6 +103,26 @@ TEST_F(InitramfsTest, HoldsWhatTheGuestNeeds) {
   EXPECT_EQ(at("kobox/drivers").content, "") << "what the kernel has built in needs no file";
   EXPECT_THAT(at("etc/passwd").content, HasSubstr("user:x:1000:1000:"));
   for (const auto& [name, entry] : entries) EXPECT_EQ(entry.time, 0) << name;
+}
+
+// busybox' shell has applets of its own, which no PATH takes away.
+TEST_F(InitramfsTest, TheShellHasNoModprobeOfItsOwn) {
+  const auto entries = list(ensure_initramfs(kernel(), cache()).value());
+  const auto bin = directory_.path() / "programs";
+  const auto put = [&](const char* name, std::string_view bytes) {
+    ASSERT_TRUE(write_file(bin / name, bytes));
+    fs::permissions(bin / name, fs::perms::owner_all);
+  };
+  put("busybox", entries.at("bin/busybox").content);
+  put("modprobe", "#!/bin/sh\necho asked for $1\n");
+  const auto script = fmt::format(
+      "PATH={}; modprobe fs-one; modinfo --help 2>&1 | grep -c Usage:; more --help 2>&1 | grep -c "
+      "Usage:",
+      bin.string());
+  const auto done = run_command({.argv = {(bin / "busybox").string(), "sh", "-c", script}},
+                                {.deadline = Deadline::after(std::chrono::seconds(10))});
+  ASSERT_TRUE(done) << done.error().to_string();
+  EXPECT_EQ(done->output, "asked for fs-one\n1\n1\n");
 }
 
 TEST_F(InitramfsTest, EqualInputsAreEqualBytesAtTheSamePath) {
