@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Looking around: what is registered with the kernel, and where a module lies.
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -15,12 +16,23 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-// Every path below the directory, down to so many levels. Symbolic links are not followed.
+// Of what is mounted at the path, or 0. An automount point stays as it is.
+dev_t device_of(const std::string& path) {
+  struct stat status = {};
+  const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+  return ::fstatat(AT_FDCWD, path.c_str(), &status, flags) == 0 ? status.st_dev : 0;
+}
+
+// Every path below the directory, down to so many levels. Symbolic links are not followed, and what
+// is mounted below is no list of the kernel's. systemd makes /proc/sys/fs/binfmt_misc an automount
+// point: to look into it has a module loaded, which waits for this very process.
 void add_tree(Lines& lines, const std::string& directory, int levels) {
+  const auto device = device_of(directory);
   each_entry(directory, [&](const dirent& entry) {
     const std::string path = directory + "/" + entry.d_name;
     lines.push_back(path);
-    if (levels > 1 && entry.d_type == DT_DIR) add_tree(lines, path, levels - 1);
+    if (levels > 1 && entry.d_type == DT_DIR && device_of(path) == device)
+      add_tree(lines, path, levels - 1);
   });
 }
 
@@ -80,7 +92,6 @@ void each_entry(const std::string& directory, const std::function<void(const dir
 std::vector<std::string> inventory() {
   Lines lines;
   add_tree(lines, "/dev", 4);
-  std::erase_if(lines, [](const std::string& path) { return path.starts_with("/dev/pts/"); });
   add_proc(lines);
   add_device_regions(lines);
   add_tree(lines, "/sys/class", 2);

@@ -81,6 +81,14 @@ TEST_F(DiskTest, ATestForTheOtherGuestIsSkipped) {
   EXPECT_EQ(disk.report()["runs"][0]["tests"][1]["verdict"], "skip") << disk;
 }
 
+// The system's own modprobe loads the kernel's modules, and never one in the place of ours.
+TEST_F(DiskTest, ModulesThatAreAskedFor) {
+  for (const char* module : {"asks", "dummy"}) {
+    const auto done = run(on_disk(source_directory() / "tests/e2e/modules" / module));
+    EXPECT_EQ(done.code(), 0) << done;
+  }
+}
+
 TEST_F(DiskTest, ALeakAndAnOopsAreFoundThereToo) {
   const auto leaks = run(on_disk(source_directory() / "modules/faulty/leak_class"));
   EXPECT_EQ(leaks.code(), 1) << leaks;

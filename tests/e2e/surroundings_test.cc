@@ -24,6 +24,28 @@ TEST_F(SurroundingsTest, AModuleThatIsInUseIsToldWithItsUsers) {
   }
 }
 
+TEST_F(SurroundingsTest, ModulesThatAreAskedForAreLoadedAndNoLeak) {
+  const auto asks = source_directory() / "tests/e2e/modules/asks";
+  const auto forked = test(asks, {"--kernel", "6.1-cloud", "--kernel", "6.12-cloud"});
+  EXPECT_EQ(forked.code(), 0) << forked;
+  const auto booted = test(asks, {"--fresh-boot", "--filter", "in init|by the test"});
+  EXPECT_EQ(booted.code(), 0) << booted;
+}
+
+TEST_F(SurroundingsTest, ATwinOfTheKernelsNeverTakesTheModulesPlace) {
+  const auto done = test(source_directory() / "tests/e2e/modules/dummy");
+  EXPECT_EQ(done.code(), 0) << done;
+}
+
+// Of what a failed test asked for, the reader learns what nobody has.
+TEST_F(SurroundingsTest, AFailureTellsWhichModulesAreMissing) {
+  const auto done = test(project("[[test]]\nname = \"x\"\nrun = \"modprobe fs-kobox-none\"\n"));
+  EXPECT_EQ(done.code(), 1) << done;
+  EXPECT_THAT(
+      done.report()["runs"][0]["tests"][0]["note"].get<std::string>(),
+      ContainsRegex("the guest asked for the module fs-kobox-none, which 6.1.* does not have"));
+}
+
 // The far end is in a network namespace of its own; without one the kernel would not use the wire.
 TEST_F(SurroundingsTest, TwoCardsAreJoinedByAWire) {
   constexpr const char* k_project = R"toml(
@@ -62,97 +84,6 @@ run = "ping -q -c 1 127.0.0.1"
   text.replace(text.find("\"pair\""), 6, "\"none\"");
   spit(place / "kobox.toml", text);
   EXPECT_EQ(test(place).code(), 1) << "without a network neither passes";
-}
-
-class ModulesOnRequestTest : public SurroundingsTest {
- protected:
-  // One asks in its init, by alias; its soft dependencies are there before and after; tests ask
-  // too.
-  fs::path asks() {
-    return module_project("asks", R"(
-#include <linux/kmod.h>
-#include <linux/module.h>
-
-static int __init asks_init(void)
-{
-	pr_info("asks: erofs %d\n", request_module("fs-erofs"));
-	pr_info("asks: nothing %d\n", request_module("kobox-there-is-none"));
-	return 0;
-}
-
-static void __exit asks_exit(void) {}
-
-module_init(asks_init);
-module_exit(asks_exit);
-MODULE_SOFTDEP("pre: kobox-there-is-none fs-squashfs post: brd");
-MODULE_LICENSE("GPL");
-)",
-                          R"(
-[[test]]
-name = "in init"
-run = "grep -q erofs /proc/filesystems && grep -q squashfs /proc/filesystems && ls /dev/ram0"
-kernel_log = ["asks: erofs 0", "asks: nothing 256"]
-
-[[test]]
-name = "by the test"
-run = "mkdir m; mount -t overlay -o lowerdir=/etc:/root o m && ls m/passwd && umount m"
-
-[[test]]
-name = "by modprobe"
-run = "modprobe null_blk nr_devices=3 && ls /dev/nullb2 && modprobe -r null_blk && ! ls /dev/nullb2"
-
-[[test]]
-name = "what is not there"
-run = "time modprobe kobox-there-is-none || exit 3"
-status = 3
-stderr = { contains = "has no such module" }
-)");
-  }
-  // Its name is that of a module of the kernel's, for which there is an alias too.
-  fs::path twin() {
-    return module_project("dummy", R"(
-#include <linux/module.h>
-static int __init dummy_init(void) { return 0; }
-static void __exit dummy_exit(void) {}
-module_init(dummy_init);
-module_exit(dummy_exit);
-MODULE_VERSION("under-test");
-MODULE_LICENSE("GPL");
-)",
-                          R"(
-[module]
-load = false
-
-[[test]]
-name = "by name"
-run = "modprobe dummy && cat /sys/module/dummy/version"
-stdout = "under-test\n"
-
-[[test]]
-name = "by alias"
-run = "modprobe rtnl-link-dummy && cat /sys/module/dummy/version"
-stdout = "under-test\n"
-
-[[test]]
-name = "by the system's own modprobe"
-guest = "disk"
-run = "/usr/sbin/modprobe dummy && cat /sys/module/dummy/version"
-stdout = "under-test\n"
-)");
-  }
-};
-
-TEST_F(ModulesOnRequestTest, AreLoadedAndNoLeak) {
-  const auto project = asks();
-  const auto forked = test(project, {"--kernel", "6.1-cloud", "--kernel", "6.12-cloud"});
-  EXPECT_EQ(forked.code(), 0) << forked;
-  const auto booted = test(project, {"--fresh-boot", "--filter", "in init|by the test"});
-  EXPECT_EQ(booted.code(), 0) << booted;
-}
-
-TEST_F(ModulesOnRequestTest, AreNeverATwinOfTheModuleUnderTest) {
-  const auto done = test(twin());
-  EXPECT_EQ(done.code(), 0) << done;
 }
 
 }  // namespace
