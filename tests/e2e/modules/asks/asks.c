@@ -2,11 +2,10 @@
 #include <linux/kmod.h>
 #include <linux/module.h>
 
-static int __init asks_init(void)
-{
-	pr_info("asks: erofs %d\n", request_module("fs-erofs"));
-	pr_info("asks: nothing %d\n", request_module("kobox-there-is-none"));
-	return 0;
+static int __init asks_init(void) {
+  pr_info("asks: erofs %d\n", request_module("fs-erofs"));
+  pr_info("asks: nothing %d\n", request_module("kobox-there-is-none"));
+  return 0;
 }
 
 static void __exit asks_exit(void) {}
