@@ -2,6 +2,7 @@
 // kobox build
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <variant>
 
 #include "base/catching.h"
@@ -14,6 +15,7 @@
 #include "harness/cache_use.h"
 #include "harness/explain_build.h"
 #include "harness/project_build.h"
+#include "module/compiler_output.h"
 #include "report/render.h"
 
 namespace kobox {
@@ -43,6 +45,21 @@ Result<Built> build_for(const LabOptions& lab, const Project& project,
   return Built{kernel, std::move(outcome)};
 }
 
+// With -v: what modpost and objtool warned of in a build that succeeded.
+void tell_warnings(const Built& built, StatusLine& status) {
+  constexpr std::size_t k_shown = 20;
+  constexpr std::uint64_t k_max_log = 64 << 20;
+  const auto& modules = std::get<BuiltModules>(built.outcome);
+  const auto log = read_file(modules.log, k_max_log);
+  if (!log || modules.modules.empty()) return;
+  const auto warnings = tool_warnings(*log, modules.modules.front().built_at());
+  for (const auto& warning : warnings | std::views::take(k_shown))
+    status.detail(fmt::format("{}: {}", built.kernel.release, warning));
+  if (warnings.size() > k_shown)
+    status.detail(fmt::format("{}: {} more warnings are in {}", built.kernel.release,
+                              warnings.size() - k_shown, modules.log.string()));
+}
+
 // Why it fails for some of them.
 void explain(std::vector<std::optional<Result<Built>>>& results, const Project& project,
              const LabOptions& lab) {
@@ -59,6 +76,7 @@ Result<> tell(const Built& built, const BuildArguments& arguments, Color color,
     status.print(render_failure(release, *failure, color));
     return {};
   }
+  tell_warnings(built, status);
   const auto& modules = std::get<BuiltProject>(built.outcome).modules;
   auto how = std::string(modules.fresh ? "built" : "unchanged");
   if (modules.method != BuildMethod::kbuild) how += fmt::format(" by {}", describe(modules.method));

@@ -136,6 +136,14 @@ bool is_giving_up(std::string_view line) {
          line.find(": *** Deleting ") != std::string_view::npos || line.starts_with("make: ***");
 }
 
+// "WARNING: modpost: …", "x.o: warning: objtool: …"
+bool is_tool_warning(std::string_view line) {
+  return line.starts_with("WARNING: ") || line.contains(": warning: objtool: ");
+}
+
+// "Skipping BTF generation for x.ko due to unavailability of vmlinux"
+bool is_about_btf(std::string_view line) { return line.contains("Skipping BTF generation"); }
+
 class Reader {
  public:
   Reader(std::string_view output, const SeenPaths& sources) : sources_(sources) {
@@ -248,8 +256,10 @@ class Reader {
     const auto start =
         std::min(include_stack(index).first, index - std::min(index, k_lines_before));
     const auto end = std::min(lines_.size(), index + 1 + k_lines_after);
-    std::vector<std::string> log(lines_.begin() + static_cast<std::ptrdiff_t>(start),
-                                 lines_.begin() + static_cast<std::ptrdiff_t>(end));
+    std::vector<std::string> log;
+    for (auto i = start; i < end; ++i)
+      if (i == index || (!is_tool_warning(lines_[i]) && !is_about_btf(lines_[i])))
+        log.push_back(lines_[i]);
     for (auto& line : log) sources_.make_relative(line);
     return log;
   }
@@ -262,6 +272,17 @@ class Reader {
 
 BuildFailure first_error(std::string_view output, const SeenPaths& sources) {
   return Reader(output, sources).read();
+}
+
+std::vector<std::string> tool_warnings(std::string_view output, const SeenPaths& sources) {
+  std::vector<std::string> warnings;
+  for (const auto line : lines_of(output)) {
+    auto text = plain(trim(line));
+    if (!is_tool_warning(text) || text.contains("missing MODULE_")) continue;
+    sources.make_relative(text);
+    if (std::ranges::find(warnings, text) == warnings.end()) warnings.push_back(std::move(text));
+  }
+  return warnings;
 }
 
 std::optional<std::string> host_fault(std::string_view output) {

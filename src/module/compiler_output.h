@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "module/build.h"
 #include "module/seen_paths.h"
@@ -17,6 +18,10 @@ namespace kobox {
 // Knows gcc's and clang's errors, the assembler's and the linker's, modpost's and make's own; of
 // anything else the last line before make gave up is the message.
 BuildFailure first_error(std::string_view output, const SeenPaths& sources);
+
+// What modpost and objtool warned of in a build, in order, each line once. Left out is what has no
+// consequence: a missing MODULE_LICENSE or MODULE_DESCRIPTION, and BTF that was not made.
+std::vector<std::string> tool_warnings(std::string_view output, const SeenPaths& sources);
 
 // A sentence if the build failed because of the host, not the code: no disk space, a compiler
 // killed for want of memory.

@@ -160,6 +160,23 @@ TEST(CompilerOutputTest, LogIsBounded) {
   EXPECT_LT(failure.message.size(), 600U);
 }
 
+constexpr const char* k_warned =
+    "WARNING: modpost: missing MODULE_DESCRIPTION() in /c/hello.o\n"
+    "/c/hello.o: warning: objtool: f() falls through to next function g()\n"
+    "WARNING: modpost: vmlinux: section mismatch in reference: f -> g\n"
+    "WARNING: modpost: vmlinux: section mismatch in reference: f -> g\n"
+    "Skipping BTF generation for /c/hello.ko due to unavailability of vmlinux\n";
+
+TEST(CompilerOutputTest, WarningsOfModpostAndObjtoolStandApart) {
+  EXPECT_THAT(tool_warnings(k_warned, SeenPaths("/c")),
+              ElementsAre("hello.o: warning: objtool: f() falls through to next function g()",
+                          "WARNING: modpost: vmlinux: section mismatch in reference: f -> g"));
+  const auto failure =
+      first_error(k_warned + std::string("ERROR: modpost: \"absent\" [/c/hello.ko] undefined!\n"),
+                  SeenPaths("/c"));
+  EXPECT_THAT(failure.log, ElementsAre("ERROR: modpost: \"absent\" [hello.ko] undefined!"));
+}
+
 TEST(CompilerOutputTest, ControlCharactersAreShown) {
   EXPECT_EQ(first_error("/c/x.c:1:1: error: a\x07"
                         "b\xff\n",
