@@ -49,7 +49,7 @@ Result<Built> build_for(const LabOptions& lab, const Project& project,
 void tell_warnings(const Built& built, StatusLine& status) {
   constexpr std::size_t k_shown = 20;
   constexpr std::uint64_t k_max_log = 64 << 20;
-  const auto& modules = std::get<BuiltModules>(built.outcome);
+  const auto& modules = std::get<BuiltProject>(built.outcome).modules;
   const auto log = read_file(modules.log, k_max_log);
   if (!log || modules.modules.empty()) return;
   const auto warnings = tool_warnings(*log, modules.modules.front().built_at());

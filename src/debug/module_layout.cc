@@ -21,24 +21,46 @@ Result<std::uint32_t> offset_of(const btf* types, const char* structure, std::st
               structure);
 }
 
-}  // namespace
+using Types = std::unique_ptr<btf, void (*)(btf*)>;
 
-Result<ModuleLayout> read_module_layout(const ElfImage& vmlinux) {
+Result<Types> read_types(const ElfImage& vmlinux) {
   const auto* section = vmlinux.find(".BTF");
-  const std::unique_ptr<btf, void (*)(btf*)> types(
-      section == nullptr
-          ? nullptr
-          : ::btf__new(section->bytes.data(), static_cast<std::uint32_t>(section->bytes.size())),
-      [](btf* one) { ::btf__free(one); });
+  Types types(section == nullptr ? nullptr
+                                 : ::btf__new(section->bytes.data(),
+                                              static_cast<std::uint32_t>(section->bytes.size())),
+              [](btf* one) { ::btf__free(one); });
   if (!types)
     return fail(ErrorKind::environment,
                 "the kernel does not tell its types (CONFIG_DEBUG_INFO_BTF), so a module's places "
                 "in it cannot be found");
+  return types;
+}
+
+bool returns_nothing(const btf* types, const std::string& function) {
+  const auto id = ::btf__find_by_name_kind(types, function.c_str(), BTF_KIND_FUNC);
+  const btf_type* type =
+      id > 0 ? ::btf__type_by_id(types, static_cast<std::uint32_t>(id)) : nullptr;
+  const btf_type* prototype = type == nullptr ? nullptr : ::btf__type_by_id(types, type->type);
+  return prototype != nullptr && prototype->type == 0;
+}
+
+}  // namespace
+
+Result<ModuleLayout> read_module_layout(const ElfImage& vmlinux) {
+  KOBOX_TRY(const auto types, read_types(vmlinux));
   ModuleLayout layout;
   KOBOX_TRY(layout.name, offset_of(types.get(), "module", "name"));
   KOBOX_TRY(layout.kallsyms, offset_of(types.get(), "module", "kallsyms"));
   KOBOX_TRY(layout.symtab, offset_of(types.get(), "mod_kallsyms", "symtab"));
   return layout;
+}
+
+Result<std::vector<std::string>> without_void_functions(const ElfImage& vmlinux,
+                                                        std::vector<std::string> functions) {
+  KOBOX_TRY(const auto types, read_types(vmlinux));
+  std::erase_if(functions,
+                [&](const std::string& one) { return returns_nothing(types.get(), one); });
+  return functions;
 }
 
 }  // namespace kobox

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "kernel/elf_image.h"
@@ -19,5 +21,10 @@ struct ModuleLayout {
 
 // ErrorKind::environment if the kernel has no BTF (CONFIG_DEBUG_INFO_BTF) or not these members.
 Result<ModuleLayout> read_module_layout(const ElfImage& vmlinux);
+
+// Those of these functions that the kernel's types do not say to return nothing. A function that is
+// not in vmlinux stays. ErrorKind::environment without BTF.
+Result<std::vector<std::string>> without_void_functions(const ElfImage& vmlinux,
+                                                        std::vector<std::string> functions);
 
 }  // namespace kobox

@@ -247,6 +247,10 @@ class KernelRun {
     begin();
     if (interrupted()) return fail_interrupted();
     KOBOX_TRY(auto outcome, machine.session->run(test, [&] { working.release(); }));
+    if (outcome.init_error && outcome.result.failure) {
+      machine.session.reset();
+      KOBOX_CHECK(machines_->explain(*outcome.init_error, directory, *outcome.result.failure));
+    }
     auto& note = outcome.result.note;
     if (!machine.note.empty()) note = note.empty() ? machine.note : machine.note + "; " + note;
     return outcome;

@@ -104,6 +104,7 @@ std::string init_error(const LoadAttempt& attempt, const BuiltModule& module) {
   const auto& answer = attempt.answer;
   auto message = fmt::format("the init of {} returned -{} ({})", module.name,
                              errno_name(answer.error_number), answer.error);
+  if (!attempt.origin.empty()) message += ": " + printable(attempt.origin);
   // The last line that it logged, not those of the loader about the module.
   for (auto line = attempt.said.rbegin(); line != attempt.said.rend(); ++line) {
     if (line->contains("taints kernel") || line->contains("module verification failed")) continue;
@@ -161,6 +162,7 @@ std::optional<LoadFailure> load_failure(const LoadAttempt& attempt, const BuiltM
   } else if (message = refusal(attempt, module, kernel); message.empty()) {
     message = init_error(attempt, module);
     found.init_error = attempt.answer.error_number;
+    found.attempt = attempt;
   }
   return found;
 }
@@ -193,6 +195,10 @@ LoadOutcome judge_load(std::optional<LoadFailure> failed, std::span<const BuiltM
   } else if (!project.has_file && means_no_device(failed->init_error)) {
     outcome.kind = Kind::no_device;
   }
+  if (outcome.kind == Kind::failed && failed->init_error != 0)
+    outcome.init_error = InitError{.module = failed->module,
+                                   .attempt = std::move(failed->attempt),
+                                   .modules = {modules.begin(), modules.end()}};
   return outcome;
 }
 

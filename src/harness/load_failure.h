@@ -22,12 +22,21 @@ struct LoadAttempt {
   std::vector<std::string> said;  // what the kernel logged meanwhile
   Duration limit;                 // how long the kernel had
   bool is_loaded = false;         // asked after EEXIST: is a module of that name there?
+  std::string origin = {};        // of init's error: "f() returned it, at m.c:12 in m_init"
 };
 
 struct LoadFailure {
   std::string module = {};
   Failure failure;
   int init_error = 0;  // errno that the module's own init returned; 0: it is another failure
+  LoadAttempt attempt = {};
+};
+
+// An error that a module's init returned.
+struct InitError {
+  std::string module;
+  LoadAttempt attempt;
+  std::vector<BuiltModule> modules;  // all that were to be loaded, in load order
 };
 
 // Nothing if the module is loaded, with all its parameters. The kernel's own words tell a refusal
@@ -45,6 +54,7 @@ struct LoadOutcome {
   };
   Kind kind = Kind::loaded;
   Failure failure = {};  // why not all are loaded; of `failed`, what the test's failure is
+  std::optional<InitError> init_error = {};  // of `failed`, where it is that
 };
 
 // `failed`: the one of `modules`, in load order, that could not be loaded. An errno of init's is

@@ -90,6 +90,16 @@ TEST(LoadFailure, InitsOwnErrorIsNamedWithItsLastWords) {
   EXPECT_FALSE(means_no_device(EINVAL));
 }
 
+TEST(LoadFailure, TheOriginOfInitsErrorStandsBehindIt) {
+  const LoadAttempt attempt{.answer = error(EBUSY, "busy"),
+                            .said = {"mod: no"},
+                            .limit = std::chrono::seconds(7),
+                            .origin = "f() returned it, at m.c:12 in m_init"};
+  EXPECT_EQ(load_failure(attempt, {.name = "mod"}, {})->failure.message,
+            "the init of mod returned -EBUSY (busy): f() returned it, at m.c:12 in m_init; the "
+            "last that was logged: mod: no");
+}
+
 TEST(LoadFailure, AFaultAndATimeoutAreNoErrorOfInits) {
   const auto killed = failure({.error_number = 0, .killed = true}, {});
   EXPECT_EQ(killed->failure.kind, FailureKind::load);
@@ -145,6 +155,16 @@ TEST_F(JudgeLoad, OnlyTheModuleUnderTestMayLackItsDevice) {
   EXPECT_EQ(init_error_of("mod", EIO).kind, Kind::failed);
   EXPECT_EQ(init_error_of("base", ENODEV).kind, Kind::failed);
   EXPECT_EQ(after({}).kind, Kind::loaded);
+}
+
+TEST_F(JudgeLoad, WhatIsWantedToFindTheErrorsOriginComesWithAFailure) {
+  const auto failed = init_error_of("mod", EIO);
+  ASSERT_TRUE(failed.init_error);
+  EXPECT_EQ(failed.init_error->module, "mod");
+  EXPECT_EQ(failed.init_error->modules.size(), 2U);
+  EXPECT_FALSE(init_error_of("mod", 0).init_error) << "the kernel refused it";
+  project_.expect_load = EIO;
+  EXPECT_FALSE(init_error_of("mod", EIO).init_error) << "it is expected";
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "harness/machines.h"
 
+#include "base/files.h"
 #include "base/interrupt.h"
 #include "base/text.h"
 #include "harness/cache_use.h"
+#include "harness/init_error.h"
 
 namespace kobox {
 
@@ -55,8 +57,13 @@ Result<std::optional<Failure>> Machines::load_once() {
     progress_.detail(saved.error().to_string());
     return std::optional<Failure>();
   }
-  if (auto* outcome = std::get_if<Session::Outcome>(&*saved))
-    return std::move(outcome->result.failure);
+  if (auto* outcome = std::get_if<Session::Outcome>(&*saved)) {
+    session->reset();
+    auto& failure = outcome->result.failure;
+    if (outcome->init_error && failure)
+      KOBOX_CHECK(explain(*outcome->init_error, options_.directory, *failure));
+    return std::move(failure);
+  }
   loaded_ = std::get<LoadedSnapshot>(std::move(*saved));
   return std::optional<Failure>();
 }
@@ -95,6 +102,26 @@ Result<std::variant<Machines::Opened, Failure>> Machines::open(
   if (auto* failure = std::get_if<Failure>(&booted)) return std::move(*failure);
   opened.session = std::get<std::unique_ptr<Session>>(std::move(booted));
   return opened;
+}
+
+Result<> Machines::explain(const InitError& error, const std::filesystem::path& directory,
+                           Failure& failure) {
+  // A second machine on a kept disk would write over what the first one did there.
+  if (!prepared_.kept_layer.empty()) return {};
+  const auto again = directory / "again";
+  if (!make_directories(again)) return {};
+  EventLoop loop;
+  auto opened = open(loop, again, Use::debugging, options_.timeout.value_or(project_.test_limit));
+  if (!opened && opened.error().kind() == ErrorKind::interrupted)
+    return std::unexpected(opened.error());
+  Result<> explained;
+  if (opened)
+    if (auto* machine = std::get_if<Opened>(&*opened)) {
+      explained = explain_init_error(*machine->session, project_, prepared_, error, failure);
+      machine->session.reset();
+    }
+  [[maybe_unused]] const auto removed = remove_tree(again);
+  return explained;
 }
 
 void Machines::note_failed_fork() {

@@ -43,6 +43,12 @@ class Machines {
   // before the load.
   Result<std::optional<Failure>> load_once();
 
+  // Finds out in a machine of its own where init's error comes from, and has `failure` say so
+  // (harness/init_error.h). Call when the machine that failed is gone. `directory`: of that one.
+  // Error: interrupted.
+  Result<> explain(const InitError& error, const std::filesystem::path& directory,
+                   Failure& failure);
+
   // Does open() try a fork? Not when there are not to be any, nor after some did not resume.
   bool forks() const { return template_ && failed_forks_ < k_max_failed_forks; }
   // The accelerator, once it is known: from make_ready() on, or from the first boot on.

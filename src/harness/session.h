@@ -88,6 +88,7 @@ class Session {
   struct Outcome {
     TestResult result;
     Stage stage = Stage::preparing;
+    std::optional<InitError> init_error = {};  // where that is the failure
   };
   // Runs a test to its verdict, in a machine that runs. `on_settling` is called once the
   // command is over and the machine is only watched. Errors: only interrupted, internal. Whatever

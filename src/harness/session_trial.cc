@@ -97,7 +97,8 @@ struct Session::Trial {
   bool report_is_whole = false;             // it was waited for in the kernel's log
   std::unique_ptr<BreakpointWatch> debugger;
   std::string note;
-  std::string skip_reason;                     // why there is no more to be seen here
+  std::string skip_reason;  // why there is no more to be seen here
+  std::optional<InitError> init_error;
   Duration stopped_before = Duration::zero();  // EventLoop::stopped_for when it began
 
   bool debugger_broke() const { return debugger && debugger->broken(); }
@@ -170,6 +171,7 @@ Session::Outcome Session::conclude(Trial& trial) {
                      worst->log.end() - static_cast<std::ptrdiff_t>(k_max_failure_log));
   worst->console = guest_->console_log().string();
   excuse_stopped_host(*worst, guest_->loop().stopped_for() - trial.stopped_before);
+  if (worst->kind == FailureKind::load) outcome.init_error = std::move(trial.init_error);
   outcome.result = judged_test("", std::move(*worst));
   return outcome;
 }
@@ -311,6 +313,7 @@ Result<> Session::load_for_test(Trial& trial) {
       break;
   }
   trial.findings.push_back(std::move(loaded.failure));
+  trial.init_error = std::move(loaded.init_error);
   return guest_->watch_for(k_settle_unloaded);
 }
 

@@ -100,6 +100,10 @@ Result<std::optional<Failure>> ShellMachine::load_modules(Machines::Use use, Pro
     case LoadOutcome::Kind::failed:
       break;
   }
+  if (loaded.init_error) {
+    session_.reset();
+    KOBOX_CHECK(machines_->explain(*loaded.init_error, directory_.path(), loaded.failure));
+  }
   loaded.failure.message += "; [module] load = false in kobox.toml leaves it unloaded";
   return std::move(loaded.failure);
 }

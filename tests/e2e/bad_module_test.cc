@@ -170,6 +170,78 @@ TEST_F(BadModuleTest, WithoutTomlTheModuleIsLoadedAndUnloaded) {
   EXPECT_EQ(report["runs"][0]["tests"][0]["name"], "loads and unloads");
 }
 
+// Fails in the way that is asked for. Major number 1 is the kernel's own.
+constexpr const char* k_ways =
+    R"(#include <linux/module.h>
+#include <linux/fs.h>
+#include <linux/slab.h>
+
+static int way;
+module_param(way, int, 0);
+static const struct file_operations fops;
+
+static noinline int in_a_call(void)
+{
+	int error = register_chrdev(1, "t", &fops);
+
+	pr_info("it was %d\n", error);
+	return error;
+}
+
+static noinline int at_its_end(void)
+{
+	pr_info("now\n");
+	return register_chrdev_region(MKDEV(1, 0), 1, "t");
+}
+
+static int __init t_init(void)
+{
+	void *memory;
+
+	if (way == 1)
+		return in_a_call();
+	if (way == 2)
+		return at_its_end();
+	memory = kmalloc(1UL << 40, GFP_KERNEL | __GFP_NOWARN);
+	if (!memory)
+		return -ENOMEM;
+	kfree(memory);
+	return 0;
+}
+module_init(t_init);
+MODULE_LICENSE("GPL");
+)";
+
+class InitErrorOn : public BadModuleTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  auto failure_of_way(int way) {
+    const auto toml = fmt::format(
+        "[module]\nparams = \"way={}\"\n[[test]]\nname = \"loads\"\nrun = \"true\"\n", way);
+    const auto done = test(module_project("t", k_ways, toml), {"--kernel", GetParam()});
+    EXPECT_EQ(done.code(), 1) << done;
+    const auto failure = failure_of(done.report());
+    EXPECT_EQ(failure["kind"], "load") << done;
+    return failure;
+  }
+};
+
+TEST_P(InitErrorOn, IsToldWithWhereItComesFrom) {
+  const auto call = failure_of_way(1);
+  EXPECT_EQ(call["message"],
+            "the init of t returned -EBUSY (Device or resource busy): register_chrdev() returned "
+            "it, at t.c:11 in in_a_call; the last that was logged: it was -16");
+  EXPECT_EQ(call["function"], "in_a_call");
+  EXPECT_EQ(call["file"], "t.c");
+  EXPECT_EQ(call["line"], 11);
+  EXPECT_THAT(failure_of_way(2)["message"].get<std::string>(),
+              HasSubstr("): register_chrdev_region() returned it, at t.c:20 in at_its_end; "));
+  EXPECT_THAT(failure_of_way(3)["message"].get<std::string>(),
+              HasSubstr("): it is set at t.c:33 in t_init"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, InitErrorOn, ::testing::Values("6.1-cloud", "6.12-cloud"),
+                         [](const auto& one) { return name_of_parameter(one.param); });
+
 TEST_F(BadModuleTest, WrongOptionsSayWhichAreRight) {
   const auto said = [&](const Arguments& arguments) {
     const auto done = run(arguments);
