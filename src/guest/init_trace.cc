@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration k_limit = 30s;
+constexpr Duration k_limit = 20s;
 constexpr std::size_t k_max_text = 1 << 20;
 constexpr std::size_t k_max_anchors = 64;
 constexpr std::size_t k_max_events = 4096;

@@ -26,11 +26,11 @@ namespace {
 using namespace std::chrono_literals;
 using Kind = InitTrace::Kind;
 
-constexpr Duration k_load_limit = 30s;
-// Setting a probe takes an emulated machine about 10 ms.
-constexpr std::size_t k_max_callees = 400;
-constexpr std::size_t k_max_functions = 200;
-constexpr std::size_t k_max_moves = 100;
+constexpr Duration k_load_limit = 20s;
+// Setting a probe takes an emulated machine 10 to 50 ms. What init reaches first comes first.
+constexpr std::size_t k_max_callees = 150;
+constexpr std::size_t k_max_functions = 60;
+constexpr std::size_t k_max_moves = 40;
 // Where a line is looked for.
 constexpr std::uint64_t k_max_function = 4096;  // bytes
 constexpr int k_max_lines = 2000;
@@ -328,13 +328,8 @@ InitProbes init_probes(const KoCode& code, int error) {
   InitProbes probes{.spec = {.error = error}, .has_all_functions = true, .unknown_callees = {}};
   auto& spec = probes.spec;
   std::set<std::string> callees;
-  // Init's own section is worth most.
-  auto functions = std::vector<const KoFunction*>();
-  for (const auto& one : code.functions()) functions.push_back(&one);
-  std::ranges::stable_partition(functions, [&](const KoFunction* one) {
-    return code.init() != nullptr && one->section == code.init()->section;
-  });
-  for (const auto* one : functions) {
+  const auto reached = code.reached_by_init();
+  for (const auto* one : reached) {
     callees.insert(one->calls.begin(), one->calls.end());
     if (one->is_traceable && spec.functions.size() < k_max_functions)
       spec.functions.push_back(one->name);
@@ -344,6 +339,7 @@ InitProbes init_probes(const KoCode& code, int error) {
   for (const auto& callee : callees)
     (spec.callees.size() < k_max_callees ? spec.callees : probes.unknown_callees).push_back(callee);
   for (const auto& move : code.moves_of(error)) {
+    if (std::ranges::find(reached, move.function) == reached.end()) continue;
     // A probe is set by name.
     const bool is_known =
         std::ranges::count(code.functions(), move.function->name, &KoFunction::name) == 1;

@@ -24,7 +24,7 @@ Result<> explain_init_error(Session& session, const Project& project, const Prep
 // What was asked of the kernel, and what it could not do.
 struct InitProbes {
   InitTraceSpec spec;
-  bool has_all_functions = false;  // all of the module's own are in the spec, and could be probed
+  bool has_all_functions = false;  // all that init may reach are in the spec, and could be probed
   std::vector<std::string> unknown_callees;  // whose errors would not be seen
 };
 InitProbes init_probes(const KoCode& code, int error);

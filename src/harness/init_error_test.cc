@@ -100,7 +100,7 @@ constexpr std::uint64_t k_kernel = 0xffffffff81002a88;
 
 TEST_F(InitErrorTest, ProbesWhatIsCalledAndWhatIsSet) {
   EXPECT_THAT(probes_.spec.callees, Contains("register_it"));
-  EXPECT_EQ(probes_.spec.functions.front(), "m_init") << "init's section comes first";
+  EXPECT_EQ(probes_.spec.functions.front(), "m_init") << "what is nearest comes first";
   EXPECT_EQ(probes_.spec.moves.size(), 3U);
   EXPECT_TRUE(probes_.has_all_functions);
   EXPECT_EQ(found(), "") << "nothing was seen";

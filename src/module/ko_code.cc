@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <deque>
 #include <utility>
 
 #include "base/child.h"
@@ -82,6 +83,7 @@ Result<KoCode> KoCode::open(const std::filesystem::path& ko) {
   code.knows_pointers_ = info != nullptr && info->bytes.contains(std::string_view("retpoline=Y"));
   code.read_functions(image);
   code.read_relocations(image);
+  code.read_own_calls();
   return code;
 }
 
@@ -95,8 +97,10 @@ void KoCode::read_functions(const ElfImage& image) {
     const auto& symbol = symbols[i];
     std::string name;
     if (symbol.st_name < names->bytes.size()) name = names->bytes.data() + symbol.st_name;
-    symbols_.push_back(symbol.st_shndx == SHN_UNDEF ? name : "");
     const auto section = symbol.st_shndx - std::size_t{1};
+    symbols_.push_back({.name = symbol.st_shndx == SHN_UNDEF ? name : "",
+                        .section = section,
+                        .value = symbol.st_value});
     if (symbol.st_shndx == SHN_UNDEF || !code_.contains(section)) continue;
     if (std::ranges::find(anchors_, section, &Anchor::section) == anchors_.end())
       anchors_.push_back({.section = section, .symbol = i, .value = symbol.st_value});
@@ -128,13 +132,20 @@ void KoCode::read_relocations(const ElfImage& image) {
     });
     if (found == sections.end()) continue;
     for (const auto& one : entries_of<Elf64_Rela>(found->bytes)) {
+      relocated_.emplace(section, one.r_offset);
       const auto index = ELF64_R_SYM(one.r_info);
-      if (index >= symbols_.size() || symbols_[index].empty()) continue;
-      const auto& name = symbols_[index];
+      if (index >= symbols_.size()) continue;
+      const auto& [name, own_section, own_value] = symbols_[index];
       const auto transfer = transfer_at(bytes, one.r_offset);
       const auto holder = holding(section, one.r_offset);
       if (!holder || transfer == Transfer::none) continue;
       auto& function = functions_[*holder];
+      if (name.empty()) {  // the distance counts from behind the field
+        const auto own = holding(own_section, own_value + static_cast<std::uint64_t>(one.r_addend) +
+                                                  sizeof(std::int32_t));
+        if (own) function.own_calls.insert(*own);
+        continue;
+      }
       const auto offset = one.r_offset - function.start;
       // Behind the opcode, and that behind an endbr64 maybe.
       if (name == k_tracing && (offset == 1 || offset == 5))
@@ -146,6 +157,43 @@ void KoCode::read_relocations(const ElfImage& image) {
         jumps_.push_back({.from = *holder, .to = name, .offset = offset});
     }
   }
+}
+
+// Within a section the assembler fills in the distance of calls and jumps itself.
+void KoCode::read_own_calls() {
+  for (auto& function : functions_) {
+    const auto& bytes = code_.at(function.section);
+    const auto end = std::min<std::uint64_t>(bytes.size(), function.start + function.size);
+    const auto note = [&](std::uint64_t target) {
+      const auto own = holding(function.section, target);
+      if (own && &functions_[*own] != &function) function.own_calls.insert(*own);
+    };
+    for (auto at = function.start; at < end; ++at) {
+      const auto opcode = static_cast<unsigned char>(bytes[at]);
+      if ((opcode == 0xeb || (opcode & 0xf0U) == 0x70) && at + 1 < end)  // jmp, jcc rel8
+        note(at + 2 + static_cast<std::uint64_t>(static_cast<signed char>(bytes[at + 1])));
+      std::int32_t distance = 0;
+      if (transfer_at(bytes, at + 1) == Transfer::none || at + 1 + sizeof distance > end ||
+          relocated_.contains({function.section, at + 1}))
+        continue;
+      std::memcpy(&distance, &bytes[at + 1], sizeof distance);
+      note(at + 1 + sizeof distance + static_cast<std::uint64_t>(std::int64_t{distance}));
+    }
+  }
+}
+
+std::vector<const KoFunction*> KoCode::reached_by_init() const {
+  std::vector<const KoFunction*> reached;
+  std::set<std::size_t> seen;
+  std::deque<std::size_t> next;
+  if (init_) next.push_back(*init_);
+  for (; !next.empty(); next.pop_front()) {
+    if (!seen.insert(next.front()).second) continue;
+    const auto& function = functions_[next.front()];
+    reached.push_back(&function);
+    next.insert(next.end(), function.own_calls.begin(), function.own_calls.end());
+  }
+  return reached;
 }
 
 std::optional<std::size_t> KoCode::holding(std::size_t section, std::uint64_t offset) const {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The machine code of a .ko, without its exit functions: its functions, what they call, and where they set a number, as far as
-// symbols, relocations and single instructions tell.
+// The machine code of a .ko, without its exit functions: its functions, what they call, and where
+// they set a number, as far as symbols, relocations and single instructions tell.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -26,12 +27,15 @@ struct KoFunction {
   bool is_traceable = false;
   std::set<std::string> calls;    // functions that are not the module's own
   bool calls_by_pointer = false;  // known only where KoCode::knows_pointers
+  // Of the module's own, in KoCode::functions; more than there are, where other bytes look like a
+  // call.
+  std::set<std::size_t> own_calls;
 };
 
-// Writes a copy of a .ko in which a symbol stands at the end of each section with code. Without it a
-// kernel that sets a probe in the last function of a section takes what follows for code of it, up
-// to the end of the memory and beyond, and faults (can_optimize in arch/x86/kernel/kprobes/opt.c of
-// Linux 6.12). Runs objcopy. Errors: as run_command's; tool.
+// Writes a copy of a .ko in which a symbol stands at the end of each section with code. Without it
+// a kernel that sets a probe in the last function of a section takes what follows for code of it,
+// up to the end of the memory and beyond, and faults (can_optimize in arch/x86/kernel/kprobes/opt.c
+// of Linux 6.12). Runs objcopy. Errors: as run_command's; tool.
 Result<> write_with_section_ends(const std::filesystem::path& ko, const std::filesystem::path& to);
 
 class KoCode {
@@ -40,6 +44,9 @@ class KoCode {
   static Result<KoCode> open(const std::filesystem::path& ko);
 
   const std::vector<KoFunction>& functions() const { return functions_; }
+  // What init may call, and what that calls and so on, but not by pointers; the nearest first, init
+  // itself included.
+  std::vector<const KoFunction*> reached_by_init() const;
   // The function that the kernel calls when it loads the module; nullptr if there is none.
   const KoFunction* init() const { return init_ ? &functions_[*init_] : nullptr; }
   // Built with retpolines: what calls by a pointer refers to a thunk.
@@ -70,6 +77,7 @@ class KoCode {
  private:
   void read_functions(const ElfImage& image);
   void read_relocations(const ElfImage& image);
+  void read_own_calls();
   // Which of functions_.
   std::optional<std::size_t> holding(std::size_t section, std::uint64_t offset) const;
 
@@ -82,7 +90,13 @@ class KoCode {
     std::string to;
     std::uint64_t offset = 0;
   };
-  std::vector<std::string> symbols_;  // names by index; "" for the module's own
+  struct Symbol {
+    std::string name;         // "" for the module's own
+    std::size_t section = 0;  // of those
+    std::uint64_t value = 0;
+  };
+  std::vector<Symbol> symbols_;                                // by index
+  std::set<std::pair<std::size_t, std::uint64_t>> relocated_;  // fields, by section and offset
   std::vector<Jump> jumps_;
   bool knows_pointers_ = false;
 };

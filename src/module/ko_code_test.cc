@@ -23,6 +23,7 @@ probe:
   call first_thing
   movl $-22, %eax
   movl $-22, %r9d
+  jne probe.cold
   jne last_thing
   jmp __x86_return_thunk
   .size probe, . - probe
@@ -38,6 +39,7 @@ by_pointer:
   .type probe.cold, @function
 probe.cold:
   call _printk
+  call by_pointer
   .size probe.cold, . - probe.cold
   .type twice, @function
 twice:
@@ -122,6 +124,12 @@ TEST_F(KoCodeTest, KnowsWhatTheyCall) {
   EXPECT_THAT(code_.jumps(function("probe"), "last_thing"), SizeIs(1));
   EXPECT_THAT(code_.jumps(function("probe"), "first_thing"), IsEmpty()) << "it is called";
   EXPECT_THAT(code_.jumps(*code_.init(), "last_thing"), SizeIs(1));
+}
+
+TEST_F(KoCodeTest, KnowsWhatInitReaches) {
+  std::vector<std::string> names;
+  for (const auto* one : code_.reached_by_init()) names.push_back(one->name);
+  EXPECT_THAT(names, ElementsAre("m_init", "probe", "probe.cold", "by_pointer"));
 }
 
 TEST_F(KoCodeTest, FindsWhereANumberIsSet) {
