@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <set>
 #include <span>
 
 #include <re2/re2.h>
@@ -276,11 +277,12 @@ BuildFailure first_error(std::string_view output, const SeenPaths& sources) {
 
 std::vector<std::string> tool_warnings(std::string_view output, const SeenPaths& sources) {
   std::vector<std::string> warnings;
+  std::set<std::string> seen;
   for (const auto line : lines_of(output)) {
     auto text = plain(trim(line));
     if (!is_tool_warning(text) || text.contains("missing MODULE_")) continue;
     sources.make_relative(text);
-    if (std::ranges::find(warnings, text) == warnings.end()) warnings.push_back(std::move(text));
+    if (seen.insert(text).second) warnings.push_back(std::move(text));
   }
   return warnings;
 }

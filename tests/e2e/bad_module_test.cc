@@ -170,6 +170,23 @@ TEST_F(BadModuleTest, WithoutTomlTheModuleIsLoadedAndUnloaded) {
   EXPECT_EQ(report["runs"][0]["tests"][0]["name"], "loads and unloads");
 }
 
+TEST_F(BadModuleTest, WarningsOfModpostAreSeenOnlyWhenAskedFor) {
+  const auto place =
+      module_project("mismatch",
+                     "#include <linux/module.h>\nstatic int __init once(void) { return 3; }\n"
+                     "int (*bad)(void) = once;\nMODULE_LICENSE(\"GPL\");\n");
+  const auto built = [&](const Arguments& more) {
+    Arguments arguments{"build", place.string(), "--kernel", "6.12-cloud"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto done = run(arguments);
+    EXPECT_EQ(done.code(), 0) << done;
+    return done.output + done.error;
+  };
+  EXPECT_THAT(built({"-v"}), AllOf(HasSubstr("WARNING: modpost: mismatch: section mismatch"),
+                                   Not(HasSubstr("MODULE_DESCRIPTION")), Not(HasSubstr("BTF"))));
+  EXPECT_THAT(built({}), Not(HasSubstr("WARNING")));
+}
+
 // Fails in the way that is asked for. Major number 1 is the kernel's own.
 constexpr const char* k_ways =
     R"(#include <linux/module.h>

@@ -11,6 +11,8 @@ FUZZ_TARGET(input) {
   REQUIRE(failure.line >= 0);
   (void)host_fault(input).has_value();
   (void)missing_in_root(input);
+  for (const auto& warning : tool_warnings(input, kobox::SeenPaths("/cache/builds/0123/src")))
+    REQUIRE(warning.find('\n') == std::string::npos);
   const auto symbol = missing_symbol(failure.message);
   REQUIRE(symbol.empty() || failure.message.find(symbol) != std::string::npos);
   REQUIRE(!exports_symbol(input, "foo") || input.find("foo") != std::string_view::npos);
