@@ -94,6 +94,8 @@ static void put_endlessly(void) {
 }
 
 int main(void) {
+  // The kernel calls it as modprobe too, before it is PID 1.
+  if (getpid() != 1) return 1;
   if (MODE == ENDS) return 0;
   if (MODE == POWERS_OFF) reboot(RB_POWER_OFF);
   open_port();
