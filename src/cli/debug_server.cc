@@ -115,15 +115,18 @@ Result<> serve_debugger(DebugMachine& machine, const fs::path& script, Deadline 
   }
   auto& shell = machine.machine();
   bool came = false;
+  bool went = false;
   const auto over = [&] {
     const bool connected = machine.target().connected();
-    const bool went = came && !connected;
+    went = went || (came && !connected);
     came = came || connected;
     return went || (terminal && terminal->left()) || shell.machine().end();
   };
   KOBOX_CHECK(shell.guest().serve_until(over, deadline));
-  if (const auto& end = shell.machine().end()) return fail(ErrorKind::tool, "{}", end->message);
-  return {};
+  const auto& end = shell.machine().end();
+  // GDB's `kill` has QEMU exit, which may be seen before or after GDB has gone.
+  if (!end || (went && end->status.success())) return {};
+  return fail(ErrorKind::tool, "{}", end->message);
 }
 
 }  // namespace kobox
