@@ -66,7 +66,8 @@ std::optional<double> parse_download_status(std::string_view line) {
 
 std::optional<std::vector<std::string>> missing_suites(std::string_view text) {
   static const auto missing =
-      Regex::compile(R"(E: The repository '\S+ (\S+) Release' (?:does not have|no longer has) a Release file\.)")
+      Regex::compile(
+          R"(E: The repository '\S+ (\S+) Release' (?:does not have|no longer has) a Release file\.)")
           .value();
   std::vector<std::string> suites;
   for (const auto line : lines_of(text)) {

@@ -166,7 +166,8 @@ TEST(ParseMi, TheDeparturesOfGdbItself) {
 TEST(ParseMi, EscapesInStrings) {
   EXPECT_EQ(meant(R"("\a\b\e\f\n\r\t\"\\")"), "\a\b\033\f\n\r\t\"\\");
   EXPECT_EQ(meant(R"("\303\244")"), "ä");
-  EXPECT_EQ(meant(R"("\0011")"), "\0011") << "three digits, and one more that does not belong to it";
+  EXPECT_EQ(meant(R"("\0011")"), "\0011")
+      << "three digits, and one more that does not belong to it";
   EXPECT_EQ(meant(R"("\000")"), std::string(1, '\0'));
   EXPECT_EQ(meant(R"("\377")"), "\xff");
   EXPECT_EQ(meant("\"\xc3\xa4\xff\x7f\""), "\xc3\xa4\xff\x7f") << "from 0x7f on as it is";

@@ -147,8 +147,8 @@ fi
 cat $errors.status $errors >&2
 rm -rf $copies $errors $errors.status
 )";
-  auto script = fmt::format("tar={}\ncopies={}\nerrors={}\nlimit={}\ntar_limit={}\n",
-                            k_outgoing, k_copies, k_tar_errors, k_limits.bytes, k_max_tar);
+  auto script = fmt::format("tar={}\ncopies={}\nerrors={}\nlimit={}\ntar_limit={}\n", k_outgoing,
+                            k_copies, k_tar_errors, k_limits.bytes, k_max_tar);
   script += k_functions;
   for (const auto& path : paths) {
     const bool within = std::ranges::any_of(paths, [&](const std::string& other) {

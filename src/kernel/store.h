@@ -74,8 +74,8 @@ class KernelStore {
   std::filesystem::path kernels() const { return cache_ / "kernels"; }
   std::vector<std::string> fetched_releases() const;
   Result<Kernel> find(const Selector& selector);
-  // What of the fetched kernels a line or release names: the newest with headers, or else the newest
-  // of a line.
+  // What of the fetched kernels a line or release names: the newest with headers, or else the
+  // newest of a line.
   struct Fetched {
     std::optional<Kernel> kernel = {};
     std::string damaged = {};  // the newest that cannot be used, and what is wrong with it

@@ -119,10 +119,10 @@ TEST(DiagnosticTest, WhatIsInitializedIsInANote) {
 TEST(DiagnosticTest, LaterErrorsAndTheLinesCallsComeBehind) {
   const auto all =
       diagnostics_of({.kind = FailureKind::build,
-                     .message = "'DMA_BUF' undeclared here (not in a function)",
-                     .source = "\tif (MODULE_IMPORT_NS(DMA_BUF)) f(g(1));",
-                     .log = {"m.c:2:18: error: 'DMA_BUF' undeclared here (not in a function)",
-                             "m.c:9:1: error: too few arguments to function 'later'"}});
+                      .message = "'DMA_BUF' undeclared here (not in a function)",
+                      .source = "\tif (MODULE_IMPORT_NS(DMA_BUF)) f(g(1));",
+                      .log = {"m.c:2:18: error: 'DMA_BUF' undeclared here (not in a function)",
+                              "m.c:9:1: error: too few arguments to function 'later'"}});
   ASSERT_EQ(all.size(), 5U);
   EXPECT_EQ(all[0].name, "DMA_BUF");
   EXPECT_EQ(all[1], (Diagnostic{.about = About::call, .name = "later"}));

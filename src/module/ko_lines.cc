@@ -73,7 +73,7 @@ Dwarf_Word number_of(Dwarf_Die* die, unsigned attribute) {
 struct KoLines::Impl {
   explicit Impl(SeenPaths seen) : sources(std::move(seen)) {}
 
-  std::string bytes;   // libdwfl reads from here
+  std::string bytes;  // libdwfl reads from here
   SeenPaths sources;
   std::unique_ptr<Dwfl, DwflEnd> dwfl;
   Dwfl_Module* module = nullptr;  // dwfl's

@@ -93,16 +93,16 @@ TEST_F(BreakpointTest, EachErrorHasItsOwnWords) {
   EXPECT_THAT(error_of("[[test.breakpoint]]\nat = \"stepped.c:4000\"\n"),
               HasSubstr("the breakpoint at stepped.c:4000 has no place"));
   EXPECT_THAT(error_of("[[test.breakpoint]]\nat = \"stepped_read\"\nexpect = { \"cuont\" = "
-                        "\"41\" }\n"),
+                       "\"41\" }\n"),
               HasSubstr("GDB cannot evaluate 'cuont': No symbol \"cuont\" in current context."));
   EXPECT_THAT(error_of("[[test.breakpoint]]\nat = \"stepped_read\"\nexpect = { \"count\" = "
-                        "\"42\" }\n"),
+                       "\"42\" }\n"),
               HasSubstr("at the breakpoint at stepped_read: 'count' is 41, expected 42"));
   EXPECT_THAT(error_of("[[test.breakpoint]]\nat = \"stepped_read\"\nbacktrace = "
-                        "[\"vfs_write\"]\n"),
+                       "[\"vfs_write\"]\n"),
               HasSubstr("the backtrace at stepped_read has no vfs_write; it is stepped_read, "));
   EXPECT_THAT(error_of("[[test.breakpoint]]\nat = \"stepped_read\"\nstep = [\"next_count\", "
-                        "\"stepped_write\"]\n"),
+                       "\"stepped_write\"]\n"),
               ContainsRegex("stepping from stepped_read did not come to stepped_write after "
                             "next_count before it returned to [a-z_]+; it went through "
                             "stepped_read \\(stepped.c:[0-9]+\\), "));
