@@ -59,7 +59,7 @@ Result<> tell(const Built& built, const BuildArguments& arguments, Color color,
     status.print(render_failure(release, *failure, color));
     return {};
   }
-  const auto& modules = std::get<BuiltProject>(built.outcome).modules;
+  const auto& modules = std::get<BuiltProject>(built.outcome).common;
   auto how = std::string(modules.fresh ? "built" : "unchanged");
   if (modules.method != BuildMethod::kbuild) how += fmt::format(" by {}", describe(modules.method));
   for (const auto& module : modules.modules) {
