@@ -97,6 +97,7 @@ Failure build_failure(const BuildFailure& failure, const std::filesystem::path& 
 
 std::string module_names(const std::vector<BuiltModule>& modules) {
   std::vector<std::string> names;
+  names.reserve(modules.size());
   for (const auto& module : modules) names.push_back(module.name);
   return join(names, ", ");
 }
