@@ -58,7 +58,10 @@ TEST_P(TraceOnKernelTest, TheExercisesLogLinesGoToTheSerialPortThroughPrintk) {
               received + printed("QEMU Exercise: Device has been opened") +
                   printed("QEMU Exercise: Device successfully closed"))
         << got.dump(1);
-    EXPECT_EQ(count_of(got, {{"function", "dev_write"}}), 0U) << got.dump(1);
+    // An interrupt that comes meanwhile may count as its own, and tells its controller.
+    EXPECT_EQ(count_of(got, {{"function", "dev_write"}}),
+              count_of(got, {{"function", "dev_write"}, {"region", "apic-msi"}}))
+        << got.dump(1);
     return;
   }
   EXPECT_EQ(count_of(got, {{"function", "dev_write"},
