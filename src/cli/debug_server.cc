@@ -115,15 +115,20 @@ Result<> serve_debugger(DebugMachine& machine, const fs::path& script, Deadline 
   }
   auto& shell = machine.machine();
   bool came = false;
+  bool went = false;
   const auto over = [&] {
     const bool connected = machine.target().connected();
-    const bool went = came && !connected;
+    went = went || (came && !connected);
     came = came || connected;
     return went || (terminal && terminal->left()) || shell.machine().end();
   };
   KOBOX_CHECK(shell.loop().wait_until(over, deadline));
-  if (const auto& end = shell.machine().end()) return fail(ErrorKind::tool, "{}", end->message);
-  return {};
+  const auto& end = shell.machine().end();
+  // GDB's `kill` has QEMU exit by itself; that may be seen before GDB is seen to have gone.
+  const bool killed_by_gdb =
+      came && end && end->cause == MachineEnd::Cause::failed && end->status.success();
+  if (!end || killed_by_gdb) return {};
+  return fail(ErrorKind::tool, "{}", end->message);
 }
 
 }  // namespace kobox
