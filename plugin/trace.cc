@@ -19,8 +19,9 @@
 // The plugin interface shows no registers. What is active is known by the stack: a call writes its
 // return address to a slot, the ret that reads the same slot ends what was called. A slot also says
 // on which stack its CPU works, so that interrupts, which have a stack of their own, and other
-// tasks are not taken for the module's work. An interrupt may come between a call and the first
-// instruction of what is called: then the call is kept until the kernel's entry code has gone back.
+// tasks are not taken for the module's work. What an interrupt or exception does on the stack where
+// it came, from the kernel's entry code until that goes back, is nobody's. One may come between a
+// call and the first instruction of what is called: then the call is kept for so long.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -29,6 +30,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -74,20 +76,24 @@ struct Cpu {
   bool entering = false;     // a call, and neither a ret nor a function of the module since
   bool called_out = false;   // the module has called, and nothing has run since
   bool in_entry = false;     // the block before was the kernel's entry code
+  bool returned = false;     // a ret, and nothing has run since
   bool awaits_slot = false;  // a call or ret has begun, and has not come to its slot
 };
 
-// A call whose target has not run yet, as an interrupt came first.
-struct Interrupted {
-  std::uint64_t slot;
-  bool called_out;
+// An interrupt or exception that came while the module was at work, and what it came upon.
+struct Interrupt {
+  std::uint64_t slot;              // Cpu::slot
+  bool entering;                   // a call whose target had not run
+  bool called_out;                 // Cpu::called_out
+  std::uint64_t handler_slot = 0;  // of the entry code's last call
 };
 
 std::array<Cpu, 256> cpus;
 // By stack. A task that sleeps in the module may go on on another CPU, so they are not a CPU's own;
 // each CPU has a thread of QEMU's (on_translation says why), hence the lock.
 std::unordered_map<std::uint64_t, std::vector<Frame>> stacks;
-std::unordered_map<std::uint64_t, Interrupted> interrupted;  // by stack
+std::unordered_map<std::uint64_t, std::vector<Interrupt>> interrupts;  // by stack, innermost last
+std::atomic<int> open_interrupts = 0;
 std::uint64_t last_id = 0;
 std::recursive_mutex mutex;
 std::deque<Block> blocks;  // live as long as QEMU, as translations may
@@ -134,24 +140,55 @@ bool in_entry(std::uint64_t address) {
   return address >= control->entries.begin && address < control->entries.end;
 }
 
-// A call into the kernel's entry code is an interrupt that came before the call's target ran. The
-// first block behind the entry code that is not called by it is where the interrupt has gone back
-// to: the target, as if it had just been called.
+Interrupt* interrupt_on_stack_of(const Cpu& cpu) {
+  if (open_interrupts == 0) return nullptr;
+  const auto found = interrupts.find(cpu.slot / k_stack_size);
+  return found == interrupts.end() || found->second.empty() ? nullptr : &found->second.back();
+}
+
+void end_interrupt(const Cpu& cpu) {
+  interrupts[cpu.slot / k_stack_size].pop_back();
+  --open_interrupts;
+}
+
+// An interrupt works deeper in the stack than where it came. One of which the end was not seen is
+// over as soon as a call or ret is not.
+void end_interrupts_below_slot(const Cpu& cpu) {
+  for (auto* open = interrupt_on_stack_of(cpu); open != nullptr && open->slot <= cpu.slot;
+       open = interrupt_on_stack_of(cpu))
+    end_interrupt(cpu);
+}
+
+// What comes to the kernel's entry code is an interrupt, an exception, a system call, with which no
+// function of the module is active, or the ret of what the entry code called. A call of it (up to
+// 5.10 to take another stack) looks like an interrupt, which its ret ends.
+void see_entry(Cpu& cpu, bool returned) {
+  const auto* open = interrupt_on_stack_of(cpu);
+  if (returned && open != nullptr && open->handler_slot == cpu.slot) return;
+  if (!cpu.entering && open == nullptr && frames_of(cpu) == nullptr) return;
+  interrupts[cpu.slot / k_stack_size].push_back({cpu.slot, cpu.entering, cpu.called_out});
+  ++open_interrupts;
+  cpu.entering = cpu.called_out = false;
+}
+
+// What runs behind the entry code, neither called by it nor returned to, is where the interrupt
+// came: it goes on as if nothing had been.
 void see_interrupts(Cpu& cpu, std::uint64_t address) {
-  const bool was_in_entry = cpu.in_entry;
-  cpu.in_entry = in_entry(address);
-  const auto stack = cpu.slot / k_stack_size;
-  if (cpu.in_entry && !was_in_entry && cpu.entering) {
-    interrupted[stack] = {cpu.slot, cpu.called_out};
-    cpu.entering = cpu.called_out = false;
+  const bool was_in_entry = std::exchange(cpu.in_entry, in_entry(address));
+  const bool returned = std::exchange(cpu.returned, false);
+  if (cpu.in_entry == was_in_entry) return;
+  if (cpu.in_entry) return see_entry(cpu, returned);
+  auto* open = interrupt_on_stack_of(cpu);
+  if (open == nullptr) return;
+  if (cpu.entering) {
+    open->handler_slot = cpu.slot;
+  } else if (!returned && open->slot > cpu.slot) {
+    const auto before = *open;
+    end_interrupt(cpu);
+    cpu.slot = before.slot;
+    cpu.entering = before.entering;
+    cpu.called_out = before.called_out;
   }
-  if (cpu.in_entry || !was_in_entry || cpu.entering) return;
-  const auto found = interrupted.find(stack);
-  if (found == interrupted.end() || found->second.slot <= cpu.slot) return;
-  cpu.slot = found->second.slot;
-  cpu.entering = true;
-  cpu.called_out = found->second.called_out;
-  interrupted.erase(found);
 }
 
 // At the start of every block.
@@ -184,7 +221,11 @@ void on_call(unsigned index, qemu_plugin_meminfo_t info, std::uint64_t slot, voi
   if (!std::exchange(cpu.awaits_slot, false)) return;
   cpu.slot = slot;
   cpu.entering = true;
+  cpu.returned = false;
   cpu.called_out = recording() && in_module(reinterpret_cast<std::uint64_t>(data));
+  if (open_interrupts == 0) return;
+  const std::scoped_lock lock(mutex);
+  end_interrupts_below_slot(cpu);
 }
 
 void on_return(unsigned index, qemu_plugin_meminfo_t, std::uint64_t slot, void*) {
@@ -192,8 +233,10 @@ void on_return(unsigned index, qemu_plugin_meminfo_t, std::uint64_t slot, void*)
   if (!std::exchange(cpu.awaits_slot, false)) return;
   cpu.slot = slot;
   cpu.entering = cpu.called_out = false;
+  cpu.returned = true;
   if (!recording()) return;
   const std::scoped_lock lock(mutex);
+  end_interrupts_below_slot(cpu);
   auto* frames = frames_of(cpu);
   if (frames == nullptr) return;
   if (frames->back().via_slot != 0 && frames->back().via_slot <= slot) {
@@ -211,7 +254,11 @@ void on_return(unsigned index, qemu_plugin_meminfo_t, std::uint64_t slot, void*)
 
 void tell_access(const char* what, unsigned index, std::uint64_t rip) {
   const std::scoped_lock lock(mutex);
-  const auto* frames = frames_of(cpus[index & 255]);
+  const auto& cpu = cpus[index & 255];
+  const auto* frames = frames_of(cpu);
+  const auto* open = interrupt_on_stack_of(cpu);
+  // A function of the module that an interrupt's handler calls lies deeper than the interrupt.
+  if (frames != nullptr && open != nullptr && frames->back().slot >= open->slot) frames = nullptr;
   char line[160];
   std::snprintf(line, sizeof line, "kobox %s %u %lu %lx %lu %lx\n", what, index, now(), rip,
                 frames != nullptr ? frames->back().id : 0,

@@ -49,7 +49,7 @@ Result<Built> build_for(const LabOptions& lab, const Project& project,
 void tell_warnings(const Built& built, StatusLine& status) {
   constexpr std::size_t k_shown = 20;
   constexpr std::uint64_t k_max_log = 64 << 20;
-  const auto& modules = std::get<BuiltProject>(built.outcome).modules;
+  const auto& modules = std::get<BuiltProject>(built.outcome).common;
   const auto log = read_file(modules.log, k_max_log);
   if (!log || modules.modules.empty()) return;
   const auto warnings = tool_warnings(*log, modules.modules.front().built_at());
@@ -77,7 +77,7 @@ Result<> tell(const Built& built, const BuildArguments& arguments, Color color,
     return {};
   }
   tell_warnings(built, status);
-  const auto& modules = std::get<BuiltProject>(built.outcome).modules;
+  const auto& modules = std::get<BuiltProject>(built.outcome).common;
   auto how = std::string(modules.fresh ? "built" : "unchanged");
   if (modules.method != BuildMethod::kbuild) how += fmt::format(" by {}", describe(modules.method));
   for (const auto& module : modules.modules) {

@@ -124,8 +124,10 @@ Result<> serve_debugger(DebugMachine& machine, const fs::path& script, Deadline 
   };
   KOBOX_CHECK(shell.guest().serve_until(over, deadline));
   const auto& end = shell.machine().end();
-  // GDB's `kill` has QEMU exit, which may be seen before or after GDB has gone.
-  if (!end || (went && end->status.success())) return {};
+  // GDB's `kill` has QEMU exit by itself; that may be seen before GDB is seen to have gone.
+  const bool killed_by_gdb =
+      came && end && end->cause == MachineEnd::Cause::failed && end->status.success();
+  if (!end || killed_by_gdb) return {};
   return fail(ErrorKind::tool, "{}", end->message);
 }
 

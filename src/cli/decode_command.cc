@@ -103,7 +103,7 @@ Result<int> run_decode_command(DecodeArguments arguments, Console& console) {
     return k_exit_build;
   }
   const auto& built = std::get<BuiltProject>(outcome);
-  const auto modules = all_modules(built.modules.modules, built.test_needs);
+  const auto modules = all_modules(built.common.modules, built.test_needs);
   KOBOX_TRY(auto decoder, Decoder::open(modules));
   for (std::string_view rest = log; !rest.empty();) {
     const auto end = std::min(rest.find('\n'), rest.size());

@@ -98,7 +98,7 @@ Result<std::string> python_of(const json& facts) {
   }
 }
 
-// GDB finds a file by its path's last parts; "../" is none of them.
+// GDB finds a file by its path's last parts; "../" is not one of them.
 std::string_view known_to_gdb(std::string_view file) {
   while (file.starts_with("../")) file.remove_prefix(3);
   return file;

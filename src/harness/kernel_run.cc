@@ -175,8 +175,11 @@ class KernelRun {
 
   // A module that has found its device cannot be saved with it (Session::rescan_devices).
   bool worth_loading_once() const {
-    return shared_.budget.load_once && wanted_ >= k_worth_loading_once &&
-           options_.project.devices.empty() && std::ranges::none_of(tests_, has_own_modules);
+    const auto gain = std::ranges::count_if(tests_, [&](const TestSpec& test) {
+      return skip_reason(test).empty() && use_for(test) == Machines::Use::tests;
+    });
+    return shared_.budget.load_once && gain >= k_worth_loading_once &&
+           options_.project.devices.empty();
   }
 
   void run_tests() {
@@ -262,7 +265,8 @@ class KernelRun {
   }
 
   static Machines::Use use_for(const TestSpec& test) {
-    return test.breakpoints.empty() ? Machines::Use::tests : Machines::Use::debugging;
+    if (!test.breakpoints.empty()) return Machines::Use::debugging;
+    return has_own_modules(test) ? Machines::Use::own_modules : Machines::Use::tests;
   }
 
   std::string skip_reason(const TestSpec& test) const {

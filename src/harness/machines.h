@@ -55,9 +55,10 @@ class Machines {
   std::optional<AccelDecision> decision() const;
 
   enum class Use {
-    tests,      // forks begin with the module loaded, if load_once() was of use
-    debugging,  // they begin before the load: there may be a breakpoint in the init function
-    tracing,    // so too, and with Session::Options::tracing
+    tests,        // forks begin with the module loaded, if load_once() was of use
+    own_modules,  // they begin before the load: the test loads others than most
+    debugging,    // so too: there may be a breakpoint in the init function
+    tracing,      // so too, and with Session::Options::tracing
   };
   struct Opened {
     std::unique_ptr<Session> session;

@@ -77,7 +77,7 @@ Result<std::variant<BuiltProject, Failure>> build(const LabOptions& options, con
             build_in_guest(options, project, prepared, accel, progress_key, progress));
   if (const auto* failed = std::get_if<BuildFailure>(&outcome))
     return build_failure(*failed, project.source);
-  return BuiltProject{.modules = std::get<BuiltModules>(std::move(outcome))};
+  return BuiltProject{.common = std::get<BuiltModules>(std::move(outcome))};
 }
 
 }  // namespace
@@ -98,6 +98,7 @@ Failure build_failure(const BuildFailure& failure, const std::filesystem::path& 
 
 std::string module_names(const std::vector<BuiltModule>& modules) {
   std::vector<std::string> names;
+  names.reserve(modules.size());
   for (const auto& module : modules) names.push_back(module.name);
   return join(names, ", ");
 }
@@ -169,9 +170,9 @@ Result<PrepareOutcome> prepare(const LabOptions& options, const Project& project
   KOBOX_TRY(auto outcome, build(options, project, tests, prepared, accel, progress_key, progress));
   if (auto* failure = std::get_if<Failure>(&outcome)) return std::move(*failure);
   auto& built = std::get<BuiltProject>(outcome);
-  prepared.modules = std::move(built.modules.modules);
+  prepared.modules = std::move(built.common.modules);
   prepared.test_needs = std::move(built.test_needs);
-  prepared.built_now = built.modules.fresh;
+  prepared.built_now = built.common.fresh;
   KOBOX_TRY(prepared.module_drivers, drivers_of(project, prepared));
   KOBOX_TRY(auto failed, build_programs(project, tests, options, prepared.programs));
   if (failed) return std::move(*failed);

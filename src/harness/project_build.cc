@@ -103,8 +103,8 @@ class ProjectBuild {
   }
 
   BuiltProject take(const std::vector<fs::path>& test_needs) {
-    BuiltProject built{.modules = std::move(top_built_)};
-    built.modules.modules = modules_of(top_);
+    BuiltProject built{.common = std::move(top_built_)};
+    built.common.modules = modules_of(top_);
     for (const auto& need : test_needs) built.test_needs.push_back({need, modules_of(need)});
     return built;
   }

@@ -12,7 +12,7 @@
 namespace kobox {
 
 struct BuiltProject {
-  BuiltModules modules;                   // for every test
+  BuiltModules common;                    // what every test begins with
   std::vector<TestNeed> test_needs = {};  // for those tests that name them
 };
 

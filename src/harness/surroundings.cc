@@ -72,7 +72,7 @@ Result<> install_surroundings(AgentClient& agent, const Project& project) {
   if (project.network == MachineNetwork::none) return {};
   KOBOX_TRY(const auto reply, agent.run({.command = k_set_lo_up, .timeout = k_limit}));
   if (reply.status == 0 && !reply.timed_out) return {};
-  return fail(ErrorKind::tool, "lo cannot be set up in the guest: {}",
+  return fail(ErrorKind::tool, "lo cannot be brought up in the guest: {}",
               printable(trim(reply.standard_error)));
 }
 

@@ -19,8 +19,8 @@ void add_devices(GuestSpec& spec, const Project& project);
 // The kernel's modules that the network needs.
 std::vector<std::string> network_drivers(const Project& project);
 
-// Before a module is loaded: puts the firmware where request_firmware() looks for it, and sets lo
-// up. Errors: usage (firmware that cannot be read), and AgentClient's.
+// Before a module is loaded: puts the firmware where request_firmware() looks for it, and brings
+// lo up. Errors: usage (firmware that cannot be read), and AgentClient's.
 Result<> install_surroundings(AgentClient& agent, const Project& project);
 
 }  // namespace kobox

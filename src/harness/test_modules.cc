@@ -8,8 +8,14 @@
 namespace kobox {
 namespace {
 
-bool holds(const std::vector<BuiltModule>& modules, const std::string& name) {
-  return std::ranges::find(modules, name, &BuiltModule::name) != modules.end();
+bool holds(const std::vector<BuiltModule>& modules, const BuiltModule& module) {
+  return std::ranges::find(modules, module.ko, &BuiltModule::ko) != modules.end();
+}
+
+bool depends_on(const BuiltModule& module, const std::vector<BuiltModule>& modules) {
+  return std::ranges::any_of(module.depends, [&](const std::string& name) {
+    return std::ranges::find(modules, name, &BuiltModule::name) != modules.end();
+  });
 }
 
 std::vector<BuiltModule> of_the_project(const Prepared& prepared, const TestSpec& test) {
@@ -17,7 +23,7 @@ std::vector<BuiltModule> of_the_project(const Prepared& prepared, const TestSpec
   std::vector<BuiltModule> modules;
   for (const auto& name : test.modules)
     for (auto& one : with_dependencies(prepared.modules, name))
-      if (!holds(modules, one.name)) modules.push_back(std::move(one));
+      if (!holds(modules, one)) modules.push_back(std::move(one));
   return modules;
 }
 
@@ -32,10 +38,8 @@ std::vector<BuiltModule> modules_for(const Prepared& prepared, const TestSpec* t
     const auto need = std::ranges::find(prepared.test_needs, directory, &TestNeed::directory);
     if (need == prepared.test_needs.end()) continue;
     for (const auto& module : need->modules) {
-      if (holds(from_own, module.name) || holds(before, module.name)) continue;
-      const bool behind = std::ranges::any_of(
-          module.depends, [&](const std::string& name) { return holds(from_own, name); });
-      (behind ? from_own : before).push_back(module);
+      if (holds(from_own, module) || holds(before, module)) continue;
+      (depends_on(module, from_own) ? from_own : before).push_back(module);
     }
   }
   before.insert(before.end(), from_own.begin(), from_own.end());
@@ -45,12 +49,9 @@ std::vector<BuiltModule> modules_for(const Prepared& prepared, const TestSpec* t
 std::vector<BuiltModule> all_modules(const std::vector<BuiltModule>& projects,
                                      const std::vector<TestNeed>& test_needs) {
   std::vector<BuiltModule> all;
-  const auto add = [&](const BuiltModule& module) {
-    const auto is_same = [&](const BuiltModule& other) { return other.ko == module.ko; };
-    if (std::ranges::none_of(projects, is_same) && std::ranges::none_of(all, is_same))
-      all.push_back(module);
-  };
-  for (const auto& need : test_needs) std::ranges::for_each(need.modules, add);
+  for (const auto& need : test_needs)
+    for (const auto& module : need.modules)
+      if (!holds(projects, module) && !holds(all, module)) all.push_back(module);
   all.insert(all.end(), projects.begin(), projects.end());
   return all;
 }

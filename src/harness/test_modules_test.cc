@@ -54,6 +54,14 @@ TEST_F(TestModulesTest, WhatDependsOnTheProjectComesLast) {
               ElementsAre("helper", "bus", "peer", "core", "driver", "client", "last"));
 }
 
+TEST_F(TestModulesTest, AnotherModuleOfTheSameNameIsLoadedToo) {
+  auto twin = module("driver");
+  twin.ko = "/other/driver.ko";
+  prepared_.test_needs.push_back({"/twin", {twin}});
+  EXPECT_THAT(names({.needs = {"/twin"}}), ElementsAre("driver", "core", "driver"))
+      << "which the kernel refuses, and says why";
+}
+
 TEST_F(TestModulesTest, AllAreThereOnceAndTheProjectsAreTheLast) {
   std::vector<std::string> found;
   for (const auto& one : all_modules(prepared_.modules, prepared_.test_needs))

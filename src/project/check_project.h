@@ -7,7 +7,7 @@
 namespace kobox {
 
 // For a project to which all options have been applied. ErrorKind::usage: arguments for make,
-// `root` or `needs`, with a way to build that has no use for them.
+// `root` or `needs`, of a test too, with a way to build that has no use for them.
 Result<> check_project(const Project& project);
 
 }  // namespace kobox

@@ -27,6 +27,17 @@ TEST(CheckProject, WhatTheGuestHasNoUseForIsRefused) {
   EXPECT_EQ(refusal_of(project), "");
 }
 
+TEST(CheckProject, WhatATestNeedsIsNotBuiltInAGuest) {
+  Project project = {.directory = "/m",
+                     .build = BuildWhere::guest,
+                     .tests = {{.name = "a"}, {.name = "b", .needs = {"/client"}}}};
+  EXPECT_EQ(refusal_of(project),
+            "/m/kobox.toml: 'needs' of the test 'b' does not go with build = \"guest\" (--build "
+            "guest); take one of them out");
+  project.build = BuildWhere::host;
+  EXPECT_EQ(refusal_of(project), "");
+}
+
 TEST(CheckProject, DkmsTakesNoArgumentsForMake) {
   Project project = {.directory = "/m", .make = {"W=1"}};
   EXPECT_EQ(refusal_of(project), "");

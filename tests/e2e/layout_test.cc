@@ -89,7 +89,11 @@ TEST_F(LayoutTest, AClientOfTheModuleIsLoadedForItsTestAlone) {
   const auto place = layout("client");
   const auto done = test(place / "store");
   EXPECT_EQ(done.code(), 0) << done;
-  EXPECT_EQ(verdicts(done), (Verdicts{{"is alone", "pass"}, {"a client uses it", "pass"}})) << done;
+  EXPECT_EQ(verdicts(done), (Verdicts{{"is alone", "pass"},
+                                      {"is loaded", "pass"},
+                                      {"exports its function", "pass"},
+                                      {"a client uses it", "pass"}}))
+      << done;
   EXPECT_EQ(done.report()["runs"][0]["modules"], nlohmann::json{"store"});
   // A fault in the client is named there.
   auto text = slurp(place / "client/store_client.c");

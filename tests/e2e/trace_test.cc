@@ -37,7 +37,9 @@ INSTANTIATE_TEST_SUITE_P(Kernels, TraceOnKernelTest, ::testing::ValuesIn(k_kerne
                          [](const auto& one) { return name_of_parameter(one.param); });
 
 TEST_P(TraceOnKernelTest, TheExercisesLogLinesGoToTheSerialPortThroughPrintk) {
-  const auto got = report(k_exercise, "echo \"Test message\" > /dev/qemu_exercise", GetParam());
+  // On one processor: of a call that goes on on another the instructions are not known.
+  const auto got = report(
+      k_exercise, "taskset 1 sh -c 'echo \"Test message\" > /dev/qemu_exercise'", GetParam());
   for (const char* name : {"dev_open", "dev_write", "dev_release"}) {
     const auto function = function_in(got, name);
     ASSERT_TRUE(function.is_object()) << name << " in " << got.dump(1);
@@ -58,7 +60,10 @@ TEST_P(TraceOnKernelTest, TheExercisesLogLinesGoToTheSerialPortThroughPrintk) {
               received + printed("QEMU Exercise: Device has been opened") +
                   printed("QEMU Exercise: Device successfully closed"))
         << got.dump(1);
-    EXPECT_EQ(count_of(got, {{"function", "dev_write"}}), 0U) << got.dump(1);
+    // The thread is woken, for which the scheduler may set the interrupt controller's timer.
+    EXPECT_EQ(count_of(got, {{"function", "dev_write"}}),
+              count_of(got, {{"function", "dev_write"}, {"region", "apic-msi"}}))
+        << got.dump(1);
     return;
   }
   EXPECT_EQ(count_of(got, {{"function", "dev_write"},
