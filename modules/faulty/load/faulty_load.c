@@ -3,15 +3,16 @@
  * Its init returns an error.
  *
  * EXPECT-KIND: load
- * insmod: "can't insert '...': Input/output error". The kernel prints nothing, so there is
- * neither function nor line.
+ * EXPECT-FUNCTION: faulty_load_init
+ * EXPECT-FILE: faulty_load.c
+ * insmod: "can't insert '...': Input/output error". The kernel prints nothing.
  */
 #include <linux/errno.h>
 #include <linux/module.h>
 
 static int __init faulty_load_init(void)
 {
-	return -EIO;
+	return -EIO; /* EXPECT: load */
 }
 module_init(faulty_load_init);
 
