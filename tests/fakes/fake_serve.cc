@@ -65,6 +65,8 @@ class Server {
         reply.update(Json::parse(rest));
       else if (verb == "record")
         record(rest);
+      else if (verb == "event")
+        send(Json::parse(rest));
       else
         step_(verb, rest);
     }
