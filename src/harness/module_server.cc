@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "harness/session.h"
+#include "harness/test_modules.h"
 #include "image/layout.h"
 #include "kernel/aliases.h"
 #include "kernel/drivers.h"
@@ -50,11 +51,11 @@ bool serves_modules(const Prepared& prepared) {
 }
 
 ModuleServer::ModuleServer(Guest& guest, const Prepared& prepared, std::string parameters,
-                           std::set<std::string> on_request)
+                           LoadedOnRequest so_far)
     : guest_(guest),
       prepared_(prepared),
       parameters_(std::move(parameters)),
-      on_request_(std::move(on_request)) {
+      loaded_(std::move(so_far)) {
   guest_.agent().serve_modprobe([this](const AgentModprobe& asked) { return serve(asked); });
 }
 
@@ -93,7 +94,7 @@ Result<> ModuleServer::load_wanted(const Wanted& wanted) {
 
 // False: none of the modules under test is meant.
 Result<bool> ModuleServer::load_ours(const std::string& name, Deadline deadline) {
-  const auto& modules = prepared_.modules;
+  const auto modules = all_modules(prepared_.modules, prepared_.test_needs);
   const auto has_alias = [&](const BuiltModule& one) {
     return std::ranges::any_of(one.aliases,
                                [&](const auto& alias) { return alias_matches(alias, name); });
@@ -102,15 +103,19 @@ Result<bool> ModuleServer::load_ours(const std::string& name, Deadline deadline)
   if (meant == modules.end()) meant = std::ranges::find_if(modules, has_alias);
   if (meant == modules.end()) return false;
   for (const auto& module : with_dependencies(modules, meant->name))
-    KOBOX_CHECK(load_own_module(module, deadline));
+    KOBOX_CHECK(load_own_module(module, modules, deadline));
   return true;
 }
 
-Result<> ModuleServer::load_own_module(const BuiltModule& module, Deadline deadline) {
-  const auto parameters = parameters_for(module, prepared_.modules, parameters_);
+// A test that is run with some of the modules has the others' files only now.
+Result<> ModuleServer::load_own_module(const BuiltModule& module,
+                                       const std::vector<BuiltModule>& modules, Deadline deadline) {
+  const auto parameters = parameters_for(module, modules, parameters_);
+  KOBOX_TRY(const auto bytes, read_file(module.bare));
+  KOBOX_CHECK(guest_.agent().put(guest_module_path(module), bytes, 0644));
   KOBOX_TRY(const auto answer,
             guest_.agent().load(guest_module_path(module), parameters, deadline.remaining()));
-  if (answer.done()) on_request_.insert(module.name);
+  if (answer.done()) loaded_.ours.insert(module.name);
   return done_or_error(module.name, answer);
 }
 
@@ -157,6 +162,7 @@ Result<> ModuleServer::load_from_host(const std::string& name, const Wanted& wan
     KOBOX_TRY(const auto answer,
               guest_.agent().load(driver_path(file.name), is_wanted ? wanted.parameters : "",
                                   wanted.deadline.remaining()));
+    if (answer.done()) loaded_.others.push_back(file.name);
     KOBOX_CHECK(done_or_error(file.name, answer));
   }
   return {};
@@ -173,9 +179,14 @@ Result<> ModuleServer::put_file(const DriverModule& file) {
 Result<> ModuleServer::load_from_disk(const Wanted& wanted) {
   std::vector<std::string> words = {layout::k_system_modprobe, "--", shell_quote(wanted.name)};
   for (const auto& word : parameter_words(wanted.parameters)) words.push_back(shell_quote(word));
-  KOBOX_TRY(const auto reply, guest_.agent().run({.command = "exec " + join(words, " "),
-                                                  .timeout = wanted.deadline.remaining()}));
-  if (reply.status == 0 && reply.signal == 0 && !reply.timed_out) return {};
+  // The names that udev gives to its devices are there a moment later.
+  const auto command = join(words, " ") + " && { udevadm settle --timeout=5; true; }";
+  KOBOX_TRY(const auto reply,
+            guest_.agent().run({.command = command, .timeout = wanted.deadline.remaining()}));
+  if (reply.status == 0 && reply.signal == 0 && !reply.timed_out) {
+    loaded_.others.push_back(kernel_name(wanted.name));
+    return {};
+  }
   if (reply.timed_out) return fail(ErrorKind::tool, "it was not loaded in its time");
   if (reply.standard_error.contains(" not found in directory "))  // kmod's tools/modprobe.c
     return std::unexpected(no_such_module(prepared_));

@@ -18,12 +18,17 @@
 
 namespace kobox {
 
+struct LoadedOnRequest {
+  std::set<std::string> ours;       // modules under test
+  std::vector<std::string> others;  // the kernel's, in the order of their loads
+};
+
 class ModuleServer {
  public:
   // Serves the guest's modprobe from now on. `parameters`: of the modules under test, all in one
-  // line. `on_request`: see below, of a machine that was saved. All must outlive this.
+  // line. `so_far`: of a machine that was saved. All references must outlive this.
   ModuleServer(Guest& guest, const Prepared& prepared, std::string parameters,
-               std::set<std::string> on_request);
+               LoadedOnRequest so_far);
   ModuleServer(const ModuleServer&) = delete;
   ModuleServer& operator=(const ModuleServer&) = delete;
   ~ModuleServer() { guest_.agent().serve_modprobe({}); }
@@ -31,8 +36,7 @@ class ModuleServer {
   // Loads a module, by name or alias, within the time that a modprobe waits. "" if it is loaded or
   // built in; else a sentence that says why not. May be entered again while it waits for the guest.
   std::string bring(const std::string& name, const std::string& parameters = "");
-  // The modules under test that were loaded so.
-  const std::set<std::string>& on_request() const { return on_request_; }
+  const LoadedOnRequest& loaded() const { return loaded_; }
   // What the guest asked for and nobody has, in that order, each once. A few at most.
   const std::vector<std::string>& missing() const { return missing_; }
 
@@ -44,7 +48,8 @@ class ModuleServer {
   std::string serve(const AgentModprobe& asked);
   Result<> load_wanted(const Wanted& wanted);
   Result<bool> load_ours(const std::string& name, Deadline deadline);
-  Result<> load_own_module(const BuiltModule& module, Deadline deadline);
+  Result<> load_own_module(const BuiltModule& module, const std::vector<BuiltModule>& modules,
+                           Deadline deadline);
   Result<> load_as_others(const std::vector<std::string>& names, const Wanted& wanted);
   Result<> load_one_of(const std::vector<std::string>& names, const Wanted& wanted);
   Result<> load_from_host(const std::string& name, const Wanted& wanted);
@@ -55,7 +60,7 @@ class ModuleServer {
   Guest& guest_;
   const Prepared& prepared_;
   std::string parameters_;
-  std::set<std::string> on_request_;
+  LoadedOnRequest loaded_;
   std::vector<std::string> missing_;
   std::set<std::string> files_;  // of the kernel's, that are in the guest
   int others_loading_ = 0;

@@ -44,7 +44,7 @@ class ModuleServerTest : public testing::FakeProject {
   }
   ModuleServer& serve(const std::string& reactions) {
     boot(reactions);
-    return server_.emplace(session_->guest(), *prepared_, "", std::set<std::string>());
+    return server_.emplace(session_->guest(), *prepared_, "", LoadedOnRequest());
   }
 
   const fs::path files_ = qemu_.directory() / "files";
@@ -57,19 +57,34 @@ class ModuleServerTest : public testing::FakeProject {
 TEST_F(ModuleServerTest, AModuleUnderTestIsFoundByItsAliasAndLoadedAfterWhatItNeeds) {
   auto& server = serve("on load:is_needed reply {\"errno\": 17, \"ok\": false}");
   EXPECT_EQ(server.bring("char-major-250-3"), "");
-  EXPECT_THAT(server.on_request(), ElementsAre("some")) << "the other was there already";
+  EXPECT_THAT(server.loaded().ours, ElementsAre("some")) << "the other was there already";
+}
+
+TEST_F(ModuleServerTest, ItsFileIsBroughtFirst) {
+  auto& server = serve("on put:some reply {\"ok\": false, \"error\": \"no space\"}");
+  EXPECT_THAT(server.bring("some"), HasSubstr("no space"));
+}
+
+TEST_F(ModuleServerTest, WhatATestNeedsBesidesMayBeAskedForToo) {
+  auto need = prepared_->modules.front();
+  need.name = "client";
+  need.ko = qemu_.directory() / "client.ko";
+  prepared_->test_needs.push_back({.directory = "client", .modules = {need}});
+  auto& server = serve("");
+  EXPECT_EQ(server.bring("client"), "");
+  EXPECT_THAT(server.loaded().ours, ElementsAre("client"));
 }
 
 TEST_F(ModuleServerTest, NamesMayHaveDashes) {
   auto& server = serve("");
   EXPECT_EQ(server.bring("is-needed"), "");
-  EXPECT_THAT(server.on_request(), ElementsAre("is_needed"));
+  EXPECT_THAT(server.loaded().ours, ElementsAre("is_needed"));
 }
 
 TEST_F(ModuleServerTest, TheKernelsErrorIsTold) {
   auto& server = serve("on load reply {\"errno\": 22, \"ok\": false, \"error\": \"it says no\"}");
   EXPECT_THAT(server.bring("some"), HasSubstr("is_needed cannot be loaded: it says no"));
-  EXPECT_THAT(server.on_request(), IsEmpty());
+  EXPECT_THAT(server.loaded().ours, IsEmpty());
 }
 
 TEST_F(ModuleServerTest, TheKernelsOwnAreLoadedWithWhatTheyNeedAndAreNotOurs) {
@@ -77,7 +92,8 @@ TEST_F(ModuleServerTest, TheKernelsOwnAreLoadedWithWhatTheyNeedAndAreNotOurs) {
   EXPECT_EQ(serve("on load:crc8 " + refused).bring("crypto-crc9"), "crc8 cannot be loaded: no");
   EXPECT_EQ(serve("on load:crc9 " + refused).bring("crc9"), "crc9 cannot be loaded: no");
   EXPECT_EQ(serve("").bring("crc9"), "");
-  EXPECT_THAT(server_->on_request(), IsEmpty());
+  EXPECT_THAT(server_->loaded().others, ElementsAre("crc8", "crc9"));
+  EXPECT_THAT(server_->loaded().ours, IsEmpty());
 }
 
 TEST_F(ModuleServerTest, WhatIsBuiltInIsThere) { EXPECT_EQ(serve("").bring("inside"), ""); }

@@ -125,7 +125,7 @@ Result<std::unique_ptr<Session>> Session::fork(EventLoop& loop, const Project& p
 
 Result<> Session::resume(Duration limit) {
   server_ = std::make_unique<ModuleServer>(*guest_, prepared_, project_.module_params,
-                                           loaded_ ? loaded_->on_request : std::set<std::string>());
+                                           loaded_ ? loaded_->on_request : LoadedOnRequest());
   auto settings = AgentClient::watchful(limit);
   settings.serve_modules = serves_modules(prepared_);
   settings.epoch_us = epoch_microseconds();
@@ -231,7 +231,7 @@ Result<> Session::store_programs() {
 Result<std::optional<LoadFailure>> Session::load_module(const BuiltModule& module) {
   auto& agent = guest_->agent();
   bring_soft(module.soft_before);
-  if (server_->on_request().contains(module.name)) return std::optional<LoadFailure>();
+  if (server_->loaded().ours.contains(module.name)) return std::optional<LoadFailure>();
   const auto log_mark = agent.kernel_log().end();
   const auto parameters = parameters_for(
       module, all_modules(prepared_.modules, prepared_.test_needs), project_.module_params);

@@ -31,10 +31,10 @@ namespace kobox {
 // What is known of a guest once the modules' files are in it, its agent has marked the inventory
 // and the modules are loaded.
 struct LoadedModules {
-  std::size_t log_mark = 0;               // where in the kernel's log the load begins
-  std::size_t console_mark = 0;           // and in the console's text
-  std::set<std::string> stored = {};      // programs in layout::k_program_store
-  std::set<std::string> on_request = {};  // of ours, that the kernel asked for
+  std::size_t log_mark = 0;           // where in the kernel's log the load begins
+  std::size_t console_mark = 0;       // and in the console's text
+  std::set<std::string> stored = {};  // programs in layout::k_program_store
+  LoadedOnRequest on_request = {};
 };
 
 // A saved machine with the modules loaded.
@@ -137,6 +137,7 @@ class Session {
   Result<> unload_and_compare(Trial& trial);
   Result<bool> unload(const std::string& module, Trial& trial);
   Result<> add_users(const std::string& module, Failure& leak);
+  Result<> unload_what_was_asked_for();
   Result<bool> still_busy(const std::string& module, AgentClient::KernelAnswer& answer);
   // Has the kernel reported something so long ago that waiting for the command is pointless?
   bool report_was_seen(Trial& trial);

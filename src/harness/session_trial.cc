@@ -141,7 +141,7 @@ Result<std::variant<LoadedSnapshot, Session::Outcome>> Session::save_loaded() {
   KOBOX_CHECK(take_error(attempted, trial));
   if (trial.stage != Stage::testing) return conclude(trial);
   KOBOX_CHECK(store_programs());
-  loaded_->on_request = server_->on_request();
+  loaded_->on_request = server_->loaded();
   KOBOX_TRY(auto snapshot, save_guest(guest_->loop(), *guest_));
   return LoadedSnapshot{.snapshot = std::move(snapshot), .loaded = std::move(*loaded_)};
 }
@@ -337,9 +337,20 @@ Result<> Session::add_users(const std::string& module, Failure& leak) {
   return {};
 }
 
+// The kernel's own, which may use those under test. What is in use by others stays.
+Result<> Session::unload_what_was_asked_for() {
+  for (const auto& name : server_->loaded().others | std::views::reverse)
+    KOBOX_CHECK(guest_->agent().unload(name, k_unload_limit));
+  return {};
+}
+
 // Whether the module is gone; if not, the finding says why.
 Result<bool> Session::unload(const std::string& module, Trial& trial) {
   KOBOX_TRY(auto answer, guest_->agent().unload(module, k_unload_limit));
+  if (answer.error_number == EAGAIN) {
+    KOBOX_CHECK(unload_what_was_asked_for());
+    KOBOX_TRY(answer, guest_->agent().unload(module, k_unload_limit));
+  }
   KOBOX_TRY(const bool busy, still_busy(module, answer));
   if (!busy && (answer.done() || answer.error_number == ENOENT)) return true;
   auto& finding = trial.findings.emplace_back(Failure{.kind = FailureKind::unload});
@@ -366,8 +377,9 @@ std::vector<std::string> Session::unload_order(const Trial& trial) const {
   };
   for (const auto& one : modules_for(prepared_, trial.test) | std::views::reverse) add(one.name);
   // A disk guest's modprobe may have been told otherwise than by way of us.
-  for (const auto& one : prepared_.modules | std::views::reverse)
-    if (prepared_.disk || server_->on_request().contains(one.name)) add(one.name);
+  const auto all = all_modules(prepared_.modules, prepared_.test_needs);
+  for (const auto& one : all | std::views::reverse)
+    if (prepared_.disk || server_->loaded().ours.contains(one.name)) add(one.name);
   return order;
 }
 
