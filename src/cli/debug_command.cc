@@ -110,6 +110,16 @@ Result<ExitStatus> run_script(DebugMachine& machine, const CommandLine& command,
   return gdb.poll().value_or(ExitStatus{});
 }
 
+// A GDB whose machine dies may be gone before all of QEMU is.
+void await_end(ShellMachine& shell) {
+  auto& machine = shell.machine();
+  const auto waited =
+      shell.loop().wait_until([&] { return machine.monitor().ended(); }, Deadline::after(200ms));
+  if (!waited) return;
+  [[maybe_unused]] const auto ended =
+      shell.loop().wait_until([&] { return machine.end().has_value(); }, Deadline::after(2s));
+}
+
 // Until GDB ends; its status is kobox's.
 Result<int> run_gdb(DebugMachine& machine, const DebugChoices& choices, Deadline deadline,
                     Output& output) {
@@ -125,6 +135,7 @@ Result<int> run_gdb(DebugMachine& machine, const DebugChoices& choices, Deadline
   if (!status && status.error().kind() == ErrorKind::timeout)
     return fail(ErrorKind::timeout, "gdb did not end in its time; --timeout gives it more");
   if (!status) return std::unexpected(status.error());
+  if (!status->success()) await_end(machine.machine());
   if (const auto& end = machine.machine().machine().end(); end)
     print_error(fmt::format("under the debugger the machine ended: {}", end->message));
   if (status->signal != 0) return fail(ErrorKind::tool, "gdb {}", status->to_string());
