@@ -27,6 +27,7 @@ using namespace std::chrono_literals;
 constexpr Duration k_batch_limit = 60s;
 // For how long a machine goes on when the command has ended and a script still waits for a stop.
 constexpr Duration k_last_stop = 1s;
+constexpr Duration k_monitor_limit = 200ms;
 
 struct DebugChoices {
   CommonOptions common;
@@ -110,16 +111,6 @@ Result<ExitStatus> run_script(DebugMachine& machine, const CommandLine& command,
   return gdb.poll().value_or(ExitStatus{});
 }
 
-// A GDB whose machine dies may be gone before all of QEMU is.
-void await_end(ShellMachine& shell) {
-  auto& machine = shell.machine();
-  const auto waited =
-      shell.loop().wait_until([&] { return machine.monitor().ended(); }, Deadline::after(200ms));
-  if (!waited) return;
-  [[maybe_unused]] const auto ended =
-      shell.loop().wait_until([&] { return machine.end().has_value(); }, Deadline::after(2s));
-}
-
 // Until GDB ends; its status is kobox's.
 Result<int> run_gdb(DebugMachine& machine, const DebugChoices& choices, Deadline deadline,
                     Output& output) {
@@ -135,8 +126,13 @@ Result<int> run_gdb(DebugMachine& machine, const DebugChoices& choices, Deadline
   if (!status && status.error().kind() == ErrorKind::timeout)
     return fail(ErrorKind::timeout, "gdb did not end in its time; --timeout gives it more");
   if (!status) return std::unexpected(status.error());
-  if (!status->success()) await_end(machine.machine());
-  if (const auto& end = machine.machine().machine().end(); end)
+  auto& shell = machine.machine();
+  // A GDB whose machine dies may be gone before QEMU has let go of its monitor.
+  if (!status->success()) {
+    [[maybe_unused]] const auto waited = shell.loop().wait_until(
+        [&] { return shell.machine().monitor().ended(); }, Deadline::after(k_monitor_limit));
+  }
+  if (const auto& end = await_end(shell.guest()); end)
     print_error(fmt::format("under the debugger the machine ended: {}", end->message));
   if (status->signal != 0) return fail(ErrorKind::tool, "gdb {}", status->to_string());
   return status->code;

@@ -20,4 +20,9 @@ Result<> settle_disk_guest(Guest& guest) {
               format_duration(guest.spec().boot_limit));
 }
 
+Result<> settle_udev(Guest& guest, Duration limit) {
+  KOBOX_CHECK(guest.agent().run({.command = "exec udevadm settle", .timeout = limit}));
+  return {};
+}
+
 }  // namespace kobox

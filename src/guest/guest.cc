@@ -253,15 +253,20 @@ Result<> Guest::watch_for(Duration duration) {
   return {};
 }
 
-bool host_at_fault(Guest& guest, const Error& error) {
-  if (error.kind() == ErrorKind::environment || error.kind() == ErrorKind::usage) return true;
+const std::optional<MachineEnd>& await_end(Guest& guest) {
   auto& machine = guest.machine();
   if (machine.monitor().ended()) {
     [[maybe_unused]] const auto waited = guest.loop().wait_until(
         [&] { return machine.end().has_value(); }, Deadline::after(k_end_limit));
   }
-  if (!machine.end()) return false;
-  const auto cause = machine.end()->cause;
+  return machine.end();
+}
+
+bool host_at_fault(Guest& guest, const Error& error) {
+  if (error.kind() == ErrorKind::environment || error.kind() == ErrorKind::usage) return true;
+  const auto& end = await_end(guest);
+  if (!end) return false;
+  const auto cause = end->cause;
   return cause == MachineEnd::Cause::killed || cause == MachineEnd::Cause::failed;
 }
 

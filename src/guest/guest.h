@@ -140,9 +140,12 @@ class Guest {
   std::unique_ptr<Machine> machine_;  // last: its sinks use the members above
 };
 
+// Of a QEMU that has hung up its end is awaited, up to two seconds; else it is as Machine::end.
+const std::optional<MachineEnd>& await_end(Guest& guest);
+
 // Is this host to blame for an error in dealing with a guest? It is if QEMU was killed or gave up,
 // and if the error is of kind environment or usage (no space, a file of the user's), whatever the
-// guest does. Waits up to two seconds for the end of a QEMU that has hung up.
+// guest does. Waits as await_end does.
 bool host_at_fault(Guest& guest, const Error& error);
 
 // Why a machine did not get to its agent; not an Error, for it may be the kernel's own doing.

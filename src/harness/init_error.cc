@@ -16,9 +16,9 @@
 #include "base/files.h"
 #include "debug/module_layout.h"
 #include "harness/log_part.h"
+#include "harness/test_modules.h"
 #include "module/blame.h"
 #include "module/ko_file.h"
-#include "module/parameters.h"
 
 namespace kobox {
 namespace {
@@ -154,20 +154,13 @@ std::vector<std::string> anchor_arguments(const KoCode& code, const ModuleLayout
   return arguments;
 }
 
-// Without those that cannot return an error.
-Result<> leave_out_void(const Kernel& kernel, InitProbes& probes) {
-  KOBOX_TRY(const auto vmlinux, ElfImage::open(kernel.vmlinux));
-  KOBOX_TRY(probes.spec.callees, without_void_functions(vmlinux, std::move(probes.spec.callees)));
-  return {};
-}
-
 Result<AgentClient::KernelAnswer> load_up_to(AgentClient& agent, const Project& project,
                                              const Prepared& prepared, const InitError& error,
                                              const std::function<Result<>()>& before_last) {
   for (const auto& module : error.modules) {
     const bool is_last = module.name == error.module;
     if (is_last) KOBOX_CHECK(before_last());
-    const auto parameters = parameters_for(module, prepared.modules, project.module_params);
+    const auto parameters = load_parameters(module, prepared, project.module_params);
     KOBOX_TRY(auto answer, agent.load(guest_module_path(module), parameters, k_load_limit));
     if (is_last) return answer;
     if (!answer.done()) return fail(ErrorKind::tool, "{} could not be loaded again", module.name);
@@ -199,14 +192,13 @@ Result<Traceable> make_traceable(const BuiltModule& module) {
 Result<std::optional<InitCulprit>> trace_init(Session& session, const Project& project,
                                               const Prepared& prepared, const InitError& error,
                                               const Traceable& module) {
-  const auto& kernel = prepared.kernel;
   const auto& code = module.code;
   auto probes = init_probes(code, -error.attempt.answer.error_number);
   probes.spec.module = error.module;
-  KOBOX_TRY(const auto vmlinux, ElfImage::open(kernel.vmlinux));
+  KOBOX_TRY(const auto vmlinux, ElfImage::open(prepared.kernel.vmlinux));
   KOBOX_TRY(const auto layout, read_module_layout(vmlinux));
   probes.spec.anchors = anchor_arguments(code, layout);
-  KOBOX_CHECK(leave_out_void(kernel, probes));
+  KOBOX_TRY(probes.spec.callees, without_void_functions(vmlinux, std::move(probes.spec.callees)));
   auto& agent = session.guest().agent();
   KOBOX_CHECK(session.install_files());
   KOBOX_CHECK(agent.put(guest_module_path({.name = error.module}), module.bytes, 0644));
@@ -235,10 +227,6 @@ bool has_word(std::string_view text, std::string_view word) {
   return false;
 }
 
-bool is_users(const SourceLocation& frame) {
-  return !frame.file.empty() && !frame.file.starts_with('/');
-}
-
 // The user's line, and how what stands there is called by the user: a function that the kernel's
 // headers have inline is known by its own name, not by that of what it calls.
 struct Words {
@@ -252,7 +240,7 @@ Words words_of_call(const InitCulprit& culprit, const KoLines& lines) {
   for (const auto& frame : lines.locate(
            function->name, offset, function->size,
            culprit.is_behind_call ? KoLines::Address::after_call : KoLines::Address::exact)) {
-    if (is_users(frame)) return {.callee = words.callee, .frame = frame};
+    if (frame.is_in_module()) return {.callee = words.callee, .frame = frame};
     words.callee = as_written(frame.function);
   }
   return words;
@@ -270,7 +258,7 @@ std::optional<SourceLocation> line_that_names(const std::string& error, const Ko
   for (std::uint64_t i = 0; i < function.size; ++i)
     for (const auto& frame :
          lines.locate(function.name, i, function.size, KoLines::Address::exact)) {
-      if (!is_users(frame) || frame.line <= 0) continue;
+      if (!frame.is_in_module() || frame.line <= 0) continue;
       auto& part =
           parts.try_emplace({frame.file, frame.function}, frame.line, frame.line).first->second;
       part = {.first = std::min(part.first, frame.line), .last = std::max(part.last, frame.line)};
@@ -291,7 +279,7 @@ std::optional<SourceLocation> place_of_constant(const InitCulprit& culprit, cons
   const auto& [function, offset] = culprit.place;
   if (offset == 0) return std::nullopt;
   const auto frames = lines.locate(function->name, offset, function->size, KoLines::Address::exact);
-  if (!frames.empty() && is_users(frames.front()) &&
+  if (!frames.empty() && frames.front().is_in_module() &&
       has_word(source_line(module.source / frames.front().file, frames.front().line), error))
     return frames.front();
   return line_that_names(error, *function, lines, module);

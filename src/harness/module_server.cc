@@ -8,13 +8,14 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "guest/disk_guest.h"
 #include "harness/session.h"
 #include "harness/test_modules.h"
 #include "image/layout.h"
 #include "kernel/aliases.h"
 #include "kernel/drivers.h"
+#include "kernel/module_name.h"
 #include "module/choose_modules.h"
-#include "module/ko_file.h"
 #include "module/parameters.h"
 
 namespace kobox {
@@ -103,14 +104,13 @@ Result<bool> ModuleServer::load_ours(const std::string& name, Deadline deadline)
   if (meant == modules.end()) meant = std::ranges::find_if(modules, has_alias);
   if (meant == modules.end()) return false;
   for (const auto& module : with_dependencies(modules, meant->name))
-    KOBOX_CHECK(load_own_module(module, modules, deadline));
+    KOBOX_CHECK(load_own_module(module, deadline));
   return true;
 }
 
 // A test that is run with some of the modules has the others' files only now.
-Result<> ModuleServer::load_own_module(const BuiltModule& module,
-                                       const std::vector<BuiltModule>& modules, Deadline deadline) {
-  const auto parameters = parameters_for(module, modules, parameters_);
+Result<> ModuleServer::load_own_module(const BuiltModule& module, Deadline deadline) {
+  const auto parameters = load_parameters(module, prepared_, parameters_);
   KOBOX_TRY(const auto bytes, read_file(module.bare));
   KOBOX_CHECK(guest_.agent().put(guest_module_path(module), bytes, 0644));
   KOBOX_TRY(const auto answer,
@@ -179,13 +179,12 @@ Result<> ModuleServer::put_file(const DriverModule& file) {
 Result<> ModuleServer::load_from_disk(const Wanted& wanted) {
   std::vector<std::string> words = {layout::k_system_modprobe, "--", shell_quote(wanted.name)};
   for (const auto& word : parameter_words(wanted.parameters)) words.push_back(shell_quote(word));
-  // The names that udev gives to its devices are there a moment later.
-  const auto command = join(words, " ") + " && { udevadm settle --timeout=5; true; }";
-  KOBOX_TRY(const auto reply,
-            guest_.agent().run({.command = command, .timeout = wanted.deadline.remaining()}));
+  KOBOX_TRY(const auto reply, guest_.agent().run({.command = "exec " + join(words, " "),
+                                                  .timeout = wanted.deadline.remaining()}));
   if (reply.status == 0 && reply.signal == 0 && !reply.timed_out) {
     loaded_.others.push_back(kernel_name(wanted.name));
-    return {};
+    // The names that udev gives to its devices are the kernel's module's too.
+    return settle_udev(guest_, std::min(wanted.deadline.remaining(), k_udev_limit));
   }
   if (reply.timed_out) return fail(ErrorKind::tool, "it was not loaded in its time");
   if (reply.standard_error.contains(" not found in directory "))  // kmod's tools/modprobe.c

@@ -48,8 +48,7 @@ class ModuleServer {
   std::string serve(const AgentModprobe& asked);
   Result<> load_wanted(const Wanted& wanted);
   Result<bool> load_ours(const std::string& name, Deadline deadline);
-  Result<> load_own_module(const BuiltModule& module, const std::vector<BuiltModule>& modules,
-                           Deadline deadline);
+  Result<> load_own_module(const BuiltModule& module, Deadline deadline);
   Result<> load_as_others(const std::vector<std::string>& names, const Wanted& wanted);
   Result<> load_one_of(const std::vector<std::string>& names, const Wanted& wanted);
   Result<> load_from_host(const std::string& name, const Wanted& wanted);

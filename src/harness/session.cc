@@ -233,8 +233,7 @@ Result<std::optional<LoadFailure>> Session::load_module(const BuiltModule& modul
   bring_soft(module.soft_before);
   if (server_->loaded().ours.contains(module.name)) return std::optional<LoadFailure>();
   const auto log_mark = agent.kernel_log().end();
-  const auto parameters = parameters_for(
-      module, all_modules(prepared_.modules, prepared_.test_needs), project_.module_params);
+  const auto parameters = load_parameters(module, prepared_, project_.module_params);
   LoadAttempt attempt{.answer = {}, .said = {}, .limit = k_load_limit};
   KOBOX_TRY(attempt.answer, agent.load(guest_module_path(module), parameters, k_load_limit));
   if (attempt.answer.error_number == EEXIST) attempt.is_loaded = is_loaded(module.name);
@@ -275,9 +274,7 @@ Result<LoadOutcome> Session::load_modules(std::span<const BuiltModule> modules) 
 // udev learns of a device after it is there, and then gives its node another mode, owner or names.
 Result<> Session::settle_udev() {
   if (!prepared_.disk) return {};
-  KOBOX_CHECK(
-      guest_->agent().run({.command = "exec udevadm settle --timeout=5", .timeout = k_load_limit}));
-  return {};
+  return kobox::settle_udev(*guest_, k_udev_limit);
 }
 
 }  // namespace kobox

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "module/choose_modules.h"
+#include "module/parameters.h"
 
 namespace kobox {
 namespace {
@@ -54,6 +55,11 @@ std::vector<BuiltModule> all_modules(const std::vector<BuiltModule>& projects,
       if (!holds(projects, module) && !holds(all, module)) all.push_back(module);
   all.insert(all.end(), projects.begin(), projects.end());
   return all;
+}
+
+std::string load_parameters(const BuiltModule& module, const Prepared& prepared,
+                            std::string_view parameters) {
+  return parameters_for(module, all_modules(prepared.modules, prepared.test_needs), parameters);
 }
 
 bool has_own_modules(const TestSpec& test) { return !test.modules.empty() || !test.needs.empty(); }

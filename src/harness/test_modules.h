@@ -2,6 +2,8 @@
 // Which modules a test is run with, and in which order they are loaded.
 #pragma once
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/prepare.h"
@@ -18,6 +20,10 @@ std::vector<BuiltModule> modules_for(const Prepared& prepared, const TestSpec* t
 // What any test may load, each once: what tests need, then the project's.
 std::vector<BuiltModule> all_modules(const std::vector<BuiltModule>& projects,
                                      const std::vector<TestNeed>& test_needs);
+
+// What of `parameters` (the project's module_params) this one of all_modules() is loaded with.
+std::string load_parameters(const BuiltModule& module, const Prepared& prepared,
+                            std::string_view parameters);
 
 // Does the test load other modules than most?
 bool has_own_modules(const TestSpec& test);

@@ -13,6 +13,7 @@
 #include "archive/packed.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "kernel/module_name.h"
 
 namespace kobox {
 namespace {
@@ -27,9 +28,7 @@ std::optional<std::string> module_name(const fs::path& file) {
   const auto ending = std::string_view(name).substr(dot);
   if (ending != ".ko" && ending != ".ko.xz" && ending != ".ko.zst" && ending != ".ko.gz")
     return std::nullopt;
-  std::string result = name.substr(0, dot);
-  std::ranges::replace(result, '-', '_');
-  return result;
+  return kernel_name(name.substr(0, dot));
 }
 
 using Files = std::map<std::string, fs::path>;
@@ -101,10 +100,8 @@ Result<std::vector<std::string>> depends_of(const fs::path& path) {
   std::vector<std::string> names;
   for (const auto& entry : info) {
     if (!entry.starts_with("depends=")) continue;
-    for (auto& name : split(entry.substr(8), ',')) {
-      std::ranges::replace(name, '-', '_');
-      if (!name.empty()) names.push_back(std::move(name));
-    }
+    for (const auto& name : split(entry.substr(8), ','))
+      if (!name.empty()) names.push_back(kernel_name(name));
   }
   return names;
 }
@@ -166,10 +163,7 @@ Result<std::vector<DriverModule>> modules_for(const Kernel& kernel,
     KOBOX_TRY(builtin, builtin_names(kernel.modules));
   }
   Walk walk(kernel, std::move(files), std::move(builtin));
-  for (auto name : wanted) {
-    std::ranges::replace(name, '-', '_');
-    KOBOX_CHECK(walk.add(name, missing));
-  }
+  for (const auto& name : wanted) KOBOX_CHECK(walk.add(kernel_name(name), missing));
   return walk.take();
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "kernel/module_name.h"
 #include "module/build_record.h"
 
 namespace kobox {
@@ -46,8 +47,7 @@ Failure Blame::from_report(const KernelReport& report) const {
   const auto frame = report.innermost_frame(names);
   if (!frame) return failure;
   failure.function = frame->function;
-  const auto module =
-      std::ranges::find(modules_, module_name_of(frame->module + ".ko"), &BuiltModule::name);
+  const auto module = std::ranges::find(modules_, kernel_name(frame->module), &BuiltModule::name);
   const auto lines = lines_.find(module->name);
   if (lines == lines_.end()) return failure;
   // The rip is the faulting instruction itself; what the trace holds are return addresses.
@@ -58,8 +58,7 @@ Failure Blame::from_report(const KernelReport& report) const {
                             is_rip ? KoLines::Address::exact : KoLines::Address::after_call);
   if (places.empty()) return failure;
   // What the kernel's headers inline into the module is not where the author will look first.
-  const auto own = std::ranges::find_if(
-      places, [](const SourceLocation& place) { return fs::path(place.file).is_relative(); });
+  const auto own = std::ranges::find_if(places, &SourceLocation::is_in_module);
   const auto& place = own != places.end() ? *own : places.front();
   failure.function = place.function;
   failure.file = place.file;

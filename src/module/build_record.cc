@@ -12,6 +12,7 @@
 #include "archive/packed.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "kernel/module_name.h"
 #include "module/ko_file.h"
 
 namespace kobox {

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "kernel/module_name.h"
 #include "module/ko_file.h"
 #include "module/source_tree.h"
 

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "base/text.h"
+#include "kernel/module_name.h"
 #include "module/ko_file.h"
 #include "verdict/log_prefix.h"
 

@@ -58,12 +58,6 @@ void add_soft_dependencies(ModInfo& info, std::string text) {
 
 }  // namespace
 
-std::string kernel_name(std::string_view name) {
-  std::string changed(name);
-  std::ranges::replace(changed, '-', '_');
-  return changed;
-}
-
 Result<ModInfo> read_modinfo(const fs::path& ko) {
   KOBOX_TRY(auto bytes, read_file(ko));
   ::elf_version(EV_CURRENT);

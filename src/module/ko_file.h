@@ -15,9 +15,6 @@
 
 namespace kobox {
 
-// A module's or a parameter's name as the kernel has it: "my_driver" for "my-driver".
-std::string kernel_name(std::string_view name);
-
 struct ModInfo {
   std::string name;
   std::string vermagic;
@@ -33,6 +30,9 @@ struct SourceLocation {
   std::string function;  // innermost, inlined ones included
   std::string file;  // as DWARF has it, made relative to the module's directory where it is in it
   int line = 0;
+
+  // Of the module's own directory, not of the kernel's headers.
+  bool is_in_module() const { return std::filesystem::path(file).is_relative() && !file.empty(); }
 };
 
 // The lines of one module. Reads the file once; answers from memory.

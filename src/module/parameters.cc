@@ -5,7 +5,7 @@
 #include <cctype>
 
 #include "base/text.h"
-#include "module/ko_file.h"
+#include "kernel/module_name.h"
 
 namespace kobox {
 namespace {

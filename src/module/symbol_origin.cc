@@ -12,10 +12,10 @@
 #include "kernel/cache.h"
 #include "kernel/drivers.h"
 #include "kernel/kallsyms.h"
+#include "kernel/module_name.h"
 #include "kernel/selector.h"
 #include "kernel/store.h"
 #include "module/api_words.h"
-#include "module/ko_file.h"
 
 namespace kobox {
 namespace {
