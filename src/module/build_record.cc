@@ -151,8 +151,8 @@ std::optional<BuildRecord> read_build_record(const BuildPlace& place, std::strin
     BuildRecord record{.modules = {}, .built_at = json.at("built_at").get<std::string>()};
     if (const std::string symbols = json.at("symbols"); !symbols.empty()) {
       record.symbols = place.out() / symbols / k_symbols;
-      const auto text = read_file(record.symbols);
-      if (!text || Digest().add(*text).hex() != symbols) return std::nullopt;
+      const auto bytes = read_file(record.symbols);
+      if (!bytes || Digest().add(*bytes).hex() != symbols) return std::nullopt;
     }
     for (const auto& one : json.at("modules")) {
       RecordedModule module{.name = one.at("name"), .ko = {}, .identity = one.at("identity")};

@@ -200,9 +200,9 @@ Result<KvmRecorder> KvmRecorder::make(const std::set<std::string>& tracepoints,
                 "/sys/kernel/tracing, which as a rule only root has",
                 std::strerror(error == 0 ? EACCES : error));
   }
-  if (char* directory = tracefs_instance_get_dir(instance.handle); directory != nullptr) {
-    instance.tracing = directory;
-    tracefs_put_tracing_file(directory);
+  if (char* tracing = tracefs_instance_get_dir(instance.handle); tracing != nullptr) {
+    instance.tracing = tracing;
+    tracefs_put_tracing_file(tracing);
   }
   instance.directory = directory;
   tracefs_trace_off(instance.handle);
