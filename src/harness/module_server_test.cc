@@ -11,6 +11,7 @@
 namespace kobox {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -122,6 +123,16 @@ TEST_F(RequestTest, AFailedInitsMessageSaysWhatWasAskedForInVain) {
   ASSERT_TRUE(ended.result.failure);
   EXPECT_THAT(ended.result.failure->message,
               HasSubstr("the guest asked for the module ghost, which 6.1.0-fake does not have"));
+}
+
+TEST_F(RequestTest, TheKernelsModuleThatUsesOneUnderTestIsUnloadedFirst) {
+  const auto ended =
+      outcome(R"(on put:some event {"event": "modprobe", "id": 1, "name": "crc9", "params": ""};)"
+              R"(on unload:some reply {"errno": 11, "ok": false};)"
+              R"(on unload:crc9 record 3 BUG: sleeping function called from invalid context)");
+  ASSERT_TRUE(ended.result.failure);
+  EXPECT_THAT(ended.result.failure->log, Contains(HasSubstr("sleeping function")))
+      << "crc9 was not unloaded";
 }
 
 }  // namespace

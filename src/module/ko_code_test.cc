@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Needs gcc, which assembles the module.
 #include "module/ko_code.h"
 
 #include <gmock/gmock.h>
 
-#include "base/child.h"
-#include "base/files.h"
+#include "module/assembled_module.h"
 
 namespace kobox {
 namespace {
@@ -76,27 +74,16 @@ twice:
   .asciz "retpoline=Y"
 )";
 
-class KoCodeTest : public ::testing::Test {
+class KoCodeTest : public AssembledModuleTest {
  protected:
-  static void SetUpTestSuite() {
-    directory_ = new TempDir(TempDir::make(fs::temp_directory_path(), "kobox-ko-code").value());
-    const auto& path = directory_->path();
-    ASSERT_TRUE(write_file(path / "a.s", k_source));
-    ASSERT_TRUE(write_file(path / "b.s", k_second));
-    const auto done =
-        run_command({.argv = {"gcc", "-nostdlib", "-r", "-o", "m.ko", "a.s", "b.s"}, .cwd = path},
-                    {}, Streams::merged);
-    ASSERT_TRUE(done && done->status.success()) << (done ? done->output : "");
-  }
-  static void TearDownTestSuite() { delete directory_; }
+  static void SetUpTestSuite() { assemble({k_source, k_second}); }
 
   const KoFunction& function(const std::string& name) const {
     const auto found = std::ranges::find(code_.functions(), name, &KoFunction::name);
     return found == code_.functions().end() ? throw std::out_of_range(name) : *found;
   }
 
-  static inline TempDir* directory_ = nullptr;
-  KoCode code_ = KoCode::open(directory_->path() / "m.ko").value();
+  KoCode code_ = KoCode::open(ko()).value();
 };
 
 TEST_F(KoCodeTest, HasTheFunctionsThatRunBeforeTheUnload) {
@@ -155,8 +142,8 @@ TEST_F(KoCodeTest, FindsThePlaceBehindACallAgainWhereverTheSectionsLie) {
 }
 
 TEST_F(KoCodeTest, ACopyHasASymbolAtTheEndOfEachSection) {
-  const auto copy = directory_->path() / "copy.ko";
-  const auto written = write_with_section_ends(directory_->path() / "m.ko", copy);
+  const auto copy = directory() / "copy.ko";
+  const auto written = write_with_section_ends(ko(), copy);
   ASSERT_TRUE(written) << written.error().message();
   const auto again = KoCode::open(copy).value();
   EXPECT_EQ(again.functions().size(), code_.functions().size()) << "they are no functions";
@@ -167,7 +154,8 @@ TEST_F(KoCodeTest, ACopyHasASymbolAtTheEndOfEachSection) {
 
 TEST_F(KoCodeTest, TakesNoFileThatIsNoModule) {
   EXPECT_FALSE(KoCode::open("/nonexistent"));
-  EXPECT_FALSE(KoCode::open(directory_->path() / "a.s"));
+  ASSERT_TRUE(write_file(directory() / "text", "no ELF"));
+  EXPECT_FALSE(KoCode::open(directory() / "text"));
 }
 
 }  // namespace

@@ -100,7 +100,8 @@ class Server {
       step_("shutdown", "guest-shutdown");
       ::_exit(0);
     }
-    const auto word = text_of(request, operation == "run" ? "command" : "path");
+    const char* member = operation == "run" ? "command" : operation == "unload" ? "name" : "path";
+    const auto word = text_of(request, member);
     Json reply = {{"id", request.at("id")}, {"ok", true}};
     if (!react(operation, word, reply)) send(reply);
   }

@@ -23,8 +23,8 @@ struct Reaction {
   std::string verb;
   std::string rest;
 };
-// By key: "run", "load", "qmp.migrate"; "run:WORD" for commands that contain WORD, and "put:WORD",
-// "load:WORD" for such paths.
+// By key: "run", "load", "qmp.migrate"; "run:WORD" for commands that contain WORD, "put:WORD" and
+// "load:WORD" for such paths, "unload:WORD" for such names.
 using Reactions = std::map<std::string, std::vector<Reaction>>;
 // Any verb of fake_qemu.cc.
 using Step = void (*)(const std::string& verb, const std::string& rest);
