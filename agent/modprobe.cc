@@ -36,7 +36,7 @@ std::optional<ModprobeRequest> parse_packet(std::string_view packet) {
                          .parameters = std::string(packet.substr(end + 1))};
 }
 
-// Comes back if there is none.
+// Returns only where the system has no modprobe.
 void run_system_modprobe(const std::vector<std::string>& arguments) {
   std::vector<char*> words = {const_cast<char*>(layout::k_system_modprobe)};
   for (const auto& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));

@@ -252,8 +252,12 @@ Result<std::optional<LoadFailure>> Session::load_module(const BuiltModule& modul
 std::string Session::missing_modules() const {
   const auto& missing = server_->missing();
   if (missing.empty()) return "";
-  return fmt::format("the guest asked for the module{} {}, which {} does not have",
-                     missing.size() == 1 ? "" : "s", join(missing, ", "), prepared_.kernel.release);
+  return fmt::format(
+      "the guest asked for the module{} {}, which {} does not have; where your module cannot do "
+      "without, name the directory of its source in [module] needs of kobox.toml, or take a "
+      "flavour "
+      "of the kernel that has it",
+      missing.size() == 1 ? "" : "s", join(missing, ", "), prepared_.kernel.release);
 }
 
 // What is not there is not needed (modprobe.d(5)).

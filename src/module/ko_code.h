@@ -47,7 +47,7 @@ class KoCode {
   // What init may call, and what that calls and so on, but not by pointers; the nearest first, init
   // itself included.
   std::vector<const KoFunction*> reached_by_init() const;
-  // The function that the kernel calls when it loads the module; nullptr if there is none.
+  // The function that the kernel calls when it loads the module; nullptr: the module has no such.
   const KoFunction* init() const { return init_ ? &functions_[*init_] : nullptr; }
   // Built with retpolines: what calls by a pointer refers to a thunk.
   bool knows_pointers() const { return knows_pointers_; }

@@ -345,8 +345,7 @@ MODULE_LICENSE("GPL");
 TEST_F(DebugTest, NothingIsLeftWhenGdbOrKoboxIsKilled) {
   for (const bool kill_gdb : {true, false}) {
     auto running = start(debug(k_exercise, with_script("continue\n", {"--timeout", "100s"})));
-    // kobox itself has the script on its command line, and so has a child that is none of its own
-    // yet.
+    // kobox itself has the script on its command line, and so has a child before its exec.
     const auto gdbs = [&] {
       auto found = processes_with((directory_ / "script.gdb").string());
       std::erase_if(found, [](pid_t pid) {

@@ -98,8 +98,8 @@ class FaultyTest : public KoboxTest, public ::testing::WithParamInterface<Faulty
     EXPECT_EQ(failure["line"],
               line != expected.lines.end() ? nlohmann::json(line->second) : nlohmann::json());
     const auto log = failure["log"].get<std::vector<std::string>>();
-    // What names the function is the kernel's report, which the log is there for. Of a failed load
-    // there is none.
+    // What names the function is the kernel's report, which the log is there for. For a failed load
+    // the kernel makes no report.
     if (expected.function && expected.kind != "load") {
       EXPECT_THAT(log, testing::Contains(HasSubstr(*expected.function)));
     }
